@@ -1,0 +1,57 @@
+# Everything happens in .venv, which `make setup` makes; Python 3.11 or newer and make are enough.
+PYTHON ?= python3
+# To install torch without CUDA: make setup TORCH_INDEX=https://download.pytorch.org/whl/cpu
+TORCH_INDEX ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint types bench bench-peers docs wheel clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.runtime: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("narrows needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(if $(TORCH_INDEX),$(PIP) --index-url $(TORCH_INDEX) torch)
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime
+	$(PIP) --editable '.[dev]'
+	@touch $@
+
+setup: $(VENV)/.runtime ## make .venv with narrows and what it needs
+
+demo: setup ## train on handwritten digits and write out/demo/index.html
+	$(BIN)/narrows demo --out out/demo --overwrite
+
+test: $(VENV)/.dev ## run lint, types and the tests with coverage
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+check: $(VENV)/.dev ## run the tests alone, stopping at the first failure
+	$(BIN)/python -m pytest -x
+
+lint: $(VENV)/.dev ## check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev ## check types
+	$(BIN)/mypy
+
+docs: $(VENV)/.dev ## run every command and snippet of the documents
+	$(BIN)/python -m pytest tests/test_documents.py
+
+wheel: $(VENV)/.dev ## build the wheel into dist/
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
+
+bench: $(VENV)/.dev ## measure what README claims (about an hour)
+	$(BIN)/python benchmarks/run.py
+
+clean: ## remove .venv and everything that was made
+	rm -rf $(VENV) .venv-peers out dist build .coverage .mypy_cache .pytest_cache .ruff_cache

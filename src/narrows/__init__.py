@@ -1,0 +1,51 @@
+"""narrows: the autoencoder for where people use PCA and UMAP.
+
+The names below are imported when they are first used, so that ``import narrows`` is quick and
+does not load torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from narrows.estimator import Autoencoder, load
+    from narrows.evaluation import Report, evaluate
+    from narrows.networks import MLP
+    from narrows.objectives import Reconstruction
+    from narrows.optimizers import Adam, AdamW
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "MLP": "narrows.networks",
+    "Adam": "narrows.optimizers",
+    "AdamW": "narrows.optimizers",
+    "Autoencoder": "narrows.estimator",
+    "Reconstruction": "narrows.objectives",
+    "Report": "narrows.evaluation",
+    "evaluate": "narrows.evaluation",
+    "load": "narrows.estimator",
+}
+__all__ = [
+    "MLP",
+    "Adam",
+    "AdamW",
+    "Autoencoder",
+    "Reconstruction",
+    "Report",
+    "__version__",
+    "evaluate",
+    "load",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'narrows' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -1,0 +1,60 @@
+"""The exception tree: what was given, what is allowed, what to do next."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class NarrowsError(Exception):
+    """Root of every error that narrows raises on purpose."""
+
+
+class ParameterError(NarrowsError, ValueError):
+    """A constructor parameter or option lies outside its limits."""
+
+
+class DataError(NarrowsError, ValueError):
+    """The values or the shape of the data cannot be used."""
+
+
+class DataTypeError(NarrowsError, TypeError):
+    """The container or the dtype of the data cannot be used."""
+
+
+class FileExists(NarrowsError, FileExistsError):
+    """A file stands where the result should go."""
+
+
+class ModelFileError(NarrowsError, ValueError):
+    """Root of what can be wrong with a model file."""
+
+
+class NotAModelFile(ModelFileError):
+    """The bytes are not a model that narrows wrote."""
+
+
+class TruncatedModelFile(ModelFileError):
+    """The file ends too early, or its header does not fit its length."""
+
+
+class ChecksumMismatch(ModelFileError):
+    """Tensors or configuration differ from what was saved."""
+
+
+class NewerModelFile(ModelFileError):
+    """The file was written by a newer narrows."""
+
+
+class InconsistentModelFile(ModelFileError):
+    """A tensor's shape, dtype or value does not fit the configuration."""
+
+
+class NarrowsWarning(UserWarning):
+    """Something that works, but probably not as the user hopes."""
+
+
+def near_miss(given: object, allowed: Iterable[str]) -> str:
+    """Return ``" Did you mean 'x'?"`` where a name is close to an allowed one, else ``""``."""
+    matches = difflib.get_close_matches(str(given), list(allowed), n=1, cutoff=0.6)
+    return f" Did you mean {matches[0]!r}?" if matches else ""

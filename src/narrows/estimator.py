@@ -1,0 +1,617 @@
+"""`Autoencoder`, a scikit-learn transformer, and `load`.
+
+Legend: N rows, D features, K code size.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import os
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any, Self, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from threadpoolctl import threadpool_limits
+
+from narrows import persistence, reading
+from narrows.errors import DataError, NarrowsWarning, ParameterError
+from narrows.fields import Limit, check, integer, interval, nothing, one_of, real, replaced, widths
+from narrows.fitting import Outcome, fit_model
+from narrows.inference import Floats, Inference
+from narrows.networks import Autoencoding, converted
+from narrows.optimizers import SCHEDULE
+from narrows.parts import PARTS, named_part
+from narrows.planning import Plan, make_plan
+from narrows.running import Callback, Progress, Request, scaled_bounds
+from narrows.scaling import SCALING
+from narrows.sources.array import ArraySource, ScaledRows
+from narrows.starting import start
+from narrows.training import HistoryRow, StepRule, TrainingState, start_training, train
+
+_LIMITS: dict[str, Limit] = {
+    "n_components": integer(1),
+    "init": one_of("pca", "random"),
+    "sample_shape": nothing() | widths(),
+    "scaling": SCALING,
+    "bounds": one_of("auto") | interval() | nothing(),
+    "max_epochs": one_of("auto") | integer(1),
+    "max_steps": nothing() | integer(1),
+    "max_seconds": nothing() | real(0, low_open=True),
+    "patience": one_of("auto") | integer(1),
+    "validation_fraction": one_of("auto") | real(0, 1),
+    "keep": one_of("best", "last"),
+    "batch_size": one_of("auto") | integer(1),
+    "learning_rate": one_of("auto") | real(0, low_open=True),
+    "schedule": SCHEDULE,
+    "precision": one_of("auto", "float32", "bfloat16"),
+    "n_threads": one_of("auto") | integer(1),
+    "verbose": integer(0),
+    "device": Limit(lambda v: isinstance(v, str), "'auto', 'cpu', 'cuda' or another torch device"),
+    "callbacks": Limit(
+        lambda v: isinstance(v, (tuple, list)) and all(map(callable, v)),
+        "a sequence of callables that take a Progress",
+    ),
+    "random_state": nothing()
+    | integer(0)
+    | Limit(lambda v: isinstance(v, np.random.RandomState), "a numpy.random.RandomState"),
+}
+
+
+class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Squeeze rows through a narrow code and rebuild them, starting from PCA.
+
+    ::
+
+        X (N, D) ──encoder──▶ Z (N, K) ──decoder──▶ X̂ (N, D)        error = X − X̂, no labels
+
+    Training starts at the PCA of the same rows and leaves it only for a gain on held-out rows that
+    stands out from the noise, so on average the model is never worse than PCA on new rows.
+
+    Parameters
+    ----------
+    n_components : int, default=2
+        Numbers in a code, K.
+    network : "auto", "mlp" or MLP, default="auto"
+        Architecture of encoder and decoder; ``"auto"`` is ``"mlp"``.
+    objective : "reconstruction" or Reconstruction, default="reconstruction"
+        What training makes small.
+    init : {"pca", "random"}, default="pca"
+        ``"pca"`` adds a linear path set to PCA and a non-linear path that is silent at the start;
+        ``"random"`` is the plain network.
+    sample_shape : sequence of int, default=None
+        Shape of one flat row, such as (28, 28); learned from input of more than two axes.
+    scaling : "auto", "standard", None or (float, float), default="auto"
+        ``"auto"`` centres columns and divides all by one number; ``"standard"`` divides each by
+        its own standard deviation; a pair maps the data's smallest and largest value to it.
+    bounds : "auto", None or (float, float), default="auto"
+        Range that reconstructions are clipped to, in data units. ``"auto"`` takes (0, 255) for
+        uint8, (0, 1) for floats within [0, 1] that are exactly 0 and exactly 1 in at least 0.1 %
+        of the values each, and none otherwise.
+    max_epochs : "auto" or int, default="auto"
+        Passes over the training rows. ``"auto"`` chooses by the number of rows, and gives way to
+        ``max_steps`` and ``max_seconds``.
+    max_steps : int, default=None
+        Optimizer steps of a run. ``max_steps=n_steps_`` repeats a model that ``max_seconds`` made.
+    max_seconds : float, default=None
+        Seconds that `fit` may take in all. The number of steps is fixed by a short timing.
+    patience : "auto" or int, default="auto"
+        Measurements of the held-out error (24 in a full run) without a gain that end a run.
+    validation_fraction : "auto" or float in [0, 1), default="auto"
+        Part of the rows that is held out. ``"auto"`` is 0.1, at most 2,500 rows; below 1,000 rows
+        it cross-fits in five folds instead (``init="pca"``, ``keep="best"``).
+    keep : {"best", "last"}, default="best"
+        Which state to return: the best on held-out rows, the start included, or the last.
+    batch_size : "auto" or int, default="auto"
+        Rows per optimizer step.
+    learning_rate : "auto" or float, default="auto"
+        At its highest.
+    optimizer : "adamw", "adam", AdamW or Adam, default="adamw"
+        How a step is made from gradients.
+    schedule : {"auto", "constant", "cosine", "linear"}, default="auto"
+        How the learning rate falls over a run.
+    device : str, default="auto"
+        ``"auto"`` takes a CUDA device where there is one, else the CPU.
+    precision : {"auto", "float32", "bfloat16"}, default="auto"
+        Of the products in training. ``"auto"`` takes bfloat16 where the processor multiplies it
+        in hardware and the network is large enough. Codes are never computed in bfloat16.
+    n_threads : "auto" or int, default="auto"
+        Threads for `fit`; ``"auto"`` leaves torch's setting. Restored on return.
+    callbacks : sequence of callable, default=()
+        Called with a `narrows.running.Progress` after each step; returning True ends the run.
+    random_state : int, RandomState or None, default=None
+        Seeds weights, batches and held-out rows.
+    verbose : int, default=0
+        1 prints a line per epoch.
+
+    Attributes
+    ----------
+    n_components_, n_features_in_ : int
+        K and D.
+    feature_names_in_ : ndarray of str
+        Where the data had string names.
+    sample_shape_ : tuple of int
+        Shape of one row.
+    bounds_ : (float, float) or None
+        In data units.
+    network_ : torch.nn.Module
+        Scaling, encoder and decoder.
+    pca_ : PrincipalComponents
+        The PCA that training started from, with scikit-learn's attribute names.
+    n_steps_, best_step_ : int
+        Steps that a run was planned for, and the step of the state returned; 0 is PCA.
+    history_ : list of dict
+        A row per epoch of the first run: losses, learning rate, held-out error.
+    validation_error_, pca_validation_error_ : float
+        Mean squared error per value on held-out rows, in data units; ours and PCA's.
+    explained_variance_ratio_ : float
+        Part of the held-out rows' variance that reconstructions explain; a single number, because
+        the numbers of a code share what they explain.
+    device_, precision_, n_threads_ : str, str, int
+        What was resolved.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from narrows import Autoencoder
+    >>> X = load_iris().data
+    >>> Autoencoder(2, max_steps=100, random_state=0).fit_transform(X).shape
+    (150, 2)
+    """
+
+    def __init__(
+        self,
+        n_components: int = 2,
+        *,
+        network: Any = "auto",
+        objective: Any = "reconstruction",
+        init: str = "pca",
+        sample_shape: Sequence[int] | None = None,
+        scaling: Any = "auto",
+        bounds: Any = "auto",
+        max_epochs: int | str = "auto",
+        max_steps: int | None = None,
+        max_seconds: float | None = None,
+        patience: int | str = "auto",
+        validation_fraction: float | str = "auto",
+        keep: str = "best",
+        batch_size: int | str = "auto",
+        learning_rate: float | str = "auto",
+        optimizer: Any = "adamw",
+        schedule: str = "auto",
+        device: str = "auto",
+        precision: str = "auto",
+        n_threads: int | str = "auto",
+        callbacks: Sequence[Callback] = (),
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ) -> None:
+        self.n_components = n_components
+        self.network = network
+        self.objective = objective
+        self.init = init
+        self.sample_shape = sample_shape
+        self.scaling = scaling
+        self.bounds = bounds
+        self.max_epochs = max_epochs
+        self.max_steps = max_steps
+        self.max_seconds = max_seconds
+        self.patience = patience
+        self.validation_fraction = validation_fraction
+        self.keep = keep
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.optimizer = optimizer
+        self.schedule = schedule
+        self.device = device
+        self.precision = precision
+        self.n_threads = n_threads
+        self.callbacks = callbacks
+        self.random_state = random_state
+        self.verbose = verbose
+
+    # ------------------------------------------------------------------ learning
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn to rebuild rows.
+
+        Parameters
+        ----------
+        X : array, frame or tensor (N, D), (N, H, W) or (N, H, W, C)
+            At least two rows of finite real numbers.
+        y : ignored
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ParameterError
+            For parameters outside their limits, or that do not fit the data.
+        DataError, DataTypeError, ValueError, TypeError
+            For data that cannot be used.
+        KeyboardInterrupt
+            Raised again, once the best state so far is in place.
+        """
+        del y
+        started = time.perf_counter()
+        self._check_params()
+        rows = self._read(X, reset=True, least=2)
+        seed = self._draw_seed()
+        params = self.get_params(deep=False)
+        plan = make_plan(params, len(rows), rows.shape[1], seed)
+        bounds = reading.choose_bounds(self.bounds, rows)
+        deadline = None if self.max_seconds is None else started + float(self.max_seconds)
+        callbacks = [*self.callbacks, *([_EpochPrinter()] if self.verbose else [])]
+        params["callbacks"] = callbacks
+        with self._threads():
+            outcome = fit_model(Request(ArraySource(rows), plan, params, bounds, deadline))
+        self._remember(outcome, plan, bounds)
+        self._training = None
+        self._warn_of_dominant_column()
+        if outcome.interrupted is not None:
+            raise outcome.interrupted
+        return self
+
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
+        """Pass once over rows in the order given, at a constant learning rate.
+
+        Nothing is held out and nothing stops early. The first call sets scaling and PCA from its
+        own rows; after `fit` or `load` training goes on from the model as it is, with the
+        optimizer's running means empty.
+
+        Parameters
+        ----------
+        X : array, frame or tensor (N, D), (N, H, W) or (N, H, W, C)
+            At least two rows in the first call.
+        y : ignored
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        As `fit`.
+        """
+        del y
+        self._check_params()
+        first = not hasattr(self, "network_")
+        rows = self._read(X, reset=first, least=2 if first else 1)
+        seed = self._draw_seed()
+        params = self.get_params(deep=False)
+        if not first:
+            params["n_components"] = self.n_components_
+        plan = make_plan(params, len(rows), rows.shape[1], seed, partial=True)
+        source = ArraySource(rows)
+        with self._threads():
+            if first:
+                net, pca = start(source, params, plan)
+                bounds = reading.choose_bounds(self.bounds, rows)
+                self._remember(Outcome(net, pca, n_steps=0), plan, bounds)
+            self._continue(source, plan)
+        return self
+
+    def _continue(self, source: ArraySource, plan: Plan) -> None:
+        """Train on from the model as it is, through all rows once."""
+        if self._training is None:
+            self._training = start_training(converted(self.network_, torch.float32), plan.optimizer)
+        state, scaling = self._training, self.network_.scaling
+        state.net.to(plan.device)
+        rows = ScaledRows(source, scaling, plan.dtype, plan.device)
+        bounds = scaled_bounds(self.bounds_, scaling, plan.dtype, plan.device)
+        until = state.step + plan.steps_per_epoch
+        rule = StepRule(
+            plan.objective, bounds, plan.dtype, plan.learning_rate, "constant", 0, until
+        )
+
+        def in_order(epoch: int) -> Iterator[torch.Tensor]:
+            return rows.batches(plan.batch_size, seed=plan.seed, epoch=epoch, shuffle=False)
+
+        train(state, in_order, rule, until)
+        self.history_ = [*self.history_, state.history[-1]]
+        self.n_steps_ += plan.steps_per_epoch
+        self.best_step_ = self.n_steps_
+        self._set_network(copy.deepcopy(state.net).cpu())
+
+    # ------------------------------------------------------------------ using
+
+    def transform(self, X: Any) -> Floats:
+        """Return the codes of rows.
+
+        Parameters
+        ----------
+        X : as in `fit`, one row or more
+
+        Returns
+        -------
+        Z : ndarray (N, K), float32 for float32 input, float64 for all else
+            The same bits for a row alone, in any batch and in any order.
+        """
+        check_is_fitted(self)
+        return self._inference().encode(self._read(X, reset=False))
+
+    def inverse_transform(self, Z: Any) -> Floats:
+        """Return the rows that codes decode to.
+
+        Parameters
+        ----------
+        Z : array-like (N, K)
+
+        Returns
+        -------
+        X : ndarray (N, D), or (N, H, W) or (N, H, W, C) if `fit` was given that
+            In data units, within ``bounds_``; dtype as in `transform`.
+
+        Raises
+        ------
+        DataError
+            If codes do not have K columns.
+        """
+        check_is_fitted(self)
+        codes = check_array(Z, dtype=[np.float64, np.float32], input_name="Z")
+        if codes.shape[1] != self.n_components_:
+            raise DataError(
+                f"Z has {codes.shape[1]} columns, but a code of this model has"
+                f" {self.n_components_}. Pass what `transform` returned."
+            )
+        X = self._inference().decode(codes)
+        return X.reshape(len(X), *self.sample_shape_) if self._came_shaped else X
+
+    def reconstruct(self, X: Any) -> Floats:
+        """Return the rows that come back through the code, in the shape of ``X``."""
+        check_is_fitted(self)
+        rows = self._read(X, reset=False)
+        X_hat = self._inference().reconstruct(rows)
+        shape = np.shape(X)
+        return X_hat.reshape(shape) if len(shape) > 2 else X_hat
+
+    def reconstruction_error(self, X: Any) -> NDArray[np.float64]:
+        """Return the mean squared error per value of each row (N,), in squared data units."""
+        check_is_fitted(self)
+        rows = self._read(X, reset=False)
+        return squared_errors(self._inference(), rows)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Return 1 − Σ‖x − x̂‖² / Σ‖x − mean‖², with the mean of the training rows.
+
+        1 is perfect; 0 is no better than always giving the mean.
+        """
+        del y
+        check_is_fitted(self)
+        rows = self._read(X, reset=False)
+        unexplained = squared_errors(self._inference(), rows).sum()
+        mean, _ = self._moments()
+        total = sum(float(np.square(block - mean).sum()) for block in ArraySource(rows).blocks())
+        return float(1.0 - unexplained * rows.shape[1] / total) if total > 0 else 0.0
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model to one ``.safetensors`` file; an older file is replaced in one step.
+
+        The file holds weights, scaling, the PCA beside them, the history and the parameters; no
+        training row, no code, no callback.
+
+        Raises
+        ------
+        OSError
+            Where the file cannot be written; an older file then stands as it was.
+        """
+        check_is_fitted(self)
+        persistence.save(self, path)
+
+    # ------------------------------------------------------------------ parameters
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters; ``network__hidden`` and the like replace a part by a changed copy.
+
+        Where a part is given by name, the name is first replaced by that part.
+
+        Raises
+        ------
+        ParameterError
+            For a field that the part does not have.
+        """
+        own = {name: value for name, value in params.items() if "__" not in name}
+        super().set_params(**own)
+        changes: dict[str, dict[str, Any]] = {}
+        for name, value in params.items():
+            kind, separator, field = name.partition("__")
+            if separator and kind not in PARTS:
+                raise ParameterError(
+                    f"Autoencoder has no part {kind!r}; parts are {', '.join(PARTS)}."
+                )
+            if separator:
+                changes.setdefault(kind, {})[field] = value
+        for kind, fields in changes.items():
+            setattr(self, kind, replaced(named_part(kind, getattr(self, kind)), fields))
+        return self
+
+    def _check_params(self) -> None:
+        values = self.get_params(deep=False)
+        check("Autoencoder", values, _LIMITS)
+        for kind in PARTS:
+            named_part(kind, values[kind])
+
+    # ------------------------------------------------------------------ internals
+
+    _training: TrainingState | None = None
+    _frozen: Inference | None = None
+    _came_shaped: bool = False
+    history_: list[HistoryRow]
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_components_
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        state.pop("_frozen", None)
+        state.pop("_training", None)
+        return state
+
+    def _read(self, X: Any, *, reset: bool, least: int = 1) -> NDArray[np.generic]:
+        """Check data with scikit-learn, and say more where it says too little."""
+        X, shape = reading.as_rows(X)
+        try:
+            rows = validate_data(self, X, reset=reset, dtype="numeric", ensure_min_samples=least)
+        except ValueError as error:
+            names = getattr(X, "columns", None)
+            where = (
+                reading.where_not_finite(X, names)
+                if "NaN" in str(error) or "infinity" in str(error)
+                else ""
+            )
+            if where:
+                raise DataError(str(error) + where) from error
+            raise
+        rows = cast("NDArray[np.generic]", np.asarray(rows))
+        if reset:
+            self._came_shaped = shape is not None
+            self.sample_shape_ = self._checked_shape(shape, rows.shape[1])
+        return rows
+
+    def _checked_shape(self, shape: tuple[int, ...] | None, n_features: int) -> tuple[int, ...]:
+        asked = None if self.sample_shape is None else tuple(int(n) for n in self.sample_shape)
+        found = asked or shape or (n_features,)
+        if int(np.prod(found)) != n_features or (asked and shape and asked != shape):
+            raise ParameterError(
+                f"`sample_shape`={asked} does not fit data whose rows have"
+                f" {n_features} values{f' in shape {shape}' if shape else ''}."
+            )
+        return found
+
+    def _draw_seed(self) -> int:
+        if self.random_state is None:
+            # Not scikit-learn's global stream: fit leaves global random state alone.
+            return int(np.random.default_rng().integers(2**31))
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    @contextlib.contextmanager
+    def _threads(self) -> Iterator[None]:
+        before = torch.get_num_threads()
+        self.n_threads_ = before if self.n_threads == "auto" else int(self.n_threads)
+        if self.n_threads == "auto":
+            yield
+            return
+        torch.set_num_threads(self.n_threads_)
+        try:
+            with threadpool_limits(self.n_threads_, user_api="blas"):
+                yield
+        finally:
+            torch.set_num_threads(before)
+
+    def _remember(self, outcome: Outcome, plan: Plan, bounds: tuple[float, float] | None) -> None:
+        self.n_components_ = plan.n_components
+        self.bounds_ = bounds
+        self.pca_ = outcome.pca
+        self.n_steps_, self.best_step_ = outcome.n_steps, outcome.best_step
+        self.history_ = outcome.history
+        self.validation_error_ = outcome.validation_error
+        self.pca_validation_error_ = outcome.pca_validation_error
+        self.device_ = str(plan.device)
+        self.precision_ = str(plan.dtype).removeprefix("torch.")
+        self._network_part, self._objective = plan.network, plan.objective
+        self._set_network(copy.deepcopy(outcome.net).cpu())
+        variance = float(self._moments()[1].mean())
+        explained = 1.0 - self.validation_error_ / variance if variance > 0 else 0.0
+        self.explained_variance_ratio_ = np.float64(explained)
+
+    def _moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return mean and variance of the training columns, (D,) each, in data units."""
+        mean, variances = self.pca_.mean_, self.pca_.variances_
+        divisor = self.network_.scaling.divisor.numpy()
+        if divisor.size == 1:
+            return mean, variances
+        # The PCA of scaling="standard" is that of the scaled columns.
+        return mean * divisor + self.network_.scaling.shift.numpy(), variances * divisor**2
+
+    def _warn_of_dominant_column(self) -> None:
+        _, variances = self._moments()
+        total, column = float(variances.sum()), int(variances.argmax())
+        if self.scaling == "standard" or len(variances) < 2:
+            return
+        if variances[column] > reading.DOMINANT_SHARE * total:
+            names = getattr(self, "feature_names_in_", None)
+            name = f" ({names[column]!r})" if names is not None else ""
+            warnings.warn(
+                f"Column {column}{name} carries {100 * variances[column] / total:.4g} % of the"
+                " variance, so the code describes little else. If columns have different units,"
+                " use scaling='standard'.",
+                NarrowsWarning,
+                stacklevel=3,
+            )
+
+    def _set_network(self, net: Autoencoding) -> None:
+        self.network_ = net
+        self._frozen = None
+
+    def _inference(self) -> Inference:
+        if self._frozen is None:
+            self._frozen = Inference(self.network_, self._objective, self.bounds_)
+        return self._frozen
+
+
+def squared_errors(inference: Inference, rows: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Return the mean squared error per value (N,) of rows that go through a frozen network."""
+    found = []
+    for first in range(0, len(rows), 4096):
+        X = rows[first : first + 4096]
+        error = inference.reconstruct(X).astype(np.float64) - X.astype(np.float64)
+        found.append(np.square(error).mean(axis=1))
+    return np.concatenate(found)
+
+
+class _EpochPrinter:
+    """Print a line for each epoch."""
+
+    def __init__(self) -> None:
+        self._told = 0
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.epoch < self._told:
+            self._told = 0  # another run has begun
+        for row in progress.history[self._told :]:
+            error = row["validation_error"]
+            held_out = "" if np.isnan(error) else f"  held out {error:.6g}"
+            print(
+                f"epoch {row['epoch']:>4}  step {row['step']:>6}  loss {row['loss']:.6g}{held_out}"
+            )
+        self._told = progress.epoch
+
+
+def load(path: str | os.PathLike[str]) -> Autoencoder:
+    """Read a model that `Autoencoder.save` or ``narrows fit`` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+        A ``.safetensors`` file; nothing in it is run.
+
+    Returns
+    -------
+    Autoencoder
+        Fitted.
+
+    Raises
+    ------
+    OSError
+        Where the file cannot be opened.
+    ModelFileError
+        Where it is not a model, is damaged, or was written by a newer narrows.
+    """
+    ae = Autoencoder()
+    persistence.restore(ae, path)
+    return ae

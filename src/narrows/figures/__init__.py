@@ -1,0 +1,33 @@
+"""Every picture, from arrays to a Matplotlib figure.
+
+What stands in a picture is numbers and names ("PCA", "k", "MSE"), so that one picture serves
+every language; the sentences belong to the page around it.
+"""
+
+from narrows.figures.codes import plane, space
+from narrows.figures.curves import scree, training
+from narrows.figures.look import PALETTE, THEMES, Theme, ThemeName, to_png
+from narrows.figures.samples import (
+    reconstruction_frames,
+    reconstructions,
+    save_gif,
+    strip,
+    to_gif,
+)
+
+__all__ = [
+    "PALETTE",
+    "THEMES",
+    "Theme",
+    "ThemeName",
+    "plane",
+    "reconstruction_frames",
+    "reconstructions",
+    "save_gif",
+    "scree",
+    "space",
+    "strip",
+    "to_gif",
+    "to_png",
+    "training",
+]

@@ -1,0 +1,133 @@
+"""Which model a fit returns: start at PCA, train, and leave PCA only for a gain that stands out.
+
+Where rows are many, one part is held out and the best state on it is kept. Where rows are few, the
+number of steps is chosen by cross-fitting: each fold starts at the PCA of its own rows, so every
+row is held out once. What won is repeated from the PCA of all rows where that is cheap.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from narrows.networks import Autoencoding
+from narrows.pca import PrincipalComponents
+from narrows.running import DATA, NETWORK, Errors, Request, Run
+from narrows.sources.array import folds, held_out_rows
+from narrows.starting import start
+from narrows.training import HistoryRow
+
+STANDARD_ERRORS = 2.0
+"""Standard errors by which the mean gain per held-out row must stand out."""
+
+
+@dataclass
+class Outcome:
+    """The model that a fit returns, and what was measured on the way.
+
+    Attributes
+    ----------
+    net : Autoencoding
+    pca : PrincipalComponents
+        Of the rows that the returned network started from.
+    n_steps : int
+        Steps that each run was planned for; ``max_steps=n_steps`` repeats the fit.
+    best_step : int
+        Step of the state that is returned; 0 is the start.
+    history : list of dict
+        Of the first run.
+    validation_error, pca_validation_error : float
+        Held-out mean squared errors in data units, from runs that never saw those rows.
+    interrupted : KeyboardInterrupt or None
+        To be raised again once the model is in place.
+    """
+
+    net: Autoencoding
+    pca: PrincipalComponents
+    n_steps: int
+    best_step: int = 0
+    history: list[HistoryRow] = field(default_factory=list)
+    validation_error: float = math.nan
+    pca_validation_error: float = math.nan
+    interrupted: KeyboardInterrupt | None = None
+
+
+def fit_model(request: Request) -> Outcome:
+    """Find the model for a request, as the module's docstring tells.
+
+    A `KeyboardInterrupt` after the first PCA is caught and handed on in the outcome, which then
+    holds the best state so far.
+    """
+    plan = request.plan
+    if plan.n_folds:
+        return _cross_fit(request)
+    run = Run(request, held_out_rows(plan.n_rows, plan.n_held_out, plan.seed), 1, 1)
+    run.train()
+    keep_best = request.params["keep"] == "best" and run.held_out is not None
+    if keep_best or run.diverged:
+        run.restore_best()
+    outcome = Outcome(
+        run.state.net,
+        run.pca,
+        run.n_steps,
+        best_step=run.best_step if keep_best else run.state.step,
+        history=run.state.history,
+        pca_validation_error=run.pca_error,
+        interrupted=run.interrupted,
+    )
+    if run.held_out is not None:
+        errors = run.errors_at[run.best_step] if keep_best else run.held_out.errors(outcome.net)
+        outcome.validation_error = float(errors[:, DATA].mean())
+    if not keep_best:
+        return outcome
+    return _decided(run.request, outcome, run.errors_at[0] - run.errors_at[run.best_step])
+
+
+def _cross_fit(request: Request) -> Outcome:
+    """Choose between PCA and a number of steps by errors on rows that each fold left out."""
+    plan = request.plan
+    net, pca = start(request.source, request.params, plan)
+    outcome = Outcome(net, pca, plan.n_steps or 0)
+    measured: list[dict[int, Errors]] = []
+    for number, held in enumerate(folds(plan.n_rows, plan.n_folds, plan.seed), start=1):
+        run = Run(request, held, number, plan.n_folds + 1)
+        run.train()
+        request = run.request  # the first fold has fixed the number of steps
+        measured.append(run.errors_at)
+        outcome.history = outcome.history or run.state.history
+        outcome.n_steps, outcome.interrupted = run.n_steps, run.interrupted
+        if run.interrupted is not None:
+            return outcome
+    steps = sorted(set.intersection(*(set(errors) for errors in measured)))
+    pooled = {step: np.concatenate([errors[step] for errors in measured]) for step in steps}
+    best = min(steps, key=lambda step: float(pooled[step][:, NETWORK].mean()))
+    outcome.best_step = best
+    outcome.pca_validation_error = float(pooled[0][:, DATA].mean())
+    outcome.validation_error = float(pooled[best][:, DATA].mean())
+    return _decided(request, outcome, pooled[0] - pooled[best])
+
+
+def _decided(request: Request, outcome: Outcome, gain: Errors) -> Outcome:
+    """Return to PCA unless the gain stands out; else repeat the run on all rows if it is cheap."""
+    plan = request.plan
+    if request.params["init"] == "pca" and not stands_out(gain[:, NETWORK]):
+        outcome.best_step, outcome.validation_error = 0, outcome.pca_validation_error
+        outcome.net, outcome.pca = start(request.source, request.params, plan)
+    elif outcome.interrupted is None and plan.is_cheap(outcome.n_steps):
+        n_runs = max(plan.n_folds, 1) + 1
+        run = Run(request, np.zeros(0, dtype=np.int64), n_runs, n_runs)
+        run.train(outcome.best_step)
+        if run.interrupted is None and not run.diverged:
+            outcome.net, outcome.pca = run.state.net, run.pca
+        outcome.interrupted = run.interrupted
+    return outcome
+
+
+def stands_out(gain: Errors) -> bool:
+    """Tell whether the mean of paired gains (N,) lies two standard errors above zero."""
+    if len(gain) < 2:
+        return False
+    standard_error = float(gain.std(ddof=1)) / math.sqrt(len(gain))
+    return float(gain.mean()) > max(STANDARD_ERRORS * standard_error, 0.0)

@@ -1,0 +1,94 @@
+"""Encoding and decoding, bit for bit the same for a row alone, in any batch and in any order.
+
+Rows go through the network in blocks of one fixed size, the last one padded, because a matrix
+product of another height may add its terms in another order. Nothing is rounded to bfloat16 here.
+
+Legend: N rows, D features, K code size.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from narrows.networks import Autoencoding
+from narrows.objectives import Objective
+
+BLOCK_ROWS = 64
+Floats = NDArray[np.floating[Any]]
+
+
+class Inference:
+    """A network frozen for use.
+
+    Parameters
+    ----------
+    net : Autoencoding
+        Copied per dtype when first used; later changes of it have no effect on a copy made.
+    objective : Objective
+    bounds : (float, float) or None
+        That reconstructions are clipped to, in data units.
+    """
+
+    def __init__(
+        self, net: Autoencoding, objective: Objective, bounds: tuple[float, float] | None
+    ) -> None:
+        self._net = net
+        self._objective = objective
+        self._bounds = bounds
+        self._by_dtype: dict[torch.dtype, Autoencoding] = {}
+
+    def _as(self, dtype: torch.dtype) -> Autoencoding:
+        if dtype not in self._by_dtype:
+            self._by_dtype[dtype] = copy.deepcopy(self._net).to("cpu", dtype).eval()
+        return self._by_dtype[dtype]
+
+    def encode(self, X: NDArray[np.generic]) -> Floats:
+        """Return codes (N, K) of rows (N, D): float32 for float32, float64 for all else."""
+
+        def block(net: Autoencoding, x_BD: Tensor) -> Tensor:
+            return self._objective.code(net, net.scaling(x_BD)) * net.code_unit
+
+        return self._in_blocks(block, X)
+
+    def decode(self, Z: NDArray[np.generic]) -> Floats:
+        """Return rows (N, D) of codes (N, K), clipped to the bounds; dtypes as in `encode`."""
+
+        def block(net: Autoencoding, z_BK: Tensor) -> Tensor:
+            x_BD = self._objective.reconstruction(net, z_BK / net.code_unit)
+            return self._clipped(net.scaling.inverse(x_BD))
+
+        return self._in_blocks(block, Z)
+
+    def reconstruct(self, X: NDArray[np.generic]) -> Floats:
+        """Return the rows (N, D) that come back through the code."""
+        return self.decode(self.encode(X))
+
+    def _clipped(self, x_BD: Tensor) -> Tensor:
+        return x_BD if self._bounds is None else x_BD.clamp(*self._bounds)
+
+    @torch.no_grad()
+    def _in_blocks(
+        self, block: Callable[[Autoencoding, Tensor], Tensor], rows: NDArray[np.generic]
+    ) -> Floats:
+        """Map rows through a function in fixed blocks, and drop the padding of the last."""
+        numpy_dtype = np.float32 if rows.dtype == np.float32 else np.float64
+        net = self._as(torch.float32 if numpy_dtype == np.float32 else torch.float64)
+        padded = np.zeros((BLOCK_ROWS, rows.shape[1]), dtype=numpy_dtype)
+        found: Floats | None = None
+        for start in range(0, len(rows), BLOCK_ROWS):
+            stop = min(start + BLOCK_ROWS, len(rows))
+            padded[: stop - start] = rows[start:stop]
+            padded[stop - start :] = 0
+            result = block(net, torch.from_numpy(padded)).numpy()
+            if found is None:
+                found = np.empty((len(rows), result.shape[1]), dtype=numpy_dtype)
+            found[start:stop] = result[: stop - start]
+        assert found is not None, "no rows"
+        return found

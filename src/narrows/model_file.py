@@ -1,0 +1,186 @@
+"""Reads and writes a model: named tensors and one JSON text in a ``.safetensors`` file.
+
+Nothing in such a file is ever run, and no class is looked up by a name in it. A SHA-256 over the
+tensors and the text stands in the header beside them.
+
+    metadata = {"format": "narrows", "version": "1", "config": JSON text, "sha256": hex}
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from narrows.errors import (
+    ChecksumMismatch,
+    InconsistentModelFile,
+    ModelFileError,
+    NewerModelFile,
+    NotAModelFile,
+    TruncatedModelFile,
+)
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """All that a model file holds.
+
+    Attributes
+    ----------
+    config : dict
+        What JSON can hold: parameters, names, sizes.
+    tensors : dict of str to ndarray
+        float32 or float64.
+    """
+
+    config: dict[str, Any]
+    tensors: dict[str, NDArray[Any]]
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a path to write to; on success it takes the place of ``path`` in one step.
+
+    Until then, and after any failure, the old file stands as it was.
+    """
+    target = Path(path)
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb+") as written:
+            os.fsync(written.fileno())
+        mode = target.stat().st_mode if target.exists() else 0o666 & ~_umask()
+        temporary.chmod(mode & 0o777)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_model(path: str | os.PathLike[str], state: ModelState) -> None:
+    """Write a model file, or leave everything as it was.
+
+    Raises
+    ------
+    OSError
+        Where the file cannot be written; an earlier file of that name stands untouched.
+    """
+    from safetensors.numpy import save_file
+
+    text = json.dumps(state.config, ensure_ascii=False, allow_nan=False, sort_keys=True)
+    tensors = {name: np.asarray(tensor, order="C") for name, tensor in state.tensors.items()}
+    metadata = {
+        "format": "narrows",
+        "version": str(VERSION),
+        "config": text,
+        "sha256": _checksum(text, tensors),
+    }
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, metadata=metadata)
+
+
+def read_model(path: str | os.PathLike[str]) -> ModelState:
+    """Read a model file, checking all that can be checked without building the model.
+
+    Raises
+    ------
+    OSError
+        Where it cannot be opened.
+    NotAModelFile, TruncatedModelFile, ChecksumMismatch, NewerModelFile, InconsistentModelFile
+        All `ModelFileError`; each names the file, what is wrong and what to do.
+    """
+    Path(path).open("rb").close()  # an OSError of Python's own, in its own words
+    try:
+        metadata, tensors = _opened(path)
+        if metadata.get("sha256") != _checksum(metadata["config"], tensors):
+            raise ChecksumMismatch(
+                "its checksum does not fit its content, so it was damaged or changed after it was"
+                " saved; copy it again, or save the model again"
+            )
+        for name, tensor in tensors.items():
+            if not np.isfinite(tensor).all():
+                raise InconsistentModelFile(
+                    f"its tensor {name!r} holds NaN or infinity; train the model again"
+                )
+    except ModelFileError as error:
+        raise type(error)(f"{os.fspath(path)}: {error}.") from error
+    return ModelState(json.loads(metadata["config"]), tensors)
+
+
+def _opened(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            _check_format(metadata)
+            names = list(file.keys())
+            dtypes = {name: file.get_slice(name).get_dtype() for name in names}
+            foreign = [name for name in names if dtypes[name] not in ("F32", "F64")]
+            if foreign:
+                raise InconsistentModelFile(
+                    f"its tensor {foreign[0]!r} has dtype {dtypes[foreign[0]]}, but models hold"
+                    " F32 and F64 alone; save the model again"
+                )
+            return metadata, {name: file.get_tensor(name) for name in names}
+    except SafetensorError as error:
+        if any(word in str(error) for word in _CUT_SHORT) and _looks_like_safetensors(path):
+            raise TruncatedModelFile(
+                f"its header does not fit its length ({error}), so it was cut short or damaged;"
+                " copy it again"
+            ) from error
+        raise NotAModelFile(
+            f"not a model that narrows wrote ({error}); narrows opens the .safetensors files that"
+            " `save` and `narrows fit` write, and never a pickle"
+        ) from error
+
+
+_CUT_SHORT = ("HeaderTooLarge", "InvalidHeaderLength", "MetadataIncompleteBuffer")
+
+
+def _looks_like_safetensors(path: str | os.PathLike[str]) -> bool:
+    """Tell whether the header's JSON begins where the format has it, after eight bytes."""
+    with Path(path).open("rb") as file:
+        return file.read(9)[8:] == b"{"
+
+
+def _check_format(metadata: dict[str, str]) -> None:
+    version = metadata.get("version", "")
+    if metadata.get("format") != "narrows" or not version.isdecimal() or "config" not in metadata:
+        raise NotAModelFile(
+            "a safetensors file, but not one that narrows wrote; open it with the program that did"
+        )
+    if int(version) > VERSION:
+        raise NewerModelFile(
+            f"written in format {version}, while this narrows reads formats up to {VERSION};"
+            " upgrade narrows to open it"
+        )
+
+
+def _checksum(text: str, tensors: Mapping[str, NDArray[Any]]) -> str:
+    """Hash the configuration, then each tensor by name, dtype, shape and bytes."""
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"\n{name} {tensor.dtype.str} {tensor.shape}\n".encode())
+        digest.update(tensor.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,15 @@
+"""Architectures: one file each, found by the name of the file."""
+
+from narrows.networks.base import Autoencoding, Network, Widths, converted, count_parameters
+from narrows.networks.linear_plus import LinearPlus
+from narrows.networks.mlp import MLP
+
+__all__ = [
+    "MLP",
+    "Autoencoding",
+    "LinearPlus",
+    "Network",
+    "Widths",
+    "converted",
+    "count_parameters",
+]

@@ -1,0 +1,48 @@
+"""The plain autoencoder: rebuild what came in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from narrows.networks.base import Autoencoding
+from narrows.objectives.base import Batch, Bounds, Objective
+
+
+@dataclass(frozen=True)
+class Reconstruction(Objective):
+    """Mean squared error between a row and its reconstruction.
+
+    ::
+
+        x ──encoder──▶ z ──decoder──▶ x̂        (x − x̂)², averaged over the D features
+
+    Where reconstructions are clipped to bounds (pixels), training minimises the matching loss of
+    the clip. With a the decoder's output and c = clip(a),
+
+        ℓ(x, a) = (c − x)² + 2 (c − x)(a − c) = (c − x)(2 a − c − x),     dℓ/da = 2 (c − x).
+
+    It is the square itself inside the bounds, convex in a, never below the clipped error
+    (c − x)², and asks nothing of an output that clipping sets right: a black pixel may be as
+    negative as it likes.
+
+    Reference: G. Hinton and R. Salakhutdinov, "Reducing the dimensionality of data with neural
+    networks", Science 313, 2006. Matching losses: P. Auer, M. Herbster and M. Warmuth,
+    "Exponentially many local minima for single neurons", NIPS 1995.
+
+    Not for: generating (the codes follow no known distribution), or noisy inputs whose noise
+    should go.
+    """
+
+    name: ClassVar[str] = "reconstruction"
+
+    def terms(self, net: Autoencoding, batch: Batch, bounds: Bounds | None) -> dict[str, Tensor]:
+        """Return ``{"reconstruction": (B,)}``, squared units of the network per feature."""
+        x_BD = batch.x.float()
+        a_BD = self.reconstruction(net, self.code(net, batch.x)).float()
+        if bounds is None:
+            return {"reconstruction": (a_BD - x_BD).square().mean(dim=1)}
+        c_BD = a_BD.clamp(bounds.low, bounds.high)
+        return {"reconstruction": ((c_BD - x_BD) * (2 * a_BD - c_BD - x_BD)).mean(dim=1)}

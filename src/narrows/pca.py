@@ -1,0 +1,208 @@
+"""Principal components of rows that come in blocks: the start of training and its yardstick.
+
+Everything is accumulated in float64 about a shift near the mean, so that neither a large mean nor
+a column a million times larger than the others spoils the result.
+
+Legend: N rows, D columns, K components, b block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array64 = NDArray[np.float64]
+Blocks = Callable[[], Iterable[Array64]]
+
+WIDEST_COVARIANCE = 4096
+"""Columns up to which the D × D covariance is formed (128 MiB in float64)."""
+_OVERSAMPLING, _POWER_ITERATIONS = 10, 6
+
+
+@dataclass(frozen=True)
+class PrincipalComponents:
+    """A principal component analysis, with scikit-learn's attribute names.
+
+    Attributes
+    ----------
+    mean_ : ndarray (D,), float64
+        Mean of each column.
+    components_ : ndarray (K, D), float64
+        Orthonormal rows by falling variance, the largest entry of each positive; rows beyond the
+        rank of the data are zero.
+    explained_variance_, explained_variance_ratio_, singular_values_ : ndarray (K,), float64
+        As in `sklearn.decomposition.PCA`.
+    variances_ : ndarray (D,), float64
+        Of the columns (divisor n_samples_ − 1).
+    n_samples_ : int
+        Rows seen.
+    """
+
+    mean_: Array64
+    components_: Array64
+    explained_variance_: Array64
+    explained_variance_ratio_: Array64
+    singular_values_: Array64
+    variances_: Array64
+    n_samples_: int
+
+    @property
+    def n_components_(self) -> int:
+        """Code size K."""
+        return len(self.components_)
+
+    def transform(self, X: NDArray[np.floating]) -> Array64:
+        """Project rows (n, D) to their scores (n, K)."""
+        return (np.asarray(X, dtype=np.float64) - self.mean_) @ self.components_.T
+
+    def inverse_transform(self, Z: NDArray[np.floating]) -> Array64:
+        """Rebuild rows (n, D) from scores (n, K)."""
+        return np.asarray(Z, dtype=np.float64) @ self.components_ + self.mean_
+
+
+def fit_pca(blocks: Blocks, n_components: int, seed: int) -> PrincipalComponents:
+    """Fit principal components to rows that can be read several times, block by block.
+
+    The eigenvectors come from the covariance up to 4,096 columns, from the Gram matrix where rows
+    are fewer than columns, and from a seeded randomised range finder otherwise (Halko, Martinsson
+    and Tropp, "Finding structure with randomness", SIAM Review 53, 2011, algorithm 4.4).
+
+    Parameters
+    ----------
+    blocks : callable
+        Returns a fresh iterator over float64 blocks (b, D) each time it is called.
+    n_components : int
+        Code size K ≤ D.
+    seed : int
+        Seeds the range finder; without effect on the two exact ways.
+
+    Returns
+    -------
+    PrincipalComponents
+    """
+    moments = _moments(blocks, scatter=True)
+    n_columns = len(moments.shift)
+
+    def centred() -> Iterable[Array64]:
+        return (block - moments.mean for block in blocks())
+
+    if moments.n_rows < n_columns and moments.n_rows <= WIDEST_COVARIANCE:
+        squares, axes = _from_gram(centred, n_components)
+    elif moments.scatter is not None:
+        squares, vectors = np.linalg.eigh(moments.centred_scatter())
+        squares, axes = squares[::-1][:n_components], vectors[:, ::-1].T[:n_components]
+    else:
+        squares, axes = _from_sketch(centred, n_columns, n_components, seed)
+    return _assemble(squares, axes, moments, n_components)
+
+
+def column_moments(blocks: Blocks) -> tuple[Array64, Array64]:
+    """Return the mean and the variance (divisor n − 1) of each column, (D,) each."""
+    moments = _moments(blocks, scatter=False)
+    return moments.mean, moments.variances
+
+
+def _moments(blocks: Blocks, *, scatter: bool) -> _Moments:
+    """Read all blocks once; cross products are summed if asked and narrow enough."""
+    moments: _Moments | None = None
+    for block in blocks():
+        if moments is None:
+            narrow = block.shape[1] <= WIDEST_COVARIANCE
+            moments = _Moments(block.mean(axis=0), scatter=scatter and narrow)
+        moments.add(block)
+    assert moments is not None, "no rows"
+    return moments
+
+
+class _Moments:
+    """Count, sums and (where narrow enough) cross products of rows about a shift."""
+
+    def __init__(self, shift: Array64, *, scatter: bool) -> None:
+        self.n_rows = 0
+        self.shift = shift
+        self.sums = np.zeros_like(shift)
+        self.squares = np.zeros_like(shift)
+        self.scatter = np.zeros((len(shift), len(shift))) if scatter else None
+
+    def add(self, block: Array64) -> None:
+        deviation = block - self.shift
+        self.n_rows += len(block)
+        self.sums += deviation.sum(axis=0)
+        self.squares += np.einsum("bd,bd->d", deviation, deviation)
+        if self.scatter is not None:
+            # NumPy hands AᵀA to the symmetric product, half the work of a general one.
+            self.scatter += deviation.T @ deviation
+
+    @property
+    def offset(self) -> Array64:
+        return self.sums / self.n_rows
+
+    @property
+    def mean(self) -> Array64:
+        return self.shift + self.offset
+
+    @property
+    def variances(self) -> Array64:
+        deviations = np.maximum(self.squares - self.n_rows * self.offset**2, 0.0)
+        return deviations / max(self.n_rows - 1, 1)
+
+    def centred_scatter(self) -> Array64:
+        assert self.scatter is not None
+        return self.scatter - self.n_rows * np.outer(self.offset, self.offset)
+
+
+def _from_gram(centred: Blocks, n_components: int) -> tuple[Array64, Array64]:
+    """Take the axes from A Aᵀ, which is smaller than AᵀA where rows are fewer than columns."""
+    rows = np.concatenate(list(centred()))
+    squares, vectors = np.linalg.eigh(rows @ rows.T)
+    squares, vectors = squares[::-1][:n_components], vectors[:, ::-1][:, :n_components]
+    norms = np.sqrt(np.maximum(squares, np.finfo(np.float64).tiny))
+    return squares, (rows.T @ vectors / norms).T
+
+
+def _from_sketch(
+    centred: Blocks, n_columns: int, n_components: int, seed: int
+) -> tuple[Array64, Array64]:
+    width = min(n_components + _OVERSAMPLING, n_columns)
+    basis = np.random.default_rng(seed).standard_normal((n_columns, width))
+
+    def scatter_times(basis_DW: Array64) -> Array64:
+        product = np.zeros_like(basis_DW)
+        for block in centred():
+            product += block.T @ (block @ basis_DW)
+        return product
+
+    for _ in range(_POWER_ITERATIONS):
+        basis, _ = np.linalg.qr(scatter_times(basis))
+    squares, rotation = np.linalg.eigh(basis.T @ scatter_times(basis))
+    return squares[::-1][:n_components], (basis @ rotation[:, ::-1]).T[:n_components]
+
+
+def _assemble(
+    squares: Array64, axes: Array64, moments: _Moments, n_components: int
+) -> PrincipalComponents:
+    """Fix signs, blank what lies beyond the rank, and name the parts as scikit-learn does."""
+    n_rows, mean, variances = moments.n_rows, moments.mean, moments.variances
+    total = float(variances.sum()) * max(n_rows - 1, 1)
+    squares = np.maximum(squares, 0.0)
+    largest = squares.max(initial=0.0)
+    real = squares > largest * max(n_rows, len(mean)) * np.finfo(np.float64).eps
+    components = np.zeros((n_components, len(mean)))
+    components[: len(axes)][real] = axes[real]
+    kept = np.zeros(n_components)
+    kept[: len(squares)][real] = squares[real]
+    strongest = np.abs(components).argmax(axis=1)
+    signs = np.sign(components[np.arange(n_components), strongest])
+    components *= np.where(signs == 0, 1.0, signs)[:, None]
+    return PrincipalComponents(
+        mean_=mean,
+        components_=components,
+        explained_variance_=kept / max(n_rows - 1, 1),
+        explained_variance_ratio_=kept / total if total > 0 else np.zeros(n_components),
+        singular_values_=np.sqrt(kept),
+        variances_=variances,
+        n_samples_=n_rows,
+    )

@@ -1,0 +1,170 @@
+"""Between a fitted estimator and the tensors and JSON of a model file."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from narrows import __version__
+from narrows.errors import InconsistentModelFile, ModelFileError, ParameterError
+from narrows.model_file import ModelState, read_model, write_model
+from narrows.networks import Autoencoding, Widths
+from narrows.parts import PARTS, from_json, named_part, to_json
+from narrows.pca import PrincipalComponents
+from narrows.scaling import Scaling
+from narrows.starting import bare_network
+
+if TYPE_CHECKING:
+    from narrows.estimator import Autoencoder
+
+_PCA = ("mean_", "components_", "explained_variance_", "explained_variance_ratio_")
+_PCA_TENSORS = (*_PCA, "singular_values_", "variances_")
+_NUMBERS = ("validation_error_", "pca_validation_error_", "explained_variance_ratio_")
+_PLAIN = ("n_features_in_", "n_components_", "n_steps_", "best_step_", "n_threads_")
+_TEXTS = ("device_", "precision_")
+
+
+def save(ae: Autoencoder, path: str | os.PathLike[str]) -> None:
+    """Write a fitted estimator to a model file."""
+    write_model(path, ModelState(_config(ae), _tensors(ae)))
+
+
+def restore(ae: Autoencoder, path: str | os.PathLike[str]) -> None:
+    """Make a new estimator the one that a model file holds.
+
+    Raises
+    ------
+    ModelFileError
+        As `read_model`; or where the configuration does not describe the tensors.
+    """
+    state = read_model(path)
+    try:
+        _restore(ae, state)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        if isinstance(error, ModelFileError):
+            raise
+        raise InconsistentModelFile(
+            f"{os.fspath(path)}: its configuration does not describe a model that this narrows"
+            f" can build ({error}). Save the model again."
+        ) from error
+
+
+def _config(ae: Autoencoder) -> dict[str, Any]:
+    params = ae.get_params(deep=False)
+    del params["callbacks"]  # code never enters a model file
+    for kind in PARTS:
+        params[kind] = to_json(named_part(kind, params[kind]))
+    if isinstance(params["random_state"], np.random.RandomState):
+        params["random_state"] = None
+    names = getattr(ae, "feature_names_in_", None)
+    config = {
+        "narrows": __version__,
+        "params": params,
+        "network": to_json(ae._network_part),
+        "objective": to_json(ae._objective),
+        "sample_shape": list(ae.sample_shape_),
+        "came_shaped": ae._came_shaped,
+        "bounds": None if ae.bounds_ is None else list(ae.bounds_),
+        "feature_names": None if names is None else [str(name) for name in names],
+        "n_samples": ae.pca_.n_samples_,
+        "history_columns": list(ae.history_[0]) if ae.history_ else [],
+    }
+    for name in (*_PLAIN, *_TEXTS):
+        config[name] = getattr(ae, name)
+    for name in _NUMBERS:
+        value = float(getattr(ae, name))
+        config[name] = value if math.isfinite(value) else None
+    plain: dict[str, Any] = _plain(config)
+    return plain
+
+
+def _plain(value: Any) -> Any:
+    """Turn NumPy's numbers and tuples into what JSON has."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _tensors(ae: Autoencoder) -> dict[str, NDArray[Any]]:
+    tensors = {
+        f"network.{name}": tensor.detach().cpu().numpy()
+        for name, tensor in ae.network_.state_dict().items()
+    }
+    for name in _PCA_TENSORS:
+        tensors[f"pca.{name}"] = getattr(ae.pca_, name)
+    for column in ae.history_[0] if ae.history_ else ():
+        values = np.array([row[column] for row in ae.history_], dtype=np.float64)
+        # NaN marks "not measured"; a file holds finite numbers alone.
+        tensors[f"history.{column}"] = np.where(np.isnan(values), -1.0, values)
+    return tensors
+
+
+def _restore(ae: Autoencoder, state: ModelState) -> None:
+    config, tensors = state.config, state.tensors
+    params: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in config["params"].items()
+    }
+    for kind in PARTS:
+        params[kind] = from_json(kind, params[kind])
+    ae.set_params(**params)
+    ae._check_params()
+    for name in (*_PLAIN, *_TEXTS):
+        setattr(ae, name, config[name])
+    for name in _NUMBERS:
+        setattr(ae, name, np.float64(math.nan if config[name] is None else config[name]))
+    ae._network_part = from_json("network", config["network"])
+    ae._objective = from_json("objective", config["objective"])
+    ae.sample_shape_ = tuple(config["sample_shape"])
+    ae._came_shaped = bool(config["came_shaped"])
+    ae.bounds_ = None if config["bounds"] is None else tuple(config["bounds"])
+    if config["feature_names"] is not None:
+        ae.feature_names_in_ = np.array(config["feature_names"], dtype=object)
+    pca = {name: np.array(tensors[f"pca.{name}"]) for name in _PCA_TENSORS}
+    ae.pca_ = PrincipalComponents(**pca, n_samples_=int(config["n_samples"]))
+    ae.history_ = _history(config["history_columns"], tensors)
+    ae._set_network(_network(ae, tensors))
+
+
+def _history(columns: list[str], tensors: dict[str, NDArray[Any]]) -> list[dict[str, float]]:
+    read = {column: tensors[f"history.{column}"].tolist() for column in columns}
+    for column in ("epoch", "step"):
+        if column in read:
+            read[column] = [int(value) for value in read[column]]
+    if "validation_error" in read:
+        errors = read["validation_error"]
+        read["validation_error"] = [math.nan if error < 0 else error for error in errors]
+    return [dict(zip(read, row, strict=True)) for row in zip(*read.values(), strict=True)]
+
+
+def _network(ae: Autoencoder, tensors: dict[str, NDArray[Any]]) -> Autoencoding:
+    """Build the network that the configuration describes, and fill it from the tensors."""
+    found = {
+        name.removeprefix("network."): torch.from_numpy(np.array(tensor))
+        for name, tensor in tensors.items()
+        if name.startswith("network.")
+    }
+    n_features, n_components = ae.n_features_in_, ae.n_components_
+    sizes = ae._objective.output_sizes(n_features, n_components)
+    widths = Widths(n_features, n_components, *sizes)
+    # Counted before anything is built: a forged width must not claim memory.
+    if ae._network_part.n_parameters(widths) > sum(tensor.numel() for tensor in found.values()):
+        raise ParameterError("the network described is larger than the tensors beside it")
+    n_shift, n_divisor = (found[f"scaling.{name}"].numel() for name in ("shift", "divisor"))
+    scaling = Scaling(np.zeros(n_shift), np.ones(n_divisor))
+    net = bare_network(scaling, ae._network_part, widths, linear_path=ae.init == "pca")
+    for name, tensor in net.state_dict().items():
+        if name in found and tensor.shape != found[name].shape:
+            raise InconsistentModelFile(
+                f"tensor network.{name} has shape {tuple(found[name].shape)} where"
+                f" {tuple(tensor.shape)} is needed"
+            )
+    net.load_state_dict(found, assign=True)
+    return net

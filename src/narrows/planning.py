@@ -1,0 +1,274 @@
+"""From the estimator's parameters to the numbers of a run: nothing is ``"auto"`` afterwards.
+
+What the defaults were chosen on stands in ``docs/decisions/0005-defaults.md``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from narrows.errors import ParameterError
+from narrows.networks import Network, Widths
+from narrows.objectives import Objective
+from narrows.optimizers import Optimizer
+from narrows.parts import named_part
+from narrows.sources.array import count_held_out
+
+FEW_ROWS = 1_000
+"""Below this many rows a single held-out part is too noisy, and training is cross-fitted."""
+N_FOLDS = 5
+MARGIN = 0.96
+"""Part of the time left that steps are laid out for; the rest absorbs a machine's drift."""
+MOST_HELD_OUT = 2_500
+"""Held-out rows that ``validation_fraction="auto"`` asks for at the most."""
+N_EVALUATIONS = 24
+"""Times that the held-out error is measured over a run."""
+WORK_FOR_BFLOAT16 = 1 << 25
+"""Weights times rows of a batch from which bfloat16 pays for its conversions."""
+CHEAP_FLOPS = 3e12
+"""Work up to which a run that won is repeated from the PCA of all rows."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a fit will do, in numbers.
+
+    Attributes
+    ----------
+    n_rows, n_features, n_components : int
+    network : Network
+        With nothing left to choose.
+    objective : Objective
+    optimizer : Optimizer
+    n_parameters : int
+        Trainable numbers, the linear path included.
+    batch_size : int
+        Rows per optimizer step.
+    n_steps : int or None
+        Optimizer steps per run; None until a short timing has fixed it (``max_seconds``).
+    most_steps : int
+        Steps that time may not exceed.
+    n_folds : int
+        Runs of the cross-fitting; 0 for a single held-out part or none.
+    n_held_out : int
+        Rows of the single held-out part; 0 for none.
+    device : torch.device
+    dtype : torch.dtype
+        That training computes in.
+    learning_rate : float
+    schedule : str
+    n_warm_up : int
+        Steps over which the learning rate rises.
+    patience : int
+        Measurements of the held-out error without a gain after which a run stops.
+    seed : int
+    """
+
+    n_rows: int
+    n_features: int
+    n_components: int
+    network: Network
+    objective: Objective
+    optimizer: Optimizer
+    n_parameters: int
+    batch_size: int
+    n_steps: int | None
+    most_steps: int
+    n_folds: int
+    n_held_out: int
+    device: torch.device
+    dtype: torch.dtype
+    learning_rate: float
+    schedule: str
+    n_warm_up: int
+    patience: int
+    seed: int
+
+    @property
+    def n_train_rows(self) -> int:
+        """Rows that one run trains on."""
+        if self.n_folds:
+            return self.n_rows - self.n_rows // self.n_folds
+        return self.n_rows - self.n_held_out
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps that see every training row once."""
+        return math.ceil(self.n_train_rows / self.batch_size)
+
+    def flops(self, n_steps: int) -> float:
+        """Return the arithmetic of one run: 2 per weight and row forward, 4 backward."""
+        return 6.0 * self.n_parameters * self.batch_size * n_steps
+
+    def is_cheap(self, n_steps: int) -> bool:
+        """Tell whether a run of so many steps may be repeated on all rows."""
+        return self.flops(n_steps) <= CHEAP_FLOPS
+
+    def steps_in(self, seconds: float, per_step: float, evaluations: float) -> int:
+        """Return how many steps each of the remaining runs may take, at least one.
+
+        Parameters
+        ----------
+        seconds : float
+            Until the deadline.
+        per_step : float
+            Seconds of one step.
+        evaluations : float
+            Seconds of all evaluations of one run.
+        """
+        folds = max(self.n_folds, 1)
+        usable = MARGIN * seconds - folds * evaluations
+        once, twice = (
+            max(1, min(int(usable / runs / per_step), self.most_steps))
+            for runs in (folds, folds + 1)
+        )
+        return twice if self.n_folds or self.is_cheap(twice) else once
+
+    @property
+    def memory(self) -> int:
+        """Bytes that a fit takes beside the data: scaled rows, network, optimizer, covariance."""
+        rows = self.n_rows * self.n_features * self.dtype.itemsize
+        network = self.n_parameters * (4 * 5 + 2 * self.dtype.itemsize)
+        activations = self.batch_size * (self.n_features * 8 + self.n_parameters // 100) * 4
+        covariance = 3 * 8 * min(self.n_features, self.n_rows, 4096) * self.n_features
+        return rows + network + activations + covariance
+
+
+def make_plan(
+    params: dict[str, Any], n_rows: int, n_features: int, seed: int, *, partial: bool = False
+) -> Plan:
+    """Resolve checked constructor parameters for data of a given shape.
+
+    Parameters
+    ----------
+    params : dict
+        The estimator's parameters by name, as `check_params` has passed them.
+    n_rows, n_features : int
+    seed : int
+        Drawn from ``random_state``.
+    partial : bool
+        Plan for ``partial_fit``: nothing held out, one pass, constant learning rate.
+
+    Raises
+    ------
+    ParameterError
+        Where parameters do not fit the data or each other.
+    """
+    objective = named_part("objective", params["objective"])
+    n_components = int(params["n_components"])
+    if params["init"] == "pca" and n_components > n_features:
+        raise ParameterError(
+            f"`n_components`={n_components} is more than the data has (n_features = {n_features}),"
+            " and init='pca' starts from at most that many. Ask for fewer components, or use"
+            " init='random' for an overcomplete code."
+        )
+    encoder_out, decoder_out = objective.output_sizes(n_features, n_components)
+    widths = Widths(n_features, n_components, encoder_out, decoder_out)
+    network = named_part("network", params["network"]).resolved(widths, n_rows)
+    if params["init"] == "pca" and not network.linear_ends():
+        raise ParameterError(
+            "init='pca' needs a linear code and output (`code_activation` and `output_activation`"
+            " 'linear'), since PCA gives numbers of any size. Use init='random' for"
+            f" {network!r}."
+        )
+    n_parameters = network.n_parameters(widths)
+    if params["init"] == "pca":
+        n_parameters += 2 * n_features * n_components
+    n_folds, n_held_out = (0, 0) if partial else _split(params, n_rows)
+    batch_size = _batch_size(params["batch_size"], n_rows)
+    steps_per_epoch = math.ceil((n_rows - n_held_out) / batch_size)
+    n_steps, most_steps = _budget(params, steps_per_epoch)
+    device = _device(params["device"])
+    return Plan(
+        n_rows=n_rows,
+        n_features=n_features,
+        n_components=n_components,
+        network=network,
+        objective=objective,
+        optimizer=named_part("optimizer", params["optimizer"]),
+        n_parameters=n_parameters,
+        batch_size=batch_size,
+        n_steps=steps_per_epoch if partial else n_steps,
+        most_steps=most_steps,
+        n_folds=n_folds,
+        n_held_out=n_held_out,
+        device=device,
+        dtype=_precision(params["precision"], device, n_parameters * batch_size),
+        learning_rate=_learning_rate(params["learning_rate"], params["init"], partial),
+        schedule=_schedule(params["schedule"], partial),
+        n_warm_up=100,
+        patience=N_EVALUATIONS if params["patience"] == "auto" else int(params["patience"]),
+        seed=seed,
+    )
+
+
+def _split(params: dict[str, Any], n_rows: int) -> tuple[int, int]:
+    """Return the number of folds and of rows in the single held-out part."""
+    fraction = params["validation_fraction"]
+    if fraction == "auto":
+        if params["keep"] == "best" and params["init"] == "pca" and n_rows < FEW_ROWS:
+            return min(N_FOLDS, n_rows), 0
+        fraction = min(0.1, MOST_HELD_OUT / n_rows)
+    return 0, count_held_out(n_rows, float(fraction))
+
+
+def _batch_size(asked: str | int, n_rows: int) -> int:
+    if asked != "auto":
+        return int(asked)
+    return min(256, max(32, 1 << math.ceil(math.log2(n_rows / 8))))
+
+
+def _budget(params: dict[str, Any], steps_per_epoch: int) -> tuple[int | None, int]:
+    """Return the steps of a run (None where time decides) and the most there may be."""
+    automatic = params["max_epochs"] == "auto"
+    usual = max(3_000, 20 * steps_per_epoch)
+    from_epochs = usual if automatic else int(params["max_epochs"]) * steps_per_epoch
+    if params["max_steps"] is not None:
+        most = int(params["max_steps"])
+        return (most if automatic else min(most, from_epochs)), most
+    if params["max_seconds"] is not None:
+        return None, (max(usual, 200 * steps_per_epoch) if automatic else from_epochs)
+    return from_epochs, from_epochs
+
+
+def _device(asked: str) -> torch.device:
+    if asked == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(asked)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ParameterError(
+            f"`device`={asked!r} cannot be used here: {error}. Use 'auto' or 'cpu'."
+        ) from error
+    return device
+
+
+def _precision(asked: str, device: torch.device, work: int) -> torch.dtype:
+    """Choose bfloat16 where the processor has it and the products outweigh the rounding."""
+    if asked == "auto":
+        fast = device.type == "cuda" or has_bfloat16_products()
+        return torch.bfloat16 if fast and work >= WORK_FOR_BFLOAT16 else torch.float32
+    return torch.bfloat16 if asked == "bfloat16" else torch.float32
+
+
+def has_bfloat16_products() -> bool:
+    """Tell whether this processor multiplies bfloat16 matrices in hardware."""
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "arm_bf16"))
+
+
+def _learning_rate(asked: str | float, init: str, partial: bool) -> float:
+    if asked != "auto":
+        return float(asked)
+    return 0.0005 if partial else 0.002
+
+
+def _schedule(asked: str, partial: bool) -> str:
+    if partial:
+        return "constant"
+    return "cosine" if asked == "auto" else asked

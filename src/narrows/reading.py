@@ -1,0 +1,108 @@
+"""From what a caller hands over to a checked two-dimensional array.
+
+Legend: N rows, D features.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from narrows.errors import DataError, DataTypeError
+
+Shape = tuple[int, ...]
+PICTURE_SHARE = 0.001
+"""Part of the values that must be exactly 0, and exactly 1, for floats to count as pictures."""
+DOMINANT_SHARE = 0.999
+"""Part of the variance in one column from which `fit` warns."""
+
+
+def as_rows(X: Any) -> tuple[Any, Shape | None]:
+    """Flatten pictures to rows, and turn torch tensors into arrays, without a copy.
+
+    Parameters
+    ----------
+    X : array, frame or tensor of shape (N, D), (N, H, W) or (N, H, W, C)
+
+    Returns
+    -------
+    X : the same, or an array (N, D)
+    sample_shape : (H, W), (H, W, C) or None for rows that came flat
+
+    Raises
+    ------
+    DataTypeError
+        For sparse matrices.
+    DataError
+        For more than four axes.
+    """
+    if type(X).__module__.partition(".")[0] == "torch":
+        X = X.detach().cpu().numpy()
+    if hasattr(X, "toarray") and hasattr(X, "nnz"):
+        raise DataTypeError(
+            "Sparse data was passed, but dense data is required. Use '.toarray()' to convert it"
+            " to a dense numpy array, block by block where memory is short; narrows learns from"
+            " dense rows alone."
+        )
+    shape = getattr(X, "shape", None)
+    if shape is None and isinstance(X, (list, tuple)):
+        X = np.asarray(X) if _is_numeric(X) else X
+        shape = getattr(X, "shape", None)
+    if shape is None or len(shape) <= 2:
+        return X, None
+    if len(shape) > 4:
+        raise DataError(
+            f"X has shape {tuple(shape)}; narrows takes rows (n, features) or pictures"
+            " (n, height, width) or (n, height, width, channels)."
+        )
+    sample_shape = tuple(int(n) for n in shape[1:])
+    return np.asarray(X).reshape(int(shape[0]), math.prod(sample_shape)), sample_shape
+
+
+def _is_numeric(X: Any) -> bool:
+    try:
+        return bool(np.asarray(X).dtype.kind in "buif")
+    except ValueError:
+        return False
+
+
+def where_not_finite(X: Any, names: Any = None) -> str:
+    """Say where the first NaN or infinity of a table stands, or return "" where none is found."""
+    try:
+        table = np.asarray(X, dtype=np.float64)
+    except (TypeError, ValueError):
+        return ""
+    if table.ndim != 2:
+        return ""
+    places = np.argwhere(~np.isfinite(table))
+    if not len(places):
+        return ""
+    row, column = (int(n) for n in places[0])
+    name = f" ({names[column]!r})" if names is not None and len(names) > column else ""
+    return (
+        f" The first of {len(places)} such values is {table[row, column]} in row {row}, column"
+        f" {column}{name}, counted from 0. Drop those rows, or fill them in with"
+        " sklearn.impute.SimpleImputer."
+    )
+
+
+def choose_bounds(bounds: Any, X: NDArray[np.generic]) -> tuple[float, float] | None:
+    """Return the range that reconstructions are clipped to, in data units.
+
+    ``"auto"`` takes (0, 255) for uint8, (0, 1) for floats within [0, 1] that are exactly 0 and
+    exactly 1 in at least 0.1 % of the values each, and None otherwise.
+    """
+    if bounds is None:
+        return None
+    if not isinstance(bounds, str):
+        return float(bounds[0]), float(bounds[1])
+    if X.dtype == np.uint8:
+        return 0.0, 255.0
+    if X.dtype.kind != "f" or X.min() != 0 or X.max() != 1:
+        return None
+    enough = PICTURE_SHARE * X.size
+    zeros, ones = X.size - np.count_nonzero(X), np.count_nonzero(X == 1)
+    return (0.0, 1.0) if min(zeros, ones) >= enough else None

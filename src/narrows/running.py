@@ -1,0 +1,330 @@
+"""One training run from its starting point, watched at a grid of steps.
+
+Legend: N held-out rows, D features.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from narrows.errors import NarrowsWarning
+from narrows.inference import Inference
+from narrows.networks import Autoencoding, converted
+from narrows.objectives import Bounds, Objective
+from narrows.planning import N_EVALUATIONS, Plan
+from narrows.scaling import Scaling
+from narrows.sources.array import ArraySource, Rows, ScaledRows
+from narrows.starting import pca_network, start
+from narrows.training import HistoryRow, StepRule, TrainingState, start_training, train
+
+Errors = NDArray[np.float64]
+Interval = tuple[float, float]
+
+NOTHING_TO_GAIN = 1e-9
+"""Held-out error of PCA, as a fraction of the variance, below which training is pointless."""
+NETWORK, DATA = 0, 1
+"""Columns of held-out errors: in the network's units, and in data units."""
+TIMED_SECONDS = 0.7
+_UNTIMED_STEPS = 3
+LATEST_SECONDS = 1.0
+"""A run that has fallen behind its plan is stopped this long after ``max_seconds``."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a callback is shown; nothing that it does to this changes training.
+
+    Attributes
+    ----------
+    epoch, step : int
+        Epochs finished and optimizer steps taken in this run.
+    history : tuple of dict
+        A row per finished epoch, as `narrows.training.TrainingState` describes it.
+    model : Inference
+        ``encode``, ``decode`` and ``reconstruct`` with the parameters of this moment, made from
+        the training copy when first used.
+    n_steps : int
+        Steps that this run is planned for.
+    run, n_runs : int
+        Which run of the fit this is, from 1, and how many there may be.
+    validation_error, pca_validation_error : float
+        Latest held-out mean squared error of this run in data units, and PCA's on the same rows;
+        NaN where nothing is held out.
+    """
+
+    epoch: int
+    step: int
+    history: tuple[HistoryRow, ...]
+    model: Inference
+    n_steps: int
+    run: int
+    n_runs: int
+    validation_error: float
+    pca_validation_error: float
+
+
+Callback = Callable[[Progress], object]
+
+
+@dataclass(frozen=True)
+class Request:
+    """All that a fit is given.
+
+    Attributes
+    ----------
+    source : ArraySource
+    plan : Plan
+    params : dict
+        The estimator's parameters by name.
+    bounds : (float, float) or None
+        In data units.
+    deadline : float or None
+        On the clock of `time.perf_counter`.
+    """
+
+    source: ArraySource
+    plan: Plan
+    params: dict[str, Any]
+    bounds: Interval | None
+    deadline: float | None = None
+
+    @property
+    def callbacks(self) -> Sequence[Callback]:
+        """Callables that watch."""
+        callbacks: Sequence[Callback] = self.params["callbacks"]
+        return callbacks
+
+
+class HeldOut:
+    """Rows that training does not see, and the error of a network on each."""
+
+    def __init__(self, source: ArraySource, scaling: Scaling, request: Request) -> None:
+        device = request.plan.device
+        self._objective: Objective = request.plan.objective
+        self._bounds = scaled_bounds(request.bounds, scaling, torch.float32, device)
+        self._divisor = scaling.divisor.to(device, torch.float32)
+        self._rows = ScaledRows(source, scaling, torch.float32, device)
+        self._n_rows = source.n_rows
+
+    @torch.no_grad()
+    def errors(self, net: Autoencoding) -> Errors:
+        """Return mean squared errors (N, 2): in the network's units, and in data units."""
+        found = []
+        for first in range(0, self._n_rows, 1024):
+            x_BD = self._rows.take(np.arange(first, min(first + 1024, self._n_rows)))
+            x_hat_BD = self._objective.reconstruction(net, self._objective.code(net, x_BD))
+            if self._bounds is not None:
+                x_hat_BD = x_hat_BD.clamp(self._bounds.low, self._bounds.high)
+            error_BD = x_hat_BD - x_BD
+            squares = (error_BD.square(), (error_BD * self._divisor).square())
+            found.append(torch.stack([square.mean(dim=1) for square in squares], dim=1))
+        return torch.cat(found).double().cpu().numpy()
+
+
+def scaled_bounds(
+    bounds: Interval | None, scaling: Scaling, dtype: torch.dtype, device: torch.device
+) -> Bounds | None:
+    """Bring bounds to the network's units, rounded as the rows are."""
+    if bounds is None:
+        return None
+    ends = (scaling(torch.tensor([end], dtype=torch.float64)) for end in bounds)
+    return Bounds(*(end.to(dtype).to(device, torch.float32) for end in ends))
+
+
+class Run:
+    """One training: a start, the rows it sees, the rows it is measured on.
+
+    Parameters
+    ----------
+    request : Request
+    held : ndarray of int64
+        Row numbers to hold out; may be empty.
+    number, n_runs : int
+        Which run of the fit this is, from 1, and how many there may be.
+    """
+
+    def __init__(self, request: Request, held: Rows, number: int, n_runs: int) -> None:
+        plan = request.plan
+        self.request = request
+        self.number, self.n_runs = number, n_runs
+        seen = np.setdiff1d(np.arange(plan.n_rows), held) if len(held) else None
+        source = request.source if seen is None else request.source.subset(seen)
+        self.start_net, self.pca = start(source, request.params, plan)
+        self.pca_net = pca_network(self.pca, self.start_net.scaling, torch.float32)
+        scaling = self.start_net.scaling
+        net = converted(self.start_net, torch.float32).to(plan.device)
+        self.state = start_training(net, plan.optimizer)
+        self.rows = ScaledRows(source, scaling, plan.dtype, plan.device)
+        self.rule = StepRule(
+            plan.objective,
+            scaled_bounds(request.bounds, scaling, plan.dtype, plan.device),
+            plan.dtype,
+            plan.learning_rate,
+            plan.schedule,
+            plan.n_warm_up,
+            n_steps=0,
+        )
+        self.held_out = (
+            HeldOut(request.source.subset(held), scaling, request) if len(held) else None
+        )
+        self.errors_at: dict[int, Errors] = {}
+        self.best_step = 0
+        self.latest_error = self.pca_error = math.nan
+        self.interrupted: KeyboardInterrupt | None = None
+        self.diverged = False
+        self._best_state = copy.deepcopy(self.state.net.state_dict())
+        self._unimproved = 0
+        self._grid: set[int] = set()
+
+    def train(self, until: int | None = None) -> None:
+        """Train to the end of the plan, or to an earlier step ``until``.
+
+        A run ends sooner when held-out errors have not improved ``patience`` times in a row, when
+        a callback returns True, when the loss is no longer finite (with a warning), or when it has
+        fallen behind ``max_seconds`` (with a warning).
+        """
+        try:
+            self._measure()
+            if self._nothing_to_gain():
+                return
+            if self.plan.n_steps is None:
+                self._fix_steps()
+            n_steps = self.n_steps
+            self._grid = {round(n_steps * i / N_EVALUATIONS) for i in range(1, N_EVALUATIONS + 1)}
+            rule = replace(self.rule, n_steps=n_steps)
+            until = n_steps if until is None else until
+            train(self.state, self._batches, rule, until, self._after_step)
+            self._check_finite()
+        except KeyboardInterrupt as interrupt:
+            self.interrupted = interrupt
+
+    @property
+    def n_steps(self) -> int:
+        """Steps that the schedule is laid out for; 0 where none were planned."""
+        return self.plan.n_steps or 0
+
+    @property
+    def plan(self) -> Plan:
+        """The plan, with the number of steps once a timing has fixed it."""
+        return self.request.plan
+
+    def restore_best(self) -> None:
+        """Go back to the state with the smallest held-out error."""
+        self.state.net.load_state_dict(self._best_state)
+
+    def _batches(self, epoch: int) -> Iterator[Tensor]:
+        return self.rows.batches(self.plan.batch_size, seed=self.plan.seed, epoch=epoch)
+
+    def _nothing_to_gain(self) -> bool:
+        """Tell whether PCA already gives the held-out rows back."""
+        if self.held_out is None or self.request.params["init"] != "pca":
+            return False
+        at_start = float(self.errors_at[0][:, DATA].mean())
+        return at_start <= NOTHING_TO_GAIN * self._variance()
+
+    def _variance(self) -> float:
+        """Return the mean variance of the columns, in data units."""
+        unit = (
+            self.start_net.scaling.divisor.numpy()
+            if self.request.params["scaling"] == "standard"
+            else 1.0
+        )
+        return float((self.pca.variances_ * unit**2).mean())
+
+    def _measure(self) -> None:
+        """Measure held-out errors, and remember the state if it is the best so far."""
+        if self.held_out is None:
+            return
+        step, errors = self.state.step, self.held_out.errors(self.state.net)
+        self.errors_at[step] = errors
+        self.state.validation_error = self.latest_error = float(errors[:, DATA].mean())
+        if step == 0:
+            self.pca_error = float(self.held_out.errors(self.pca_net)[:, DATA].mean())
+        elif errors[:, NETWORK].mean() < self.errors_at[self.best_step][:, NETWORK].mean():
+            self.best_step, self._unimproved = step, 0
+            self._best_state = copy.deepcopy(self.state.net.state_dict())
+        else:
+            self._unimproved += 1
+
+    def _after_step(self, state: TrainingState) -> bool:
+        stop = False
+        if state.step in self._grid:
+            self._measure()
+            stop = self._unimproved >= self.plan.patience or self._is_late()
+        answers = [callback(self._progress()) for callback in self.request.callbacks]
+        return stop or any(answer is True for answer in answers)
+
+    def _progress(self) -> Progress:
+        net, state = self.state.net, self.state
+        return Progress(
+            epoch=state.epoch,
+            step=state.step,
+            history=tuple(dict(row) for row in state.history),
+            model=Inference(net, self.plan.objective, self.request.bounds),
+            n_steps=self.n_steps,
+            run=self.number,
+            n_runs=self.n_runs,
+            validation_error=self.latest_error,
+            pca_validation_error=self.pca_error,
+        )
+
+    def _check_finite(self) -> None:
+        self.diverged = bool(self.state.history) and not math.isfinite(
+            self.state.history[-1]["loss"]
+        )
+        if self.diverged:
+            warnings.warn(
+                f"The loss was no longer finite after step {self.state.step}; the best state before"
+                f" is returned. Try learning_rate={self.plan.learning_rate / 10:.2g}.",
+                NarrowsWarning,
+                stacklevel=2,
+            )
+
+    def _is_late(self) -> bool:
+        deadline = self.request.deadline
+        late = deadline is not None and time.perf_counter() > deadline + LATEST_SECONDS
+        if late and self.state.step < self.n_steps:
+            warnings.warn(
+                f"The machine became slower than it was timed: training stopped at step"
+                f" {self.state.step} of {self.n_steps} to keep to max_seconds. The model cannot be"
+                " repeated by max_steps.",
+                NarrowsWarning,
+                stacklevel=2,
+            )
+        return late
+
+    def _fix_steps(self) -> None:
+        """Time a few steps on a copy, and lay out as many as fit before the deadline."""
+        assert self.request.deadline is not None
+        trial = copy.deepcopy(self.state)
+        started = time.perf_counter()
+        train(trial, self._batches, replace(self.rule, n_steps=1 << 30), _UNTIMED_STEPS)
+        warm = time.perf_counter()
+        until = warm + min(TIMED_SECONDS, 0.1 * (self.request.deadline - started))
+        train(
+            trial,
+            self._batches,
+            replace(self.rule, n_steps=1 << 30),
+            1 << 30,
+            lambda state: time.perf_counter() >= until,
+        )
+        per_step = (time.perf_counter() - warm) / (trial.step - _UNTIMED_STEPS)
+        measured = time.perf_counter()
+        if self.held_out is not None:
+            self.held_out.errors(self.state.net)
+        now = time.perf_counter()
+        evaluations = (now - measured) * (N_EVALUATIONS + 1)
+        left = self.request.deadline - now
+        n_steps = self.plan.steps_in(left, per_step, evaluations)
+        self.request = replace(self.request, plan=replace(self.plan, n_steps=n_steps))

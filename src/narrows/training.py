@@ -1,0 +1,202 @@
+"""THE loop: batch → terms → backward → step → record.
+
+Losses come per row and are reduced here, once. Parameters are kept in float32; where the
+processor multiplies bfloat16 faster, each step computes on a bfloat16 copy of them.
+
+Legend: B batch, D features, N held-out rows.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from narrows.networks.base import Autoencoding
+from narrows.objectives.base import Batch, Bounds, Objective
+from narrows.optimizers import Optimizer, learning_rate_factor
+
+HistoryRow = dict[str, float]
+Batches = Callable[[int], Iterator[Tensor]]
+
+
+@dataclass(frozen=True)
+class StepRule:
+    """Everything about a step that stays the same over a run.
+
+    Attributes
+    ----------
+    objective : Objective
+    bounds : Bounds or None
+        In the network's units.
+    dtype : torch.dtype
+        Of the copy that is computed on: torch.float32 or torch.bfloat16.
+    learning_rate : float
+        At its highest.
+    schedule : {"constant", "cosine", "linear"}
+    n_warm_up : int
+        Steps over which the learning rate rises.
+    n_steps : int
+        Steps at which the schedule ends.
+    """
+
+    objective: Objective
+    bounds: Bounds | None
+    dtype: torch.dtype
+    learning_rate: float
+    schedule: str
+    n_warm_up: int
+    n_steps: int
+
+
+@dataclass
+class TrainingState:
+    """What changes over a run.
+
+    Attributes
+    ----------
+    net : Autoencoding
+        Parameters in float32.
+    optimizer : torch.optim.Optimizer
+        Over the parameters of ``net``.
+    step, epoch : int
+        Steps taken and epochs begun and finished.
+    history : list of dict
+        A row per epoch: ``epoch``, ``step``, ``learning_rate``, the mean of every term and of
+        their sum ``loss`` over the epoch's rows, and the sum on its last batch, ``last_loss``, in
+        squared units of the network per feature; ``validation_error`` where it was measured in
+        that epoch, mean squared error per value in data units, NaN elsewhere.
+    """
+
+    net: Autoencoding
+    optimizer: torch.optim.Optimizer
+    step: int = 0
+    epoch: int = 0
+    history: list[HistoryRow] = field(default_factory=list)
+    validation_error: float = math.nan
+    """The latest held-out error measured in the running epoch, for its row of the history."""
+
+
+def start_training(net: Autoencoding, optimizer: Optimizer) -> TrainingState:
+    """Wrap a network for training; the linear path and the biases are spared weight decay."""
+    decayed = [
+        p for name, p in net.named_parameters() if name.endswith("weight") and ".inner." in name
+    ]
+    chosen = {id(p) for p in decayed}
+    others = [p for p in net.parameters() if id(p) not in chosen]
+    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
+    return TrainingState(net, optimizer.build([group for group in groups if group["params"]]))
+
+
+def train(
+    state: TrainingState,
+    batches: Batches,
+    rule: StepRule,
+    until: int,
+    after_step: Callable[[TrainingState], bool] = lambda state: False,
+) -> None:
+    """Train until ``until`` steps are taken in all, or ``after_step`` returns True.
+
+    It also ends after an epoch whose loss is not finite.
+
+    Parameters
+    ----------
+    state : TrainingState
+        Changed in place.
+    batches : callable
+        Takes the epoch, gives its batches (B, D), in the network's units and ``rule.dtype``.
+    rule : StepRule
+    until : int
+        Count of steps at which to end, those that the state already has included.
+    after_step : callable
+        Called after each step.
+    """
+    copy_of_net = _ComputeCopy(state.net, rule.dtype)
+    stopped = False
+    while state.step < until and not stopped:
+        record = _EpochRecord()
+        for x in batches(state.epoch):
+            factor = learning_rate_factor(rule.schedule, state.step, rule.n_steps, rule.n_warm_up)
+            for group in state.optimizer.param_groups:
+                group["lr"] = rule.learning_rate * factor
+            terms = rule.objective.terms(copy_of_net.net, Batch(x), rule.bounds)
+            loss = torch.stack(tuple(terms.values())).sum() / len(x)
+            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves backward unannotated
+            copy_of_net.hand_over_gradients()
+            state.optimizer.step()
+            copy_of_net.refresh()
+            state.step += 1
+            record.add(terms, len(x))
+            stopped = after_step(state)
+            if stopped or state.step == until:
+                break
+        state.epoch += 1
+        record.finish(state, rule.learning_rate * factor)
+        stopped = stopped or not math.isfinite(state.history[-1]["loss"])
+
+
+class _ComputeCopy:
+    """The network that a step computes on: the network itself in float32, else a rounded copy."""
+
+    def __init__(self, net: Autoencoding, dtype: torch.dtype) -> None:
+        self._same = dtype == torch.float32
+        self.net = net if self._same else copy.deepcopy(net).to(dtype)
+        self._masters: list[Tensor] = [p for p in net.parameters() if p.requires_grad]
+        self._copies: list[Tensor] = [p for p in self.net.parameters() if p.requires_grad]
+        for copied, master in zip(self._copies, self._masters, strict=True):
+            copied.grad = None
+            master.grad = None if self._same else torch.zeros_like(master)
+
+    def hand_over_gradients(self) -> None:
+        if not self._same:
+            gradients = [_gradient(p) for p in self._copies]
+            torch._foreach_copy_([_gradient(p) for p in self._masters], gradients)
+
+    @torch.no_grad()
+    def refresh(self) -> None:
+        if not self._same:
+            torch._foreach_copy_(self._copies, self._masters)
+        for copied in self._copies:
+            copied.grad = None
+
+
+def _gradient(parameter: Tensor) -> Tensor:
+    if parameter.grad is None:
+        return torch.zeros_like(parameter)
+    return parameter.grad
+
+
+class _EpochRecord:
+    """Sums of every term over the rows of an epoch, kept as tensors until it ends."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._last: Tensor | None = None
+        self._n_rows = 0
+
+    def add(self, terms: dict[str, Tensor], n_rows: int) -> None:
+        for name, term in terms.items():
+            total = term.detach().sum(dtype=torch.float64)
+            self._sums[name] = self._sums[name] + total if name in self._sums else total
+        self._last = torch.stack([term.detach().mean() for term in terms.values()]).sum()
+        self._n_rows += n_rows
+
+    def finish(self, state: TrainingState, learning_rate: float) -> None:
+        means = {name: float(total) / self._n_rows for name, total in self._sums.items()}
+        state.history.append(
+            {
+                "epoch": state.epoch,
+                "step": state.step,
+                "learning_rate": learning_rate,
+                "loss": math.fsum(means.values()),
+                **means,
+                "last_loss": float(self._last) if self._last is not None else math.nan,
+                "validation_error": state.validation_error,
+            }
+        )
+        state.validation_error = math.nan
