@@ -248,7 +248,11 @@ class Run:
             return
         step, errors = self.state.step, self.held_out.errors(self.state.net)
         self.errors_at[step] = errors
-        self.state.validation_error = self.latest_error = float(errors[:, DATA].mean())
+        self.latest_error = float(errors[:, DATA].mean())
+        if self.state.history and self.state.history[-1]["step"] == step:
+            self.state.history[-1]["validation_error"] = self.latest_error
+        else:
+            self.state.validation_error = self.latest_error
         if step == 0:
             self.pca_error = float(self.held_out.errors(self.pca_net)[:, DATA].mean())
         elif errors[:, NETWORK].mean() < self.errors_at[self.best_step][:, NETWORK].mean():

@@ -120,10 +120,12 @@ def train(
     stopped = False
     while state.step < until and not stopped:
         record = _EpochRecord()
-        for x in batches(state.epoch):
-            factor = learning_rate_factor(rule.schedule, state.step, rule.n_steps, rule.n_warm_up)
+        for x, is_last in _marked(batches(state.epoch)):
+            rate = rule.learning_rate * learning_rate_factor(
+                rule.schedule, state.step, rule.n_steps, rule.n_warm_up
+            )
             for group in state.optimizer.param_groups:
-                group["lr"] = rule.learning_rate * factor
+                group["lr"] = rate
             terms = rule.objective.terms(copy_of_net.net, Batch(x), rule.bounds)
             loss = torch.stack(tuple(terms.values())).sum() / len(x)
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves backward unannotated
@@ -132,12 +134,22 @@ def train(
             copy_of_net.refresh()
             state.step += 1
             record.add(terms, len(x))
-            stopped = after_step(state)
+            if is_last or state.step == until:
+                state.epoch += 1
+                record.finish(state, rate)
+                stopped = not math.isfinite(state.history[-1]["loss"])
+            stopped = after_step(state) or stopped
             if stopped or state.step == until:
                 break
-        state.epoch += 1
-        record.finish(state, rule.learning_rate * factor)
-        stopped = stopped or not math.isfinite(state.history[-1]["loss"])
+
+
+def _marked(batches: Iterator[Tensor]) -> Iterator[tuple[Tensor, bool]]:
+    """Give each batch with whether it is the last."""
+    current = next(batches, None)
+    while current is not None:
+        following = next(batches, None)
+        yield current, following is None
+        current = following
 
 
 class _ComputeCopy:

@@ -1,0 +1,230 @@
+"""Read a recipe, run it, and draw what it asks for."""
+
+from __future__ import annotations
+
+import math
+import time
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from narrows.datasets import load_mnist
+from narrows.errors import FileExists, ParameterError, near_miss
+from narrows.model_file import replacing
+from narrows.parts import PARTS, from_json
+from narrows.recipes.pictures import draw, file_name, watcher
+
+if TYPE_CHECKING:
+    from narrows.estimator import Autoencoder
+    from narrows.running import Progress
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A named job.
+
+    Attributes
+    ----------
+    name, title, title_zh, summary : str
+    data : dict of str to str
+        ``train`` and ``test``, such as "mnist:train".
+    autoencoder : dict
+        Arguments of `Autoencoder`.
+    pictures : tuple of dict
+        What to draw: ``kind``, ``rows`` ("train" or "test"), ``count``, ``every`` (steps).
+    """
+
+    name: str
+    title: str
+    title_zh: str
+    summary: str
+    data: dict[str, str]
+    autoencoder: dict[str, Any]
+    pictures: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class RecipeResult:
+    """What came of a recipe.
+
+    Attributes
+    ----------
+    autoencoder : Autoencoder
+        Fitted.
+    seconds : float
+        From the call of `fit` to its return, less the time of measuring between epochs.
+    error, pca_error : float
+        Mean squared error per pixel on the held-out test rows; ours and that of PCA at the same
+        code size, clipped where the recipe clips.
+    costs : list of (float, float)
+        For each epoch the cost on its last batch and the held-out error.
+    files : list of Path
+    """
+
+    autoencoder: Autoencoder
+    seconds: float
+    error: float
+    pca_error: float
+    costs: list[tuple[float, float]]
+    files: list[Path]
+
+
+def recipe_names() -> list[str]:
+    """Return the names of all recipes, in alphabetical order."""
+    folder = resources.files("narrows.recipes")
+    return sorted(Path(file.name).stem for file in folder.iterdir() if file.name.endswith(".toml"))
+
+
+def read_recipe(name: str) -> Recipe:
+    """Read a recipe by name.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown name, with the nearest known one.
+    """
+    names = recipe_names()
+    if name not in names:
+        raise ParameterError(
+            f"There is no recipe {name!r}; there are {', '.join(names)}.{near_miss(name, names)}"
+        )
+    text = (resources.files("narrows.recipes") / f"{name}.toml").read_text("utf-8")
+    content = tomllib.loads(text)
+    arguments = {
+        key: _argument(key, value)
+        for key, value in {"random_state": 0, **content["autoencoder"]}.items()
+    }
+    return Recipe(
+        name=name,
+        title=content["title"],
+        title_zh=content["title_zh"],
+        summary=content["summary"].strip(),
+        data=content["data"],
+        autoencoder=arguments,
+        pictures=tuple(content["pictures"]),
+    )
+
+
+def _argument(key: str, value: Any) -> Any:
+    """Turn what TOML can say into what `Autoencoder` takes."""
+    if value == "none":
+        return None
+    if key in PARTS and isinstance(value, dict):
+        return from_json(key, value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def load_part(data: str) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+    """Load rows and labels named as "mnist:train" or "mnist:test"."""
+    return load_mnist(data.removeprefix("mnist:"), return_X_y=True)
+
+
+@dataclass
+class _EpochTeller:
+    """Tell the cost and the held-out error after each epoch, and keep its own time apart."""
+
+    tell: Tell
+    X_test: NDArray[np.float32] | None
+    costs: list[tuple[float, float]] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.run > 1 or progress.epoch == len(self.costs):
+            return
+        started = time.perf_counter()
+        row = progress.history[-1]
+        error = row["validation_error"]
+        if self.X_test is not None:
+            error = float(np.square(progress.model.reconstruct(self.X_test) - self.X_test).mean())
+        cost = row["last_loss"]
+        self.costs.append((cost, error))
+        held_out = "" if math.isnan(error) else f" held-out= {error:.9f}"
+        self.tell(f"Epoch: {progress.epoch:04d} cost= {cost:.9f}{held_out}")
+        self.seconds += time.perf_counter() - started
+
+
+def run_recipe(
+    name: str,
+    out: Path,
+    *,
+    live: bool = False,
+    overwrite: bool = False,
+    tell: Tell = print,
+    **changes: Any,
+) -> RecipeResult:
+    """Train as a recipe says, and write its pictures and its model to a folder.
+
+    Parameters
+    ----------
+    name : str
+    out : Path
+        Folder; made if it does not exist.
+    live : bool, default=False
+        Show reconstructions in a window while training, where the recipe has such a picture;
+        otherwise they become an animated GIF.
+    overwrite : bool, default=False
+        Whether files of an earlier run may be replaced.
+    tell : callable, default=print
+        Takes each line of the report.
+    **changes
+        Arguments of `Autoencoder` that replace those of the recipe.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown name.
+    FileExists
+        Where a file stands and ``overwrite`` is false; nothing is trained then.
+    """
+    from narrows.estimator import Autoencoder
+    from narrows.evaluation import evaluate
+
+    recipe = read_recipe(name)
+    model_file = out / f"{name}.safetensors"
+    names = [file_name(name, picture, live) for picture in recipe.pictures]
+    files = [model_file, *(out / file for file in names if file is not None)]
+    _refuse_existing(files, overwrite)
+    tell(recipe.title)
+    rows = {part: load_part(recipe.data[part]) for part in ("train", "test")}
+    arguments = {**recipe.autoencoder, **changes}
+    watching = [watcher(picture, rows, live=live) for picture in recipe.pictures]
+    # Where nothing is held out of the training rows, the test rows show how each epoch went.
+    nothing_held_out = arguments.get("validation_fraction", "auto") == 0
+    teller = _EpochTeller(tell, rows["test"][0] if nothing_held_out else None)
+    watchers = [one for one in watching if one is not None]
+    ae = Autoencoder(**arguments, callbacks=(*watchers, teller))
+    started = time.perf_counter()
+    ae.fit(rows["train"][0])
+    seconds = time.perf_counter() - started - teller.seconds
+    tell("Optimization Finished!")
+    report = evaluate(ae, rows["test"][0])
+    tell(
+        f"test error {report.error:.6f}, PCA's {report.pca_error:.6f} at the same"
+        f" {ae.n_components_} numbers, {seconds:.1f} s"
+    )
+    out.mkdir(parents=True, exist_ok=True)
+    ae.save(model_file)
+    for picture, drawn, seen in zip(recipe.pictures, names, watching, strict=True):
+        if drawn is not None:
+            with replacing(out / drawn) as temporary:
+                temporary.write_bytes(draw(picture, ae, rows, seen))
+    for file in files:
+        tell(f"wrote {file}")
+    return RecipeResult(ae, seconds, report.error, report.pca_error, teller.costs, files)
+
+
+def _refuse_existing(files: list[Path], overwrite: bool) -> None:
+    standing = [str(file) for file in files if file.exists()]
+    if standing and not overwrite:
+        raise FileExists(
+            f"{', '.join(standing)} would be overwritten; choose another folder, or allow it"
+            " with --overwrite (overwrite=True)."
+        )
