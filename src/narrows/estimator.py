@@ -115,15 +115,18 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         At its highest.
     optimizer : "adamw", "adam", AdamW or Adam, default="adamw"
         How a step is made from gradients.
-    schedule : {"auto", "constant", "cosine", "linear"}, default="auto"
-        How the learning rate falls over a run.
+    schedule : {"auto", "averaged", "cosine", "linear", "constant"}, default="auto"
+        ``"averaged"`` keeps the learning rate and returns a running average of the weights, which
+        may stop anywhere; ``"cosine"`` and ``"linear"`` let it fall to zero at the end of the
+        run. ``"auto"`` averages below 10,000 rows and takes the cosine from there.
     device : str, default="auto"
         ``"auto"`` takes a CUDA device where there is one, else the CPU.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
         Of the products in training. ``"auto"`` takes bfloat16 where the processor multiplies it
         in hardware and the network is large enough. Codes are never computed in bfloat16.
     n_threads : "auto" or int, default="auto"
-        Threads for `fit`; ``"auto"`` leaves torch's setting. Restored on return.
+        Threads for `fit`; ``"auto"`` takes torch's setting, but one where steps are small, since
+        sharing them out would cost more than it saves. Restored on return.
     callbacks : sequence of callable, default=()
         Called with a `narrows.running.Progress` after each step; returning True ends the run.
     random_state : int, RandomState or None, default=None
@@ -252,7 +255,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         deadline = None if self.max_seconds is None else started + float(self.max_seconds)
         callbacks = [*self.callbacks, *([_EpochPrinter()] if self.verbose else [])]
         params["callbacks"] = callbacks
-        with self._threads():
+        with self._threads(plan):
             outcome = fit_model(Request(ArraySource(rows), plan, params, bounds, deadline))
         self._remember(outcome, plan, bounds)
         self._training = None
@@ -292,7 +295,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             params["n_components"] = self.n_components_
         plan = make_plan(params, len(rows), rows.shape[1], seed, partial=True)
         source = ArraySource(rows)
-        with self._threads():
+        with self._threads(plan):
             if first:
                 net, pca = start(source, params, plan)
                 bounds = reading.choose_bounds(self.bounds, rows)
@@ -303,7 +306,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _continue(self, source: ArraySource, plan: Plan) -> None:
         """Train on from the model as it is, through all rows once."""
         if self._training is None:
-            self._training = start_training(converted(self.network_, torch.float32), plan.optimizer)
+            self._training = start_training(
+                converted(self.network_, torch.float32), plan.optimizer, plan.schedule
+            )
         state, scaling = self._training, self.network_.scaling
         state.net.to(plan.device)
         rows = ScaledRows(source, scaling, plan.dtype, plan.device)
@@ -500,12 +505,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     @contextlib.contextmanager
-    def _threads(self) -> Iterator[None]:
+    def _threads(self, plan: Plan) -> Iterator[None]:
         before = torch.get_num_threads()
-        self.n_threads_ = before if self.n_threads == "auto" else int(self.n_threads)
-        if self.n_threads == "auto":
-            yield
-            return
+        automatic = self.n_threads == "auto"
+        self.n_threads_ = plan.threads(before) if automatic else int(self.n_threads)
         torch.set_num_threads(self.n_threads_)
         try:
             with threadpool_limits(self.n_threads_, user_api="blas"):

@@ -19,8 +19,9 @@ from narrows.sources.array import folds, held_out_rows
 from narrows.starting import start
 from narrows.training import HistoryRow
 
-STANDARD_ERRORS = 2.0
-"""Standard errors by which the mean gain per held-out row must stand out."""
+RELATIVE_STANDARD_ERRORS = 3.0
+ABSOLUTE_STANDARD_ERRORS = 0.5
+"""Standard errors by which mean gains must lie above zero: relative ones, and plain ones."""
 
 
 @dataclass
@@ -69,7 +70,7 @@ def fit_model(request: Request) -> Outcome:
     if keep_best or run.diverged:
         run.restore_best()
     outcome = Outcome(
-        run.state.net,
+        run.state.result,
         run.pca,
         run.n_steps,
         best_step=run.best_step if keep_best else run.state.step,
@@ -82,7 +83,7 @@ def fit_model(request: Request) -> Outcome:
         outcome.validation_error = float(errors[:, DATA].mean())
     if not keep_best:
         return outcome
-    return _decided(run.request, outcome, run.errors_at[0] - run.errors_at[run.best_step])
+    return _decided(run.request, outcome, run.errors_at[0], run.errors_at[run.best_step])
 
 
 def _cross_fit(request: Request) -> Outcome:
@@ -106,13 +107,14 @@ def _cross_fit(request: Request) -> Outcome:
     outcome.best_step = best
     outcome.pca_validation_error = float(pooled[0][:, DATA].mean())
     outcome.validation_error = float(pooled[best][:, DATA].mean())
-    return _decided(request, outcome, pooled[0] - pooled[best])
+    return _decided(request, outcome, pooled[0], pooled[best])
 
 
-def _decided(request: Request, outcome: Outcome, gain: Errors) -> Outcome:
+def _decided(request: Request, outcome: Outcome, start_errors: Errors, errors: Errors) -> Outcome:
     """Return to PCA unless the gain stands out; else repeat the run on all rows if it is cheap."""
     plan = request.plan
-    if request.params["init"] == "pca" and not stands_out(gain[:, NETWORK]):
+    gains = stands_out(start_errors[:, NETWORK], errors[:, NETWORK])
+    if request.params["init"] == "pca" and not gains:
         outcome.best_step, outcome.validation_error = 0, outcome.pca_validation_error
         outcome.net, outcome.pca = start(request.source, request.params, plan)
     elif outcome.interrupted is None and plan.is_cheap(outcome.n_steps):
@@ -120,14 +122,27 @@ def _decided(request: Request, outcome: Outcome, gain: Errors) -> Outcome:
         run = Run(request, np.zeros(0, dtype=np.int64), n_runs, n_runs)
         run.train(outcome.best_step)
         if run.interrupted is None and not run.diverged:
-            outcome.net, outcome.pca = run.state.net, run.pca
+            outcome.net, outcome.pca = run.state.result, run.pca
         outcome.interrupted = run.interrupted
     return outcome
 
 
-def stands_out(gain: Errors) -> bool:
-    """Tell whether the mean of paired gains (N,) lies two standard errors above zero."""
-    if len(gain) < 2:
+def stands_out(before: Errors, after: Errors) -> bool:
+    """Tell whether errors (N,) of held-out rows have really become smaller, row by row.
+
+    The mean of the relative gains ``(before − after) / (before + after)`` must lie three standard
+    errors above zero, and the mean of the plain gains half a one. Plain gains alone would let a
+    single far-off row drown the evidence of all others, or make it up.
+    """
+    if len(before) < 2:
         return False
-    standard_error = float(gain.std(ddof=1)) / math.sqrt(len(gain))
-    return float(gain.mean()) > max(STANDARD_ERRORS * standard_error, 0.0)
+    gain, total = before - after, before + after
+    relative = np.divide(gain, total, out=np.zeros_like(gain), where=total > 0)
+    return _lies_above_zero(relative, RELATIVE_STANDARD_ERRORS) and _lies_above_zero(
+        gain, ABSOLUTE_STANDARD_ERRORS
+    )
+
+
+def _lies_above_zero(values: Errors, standard_errors: float) -> bool:
+    standard_error = float(values.std(ddof=1)) / math.sqrt(len(values))
+    return float(values.mean()) > max(standard_errors * standard_error, 0.0)

@@ -12,7 +12,7 @@ import torch
 from narrows import fields
 from narrows.fields import Limit, one_of, parameter, real
 
-SCHEDULE: Limit = one_of("auto", "constant", "cosine", "linear")
+SCHEDULE: Limit = one_of("auto", "averaged", "constant", "cosine", "linear")
 """What the parameter `schedule` may be."""
 
 
@@ -48,7 +48,7 @@ class AdamW:
     beta1: float = parameter(0.9, real(0, 1), "decay of the running mean of gradients")
     beta2: float = parameter(0.99, real(0, 1), "decay of the running square of gradients")
     epsilon: float = parameter(1e-8, real(0, low_open=True), "added to the root of the square")
-    weight_decay: float = parameter(0.01, real(0), "shrinkage per step and unit learning rate")
+    weight_decay: float = parameter(0.3, real(0), "shrinkage per step and unit learning rate")
 
     def build(self, groups: Iterable[dict[str, Any]]) -> torch.optim.Optimizer:
         """Return the optimizer of torch for parameter groups."""
@@ -99,12 +99,14 @@ def learning_rate_factor(schedule: str, step: int, n_steps: int, n_warm_up: int)
     """Return the factor on the learning rate at a step counted from 0 out of ``n_steps``.
 
     ``"cosine"`` and ``"linear"`` rise linearly over ``n_warm_up`` steps and fall to zero at the
-    end; ``"constant"`` is 1 throughout.
+    end; ``"averaged"`` stays at 1 after the rise; ``"constant"`` is 1 throughout.
     """
     if schedule == "constant":
         return 1.0
     if step < n_warm_up:
         return (step + 1) / n_warm_up
+    if schedule == "averaged":
+        return 1.0
     done = (step - n_warm_up) / max(n_steps - n_warm_up, 1)
     if schedule == "linear":
         return 1.0 - done

@@ -25,8 +25,12 @@ MARGIN = 0.96
 """Part of the time left that steps are laid out for; the rest absorbs a machine's drift."""
 MOST_HELD_OUT = 2_500
 """Held-out rows that ``validation_fraction="auto"`` asks for at the most."""
+MANY_ROWS = 10_000
+"""From this many rows the learning rate falls along a cosine; below, weights are averaged."""
 N_EVALUATIONS = 24
-"""Times that the held-out error is measured over a run."""
+"""Times that the held-out error is measured over a run whose learning rate falls."""
+SMALL_STEP = 2e8
+"""Arithmetic of a step below which one thread is faster than several."""
 WORK_FOR_BFLOAT16 = 1 << 25
 """Weights times rows of a batch from which bfloat16 pays for its conversions."""
 CHEAP_FLOPS = 3e12
@@ -61,8 +65,6 @@ class Plan:
         That training computes in.
     learning_rate : float
     schedule : str
-    n_warm_up : int
-        Steps over which the learning rate rises.
     patience : int
         Measurements of the held-out error without a gain after which a run stops.
     seed : int
@@ -84,9 +86,32 @@ class Plan:
     dtype: torch.dtype
     learning_rate: float
     schedule: str
-    n_warm_up: int
     patience: int
     seed: int
+
+    def n_warm_up(self, n_steps: int) -> int:
+        """Return over how many steps the learning rate rises, for a run of some length."""
+        if self.schedule == "averaged":
+            return min(20, n_steps)
+        return math.ceil(0.03 * n_steps)
+
+    def evaluation_steps(self, n_steps: int) -> set[int]:
+        """Return the steps at which the held-out error is measured.
+
+        Evenly spread where the learning rate falls; else, since few rows are soon learned by
+        heart, at steps that grow by about a third.
+        """
+        if self.schedule != "averaged":
+            return {round(n_steps * i / N_EVALUATIONS) for i in range(1, N_EVALUATIONS + 1)}
+        steps, step = {n_steps}, 12.0
+        while step < n_steps:
+            steps.add(round(step))
+            step *= 4 / 3
+        return steps
+
+    def threads(self, available: int) -> int:
+        """Return how many of the available threads a run should use."""
+        return 1 if self.flops(1) < SMALL_STEP else available
 
     @property
     def n_train_rows(self) -> int:
@@ -198,10 +223,9 @@ def make_plan(
         n_held_out=n_held_out,
         device=device,
         dtype=_precision(params["precision"], device, n_parameters * batch_size),
-        learning_rate=_learning_rate(params["learning_rate"], params["init"], partial),
-        schedule=_schedule(params["schedule"], partial),
-        n_warm_up=100,
-        patience=N_EVALUATIONS if params["patience"] == "auto" else int(params["patience"]),
+        learning_rate=_learning_rate(params["learning_rate"], n_rows, partial),
+        schedule=(schedule := _schedule(params["schedule"], n_rows, partial)),
+        patience=_patience(params["patience"], schedule),
         seed=seed,
     )
 
@@ -219,13 +243,13 @@ def _split(params: dict[str, Any], n_rows: int) -> tuple[int, int]:
 def _batch_size(asked: str | int, n_rows: int) -> int:
     if asked != "auto":
         return int(asked)
-    return min(256, max(32, 1 << math.ceil(math.log2(n_rows / 8))))
+    return 128 if n_rows < MANY_ROWS else 256
 
 
 def _budget(params: dict[str, Any], steps_per_epoch: int) -> tuple[int | None, int]:
     """Return the steps of a run (None where time decides) and the most there may be."""
     automatic = params["max_epochs"] == "auto"
-    usual = max(3_000, 20 * steps_per_epoch)
+    usual = max(2_400, 20 * steps_per_epoch)
     from_epochs = usual if automatic else int(params["max_epochs"]) * steps_per_epoch
     if params["max_steps"] is not None:
         most = int(params["max_steps"])
@@ -262,13 +286,22 @@ def has_bfloat16_products() -> bool:
     return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "arm_bf16"))
 
 
-def _learning_rate(asked: str | float, init: str, partial: bool) -> float:
+def _learning_rate(asked: str | float, n_rows: int, partial: bool) -> float:
     if asked != "auto":
         return float(asked)
-    return 0.0005 if partial else 0.002
+    return 0.001 if partial or n_rows < MANY_ROWS else 0.002
 
 
-def _schedule(asked: str, partial: bool) -> str:
+def _schedule(asked: str, n_rows: int, partial: bool) -> str:
     if partial:
         return "constant"
-    return "cosine" if asked == "auto" else asked
+    if asked != "auto":
+        return asked
+    return "averaged" if n_rows < MANY_ROWS else "cosine"
+
+
+def _patience(asked: str | int, schedule: str) -> int:
+    if asked != "auto":
+        return int(asked)
+    # While the learning rate is still to fall, a standstill says little.
+    return 4 if schedule == "averaged" else N_EVALUATIONS

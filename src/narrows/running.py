@@ -164,7 +164,7 @@ class Run:
         self.pca_net = pca_network(self.pca, self.start_net.scaling, torch.float32)
         scaling = self.start_net.scaling
         net = converted(self.start_net, torch.float32).to(plan.device)
-        self.state = start_training(net, plan.optimizer)
+        self.state = start_training(net, plan.optimizer, plan.schedule)
         self.rows = ScaledRows(source, scaling, plan.dtype, plan.device)
         self.rule = StepRule(
             plan.objective,
@@ -172,7 +172,7 @@ class Run:
             plan.dtype,
             plan.learning_rate,
             plan.schedule,
-            plan.n_warm_up,
+            n_warm_up=0,
             n_steps=0,
         )
         self.held_out = (
@@ -183,7 +183,7 @@ class Run:
         self.latest_error = self.pca_error = math.nan
         self.interrupted: KeyboardInterrupt | None = None
         self.diverged = False
-        self._best_state = copy.deepcopy(self.state.net.state_dict())
+        self._best_state = copy.deepcopy(self.state.result.state_dict())
         self._unimproved = 0
         self._grid: set[int] = set()
 
@@ -201,8 +201,8 @@ class Run:
             if self.plan.n_steps is None:
                 self._fix_steps()
             n_steps = self.n_steps
-            self._grid = {round(n_steps * i / N_EVALUATIONS) for i in range(1, N_EVALUATIONS + 1)}
-            rule = replace(self.rule, n_steps=n_steps)
+            self._grid = self.plan.evaluation_steps(n_steps)
+            rule = replace(self.rule, n_steps=n_steps, n_warm_up=self.plan.n_warm_up(n_steps))
             until = n_steps if until is None else until
             train(self.state, self._batches, rule, until, self._after_step)
             self._check_finite()
@@ -221,7 +221,7 @@ class Run:
 
     def restore_best(self) -> None:
         """Go back to the state with the smallest held-out error."""
-        self.state.net.load_state_dict(self._best_state)
+        self.state.result.load_state_dict(self._best_state)
 
     def _batches(self, epoch: int) -> Iterator[Tensor]:
         return self.rows.batches(self.plan.batch_size, seed=self.plan.seed, epoch=epoch)
@@ -246,7 +246,7 @@ class Run:
         """Measure held-out errors, and remember the state if it is the best so far."""
         if self.held_out is None:
             return
-        step, errors = self.state.step, self.held_out.errors(self.state.net)
+        step, errors = self.state.step, self.held_out.errors(self.state.result)
         self.errors_at[step] = errors
         self.latest_error = float(errors[:, DATA].mean())
         if self.state.history and self.state.history[-1]["step"] == step:
@@ -257,7 +257,7 @@ class Run:
             self.pca_error = float(self.held_out.errors(self.pca_net)[:, DATA].mean())
         elif errors[:, NETWORK].mean() < self.errors_at[self.best_step][:, NETWORK].mean():
             self.best_step, self._unimproved = step, 0
-            self._best_state = copy.deepcopy(self.state.net.state_dict())
+            self._best_state = copy.deepcopy(self.state.result.state_dict())
         else:
             self._unimproved += 1
 
@@ -270,7 +270,7 @@ class Run:
         return stop or any(answer is True for answer in answers)
 
     def _progress(self) -> Progress:
-        net, state = self.state.net, self.state
+        net, state = self.state.result, self.state
         return Progress(
             epoch=state.epoch,
             step=state.step,
@@ -326,7 +326,7 @@ class Run:
         per_step = (time.perf_counter() - warm) / (trial.step - _UNTIMED_STEPS)
         measured = time.perf_counter()
         if self.held_out is not None:
-            self.held_out.errors(self.state.net)
+            self.held_out.errors(self.state.result)
         now = time.perf_counter()
         evaluations = (now - measured) * (N_EVALUATIONS + 1)
         left = self.request.deadline - now

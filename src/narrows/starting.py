@@ -5,6 +5,7 @@ Legend: D features, K code size.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -20,6 +21,8 @@ from narrows.scaling import Scaling, choose_scaling
 from narrows.sources.array import ArraySource
 
 Array64 = NDArray[np.float64]
+SMALLEST_DEVIATION = 1e-3
+"""Floor on the deviation of a score, as a fraction of the largest; for spare directions."""
 
 
 def start(
@@ -51,10 +54,12 @@ def start(
     if params["init"] == "random":
         return Autoencoding(scaling, encoder, decoder), pca
     path = _linear_path(pca, scaling)
+    # A score may be moved by its own deviation, but by no more than there is to explain.
+    gain = path.deviations.clamp(max=float(path.left_over) * math.sqrt(plan.n_features))
     return Autoencoding(
         scaling,
-        LinearPlus(encoder, path.axes, path.into),
-        LinearPlus(decoder, path.axes.T.clone(), path.back),
+        LinearPlus(encoder, path.axes, path.into, torch.ones_like(path.left_over), gain),
+        LinearPlus(decoder, path.axes.T.clone(), path.back, path.deviations, path.left_over),
         path.code_unit,
     ), pca
 
@@ -65,25 +70,25 @@ def bare_network(
     """Return a network of the right shape whose tensors are still to be filled in."""
     encoder, decoder = network.build(widths, torch.Generator().manual_seed(0))
     if linear_path:
-        n_features, n_components = widths.features, widths.code
-        encoder = LinearPlus(
-            encoder, torch.zeros(widths.encoder_out, n_features), torch.zeros(widths.encoder_out)
-        )
-        decoder = LinearPlus(
-            decoder, torch.zeros(widths.decoder_out, n_components), torch.zeros(widths.decoder_out)
-        )
+        D, K = widths.features, widths.code
+        one = torch.ones(1)
+        encoder = LinearPlus(encoder, torch.zeros(K, D), torch.zeros(K), one, torch.ones(K))
+        decoder = LinearPlus(decoder, torch.zeros(D, K), torch.zeros(D), torch.ones(K), one)
     return Autoencoding(scaling, encoder, decoder)
 
 
 class _LinearPath(NamedTuple):
     """PCA in the units of a scaling: ``z = axes x + into``, ``x̂ = axesᵀ z + back``.
 
-    ``axes`` is (K, D), ``into`` (K,), ``back`` (D,).
+    ``axes`` is (K, D), ``into`` (K,), ``back`` (D,); ``deviations`` (K,) are those of the scores,
+    never zero, and ``left_over`` (1,) is the root mean square of what PCA does not explain.
     """
 
     axes: Tensor
     into: Tensor
     back: Tensor
+    deviations: Tensor
+    left_over: Tensor
     code_unit: float
 
 
@@ -96,7 +101,19 @@ def _linear_path(pca: PrincipalComponents, scaling: Scaling) -> _LinearPath:
     mean_D, code_unit = torch.from_numpy(pca.mean_.copy()), 1.0
     if scaling.divisor.numel() == 1:
         mean_D, code_unit = scaling(mean_D), float(scaling.divisor)
-    return _LinearPath(axes_KD, -axes_KD @ mean_D, mean_D, code_unit)
+    explained = pca.explained_variance_ / code_unit**2
+    floor = SMALLEST_DEVIATION * float(np.sqrt(explained.max(initial=0.0))) or 1.0
+    deviations = np.maximum(np.sqrt(explained), floor)
+    rest = max(float(pca.variances_.sum()) / code_unit**2 - float(explained.sum()), 0.0)
+    left_over = np.sqrt(rest / len(pca.mean_))
+    return _LinearPath(
+        axes_KD,
+        -axes_KD @ mean_D,
+        mean_D,
+        torch.from_numpy(deviations),
+        torch.tensor([left_over], dtype=torch.float64),
+        code_unit,
+    )
 
 
 def pca_network(

@@ -17,10 +17,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from narrows.networks.base import Autoencoding
+from narrows.networks import Autoencoding, LinearPlus
 from narrows.objectives.base import Batch, Bounds, Objective
 from narrows.optimizers import Optimizer, learning_rate_factor
 
+AVERAGE_EVERY, AVERAGE_GAMMA = 4, 8
+"""Steps between two blendings of the average, and how much it prefers late steps."""
 HistoryRow = dict[str, float]
 Batches = Callable[[int], Iterator[Tensor]]
 
@@ -38,7 +40,7 @@ class StepRule:
         Of the copy that is computed on: torch.float32 or torch.bfloat16.
     learning_rate : float
         At its highest.
-    schedule : {"constant", "cosine", "linear"}
+    schedule : {"averaged", "constant", "cosine", "linear"}
     n_warm_up : int
         Steps over which the learning rate rises.
     n_steps : int
@@ -64,6 +66,8 @@ class TrainingState:
         Parameters in float32.
     optimizer : torch.optim.Optimizer
         Over the parameters of ``net``.
+    average : Autoencoding or None
+        Running average of ``net``, where the schedule keeps one.
     step, epoch : int
         Steps taken and epochs begun and finished.
     history : list of dict
@@ -75,22 +79,40 @@ class TrainingState:
 
     net: Autoencoding
     optimizer: torch.optim.Optimizer
+    average: Autoencoding | None = None
     step: int = 0
     epoch: int = 0
     history: list[HistoryRow] = field(default_factory=list)
     validation_error: float = math.nan
     """The latest held-out error measured in the running epoch, for its row of the history."""
 
+    @property
+    def result(self) -> Autoencoding:
+        """The network to measure and to return."""
+        return self.net if self.average is None else self.average
 
-def start_training(net: Autoencoding, optimizer: Optimizer) -> TrainingState:
-    """Wrap a network for training; the linear path and the biases are spared weight decay."""
-    decayed = [
-        p for name, p in net.named_parameters() if name.endswith("weight") and ".inner." in name
+
+def start_training(net: Autoencoding, optimizer: Optimizer, schedule: str) -> TrainingState:
+    """Wrap a network for training."""
+    groups = [group for group in _parameter_groups(net) if group["params"]]
+    average = copy.deepcopy(net) if schedule == "averaged" else None
+    return TrainingState(net, optimizer.build(groups), average)
+
+
+def _parameter_groups(net: Autoencoding) -> list[dict[str, Any]]:
+    """Set the linear path apart: no weight decay, and steps as small as what PCA left over.
+
+    Adam's steps do not shrink with the error, so a linear path that is nearly right already would
+    otherwise be shaken as hard as a network that knows nothing.
+    """
+    linear = [part for part in (net.encoder, net.decoder) if isinstance(part, LinearPlus)]
+    weights = [part.weight for part in linear]
+    chosen = {id(weight) for weight in weights}
+    left_over = float(net.decoder.gain) if isinstance(net.decoder, LinearPlus) else 1.0
+    return [
+        {"params": [p for p in net.parameters() if id(p) not in chosen], "share": 1.0},
+        {"params": weights, "share": min(left_over, 1.0), "weight_decay": 0.0},
     ]
-    chosen = {id(p) for p in decayed}
-    others = [p for p in net.parameters() if id(p) not in chosen]
-    groups: list[dict[str, Any]] = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
-    return TrainingState(net, optimizer.build([group for group in groups if group["params"]]))
 
 
 def train(
@@ -125,7 +147,7 @@ def train(
                 rule.schedule, state.step, rule.n_steps, rule.n_warm_up
             )
             for group in state.optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * group["share"]
             terms = rule.objective.terms(copy_of_net.net, Batch(x), rule.bounds)
             loss = torch.stack(tuple(terms.values())).sum() / len(x)
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves backward unannotated
@@ -133,6 +155,8 @@ def train(
             state.optimizer.step()
             copy_of_net.refresh()
             state.step += 1
+            if state.average is not None and state.step % AVERAGE_EVERY == 0:
+                _blend(state.average, state.net, state.step)
             record.add(terms, len(x))
             if is_last or state.step == until:
                 state.epoch += 1
@@ -150,6 +174,18 @@ def _marked(batches: Iterator[Tensor]) -> Iterator[tuple[Tensor, bool]]:
         following = next(batches, None)
         yield current, following is None
         current = following
+
+
+@torch.no_grad()
+def _blend(average: Autoencoding, net: Autoencoding, step: int) -> None:
+    """Move a running average towards a network.
+
+    Step t weighs about as t^γ, so that early steps are forgotten whenever the average is looked
+    at (polynomial-decay averaging: O. Shamir and T. Zhang, ICML 2013).
+    """
+    kept = max(1.0 - AVERAGE_EVERY / step, 0.0) ** (AVERAGE_GAMMA + 1)
+    theirs: list[Tensor] = list(net.parameters())
+    torch._foreach_lerp_(list(average.parameters()), theirs, 1.0 - kept)
 
 
 class _ComputeCopy:

@@ -2,9 +2,11 @@
 
 ::
 
-    z = V x + f(x)          x̂ = Vᵀ z + g(z)          f and g end in zeros at the start
+    z = V x + σ f(x)          x̂ = Vᵀ z + ρ g(z / σ)          f and g give zeros at the start
 
-x is centred and in the network's units; V holds the principal axes as rows.
+x is centred and in the network's units; V holds the principal axes as rows, σ the deviations of
+the scores, ρ the root mean square of what PCA leaves over. So the non-linear path reads and
+writes numbers near one, whatever the spectrum.
 
 Legend: B batch, D features, K code size.
 """
@@ -18,7 +20,7 @@ from torch import Tensor, nn
 
 
 class LinearPlus(nn.Module):
-    """Add ``x @ weightᵀ + bias`` to the output of a module.
+    """Give ``x @ weightᵀ + bias + gain * inner(x / unit)``.
 
     Parameters
     ----------
@@ -28,21 +30,31 @@ class LinearPlus(nn.Module):
         The linear path, trained along with the rest.
     bias : Tensor (outputs,)
         Fixed: what centring the data asks for, zero where scaling centres.
+    unit : Tensor (inputs,) or (1,)
+        Fixed: what the non-linear path divides its input by.
+    gain : Tensor (outputs,) or (1,)
+        Fixed: what its output is multiplied by.
     """
 
     bias: Tensor
+    unit: Tensor
+    gain: Tensor
 
-    def __init__(self, inner: nn.Module, weight: Tensor, bias: Tensor) -> None:
+    def __init__(
+        self, inner: nn.Module, weight: Tensor, bias: Tensor, unit: Tensor, gain: Tensor
+    ) -> None:
         super().__init__()
         silence(inner)
         self.inner = inner
         self.weight = nn.Parameter(weight)
         self.register_buffer("bias", bias)
+        self.register_buffer("unit", unit)
+        self.register_buffer("gain", gain)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, inputs) to (B, outputs)."""
         linear = nn.functional.linear(x, self.weight, self.bias)
-        return linear + cast("Tensor", self.inner(x))
+        return torch.addcmul(linear, self.gain, cast("Tensor", self.inner(x / self.unit)))
 
 
 @torch.no_grad()

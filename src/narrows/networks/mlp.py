@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from narrows.fields import one_of, parameter, replaced, widths
 from narrows.networks.base import Network, Widths
 
+NARROW_CODE = 16
+"""Numbers in a code up to which the decoder's first layer is spread out."""
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
     "gelu": nn.GELU,
     "relu": nn.ReLU,
@@ -45,12 +47,15 @@ class MLP(Network):
         After each hidden layer.
     code_activation, output_activation : same names, default="linear"
         After the code and after the output. Other than ``"linear"`` needs ``init="random"``.
-    weight_init : {"torch", "glorot", "normal", "truncated_normal"}, default="torch"
-        ``"torch"`` draws uniformly within ±1/√(inputs), as `torch.nn.Linear`; ``"glorot"``
+    weight_init : {"auto", "torch", "glorot", "normal", "truncated_normal"}, default="auto"
+        ``"auto"`` draws from N(0, 1/inputs) (LeCun et al., "Efficient BackProp", 1998), three
+        times as wide where the decoder reads a code of at most 16 numbers; ``"torch"`` uniformly within ±1/√(inputs), as `torch.nn.Linear`; ``"glorot"``
         uniformly within ±√(6/(inputs + outputs)) (Glorot and Bengio, AISTATS 2010);
         ``"normal"`` from N(0, 1); ``"truncated_normal"`` from N(0, 1) cut at two deviations.
-    bias_init : {"torch", "zeros", "normal"}, default="torch"
-        As above; ``"zeros"`` sets biases to zero.
+    bias_init : {"auto", "zeros", "torch", "normal"}, default="auto"
+        ``"zeros"`` sets biases to zero, and so does ``"auto"``, except where the decoder reads a
+        code of at most 16 numbers: there it draws from N(0, 4), so that the units of that layer
+        bend at places spread over all codes. ``"torch"`` and ``"normal"`` as above.
     """
 
     name: ClassVar[str] = "mlp"
@@ -62,12 +67,14 @@ class MLP(Network):
     code_activation: str = parameter("linear", _ACTIVATION, "after the code")
     output_activation: str = parameter("linear", _ACTIVATION, "after the output")
     weight_init: str = parameter(
-        "torch",
-        one_of("torch", "glorot", "normal", "truncated_normal"),
+        "auto",
+        one_of("auto", "torch", "glorot", "normal", "truncated_normal"),
         "distribution that weights are drawn from",
     )
     bias_init: str = parameter(
-        "torch", one_of("torch", "zeros", "normal"), "distribution that biases are drawn from"
+        "auto",
+        one_of("auto", "zeros", "torch", "normal"),
+        "distribution that biases are drawn from",
     )
 
     def resolved(self, widths: Widths, n_rows: int) -> MLP:
@@ -96,10 +103,20 @@ class MLP(Network):
     def build(self, widths: Widths, generator: torch.Generator) -> tuple[nn.Module, nn.Module]:
         """Return a fresh (encoder, decoder) drawn from the generator alone."""
         down, up = self._sizes(widths)
-        return (
-            self._stack(down, self.code_activation, generator),
-            self._stack(up, self.output_activation, generator),
-        )
+        encoder = self._stack(down, self.code_activation, generator)
+        decoder = self._stack(up, self.output_activation, generator)
+        if widths.code <= NARROW_CODE:
+            self._spread(decoder, generator)
+        return encoder, decoder
+
+    @torch.no_grad()
+    def _spread(self, decoder: nn.Sequential, generator: torch.Generator) -> None:
+        """Let the layer that reads a narrow code bend at places spread over all codes."""
+        first = decoder[0]
+        if self.weight_init == "auto":
+            first.weight.mul_(3.0)
+        if self.bias_init == "auto":
+            first.bias.normal_(std=2.0, generator=generator)
 
     def _stack(self, sizes: list[int], last: str, generator: torch.Generator) -> nn.Sequential:
         layers: list[nn.Module] = []
@@ -119,8 +136,10 @@ class MLP(Network):
 @torch.no_grad()
 def _draw(tensor: Tensor, kind: str, inputs: int, outputs: int, generator: torch.Generator) -> None:
     """Fill a tensor in place from one of the named distributions."""
-    if kind == "zeros":
+    if kind == "zeros" or (kind == "auto" and tensor.ndim == 1):
         tensor.zero_()
+    elif kind == "auto":
+        tensor.normal_(std=1 / math.sqrt(inputs), generator=generator)
     elif kind == "normal":
         tensor.normal_(generator=generator)
     elif kind == "truncated_normal":
@@ -132,6 +151,8 @@ def _draw(tensor: Tensor, kind: str, inputs: int, outputs: int, generator: torch
 
 def auto_hidden(widths: Widths, n_rows: int) -> tuple[int, ...]:
     """Choose the encoder's hidden widths for data of a given shape."""
-    del n_rows
-    width = 512 if widths.features >= 256 else 128
-    return (width,) if widths.code > 16 else (width, width // 2)
+    if n_rows < 10_000:
+        return (128, 64)
+    if widths.code > 48:
+        return (512,)
+    return (512, 256) if widths.code > 8 else (512, 256, 256, 256)

@@ -1,0 +1,9 @@
+"""The command line: parse, call one public function, print.
+
+Nothing here imports torch, scikit-learn, pandas or Matplotlib before a verb needs it, so that
+``narrows --help`` is quick.
+"""
+
+from narrows.cli.ending import run
+
+__all__ = ["run"]

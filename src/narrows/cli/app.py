@@ -1,0 +1,284 @@
+"""The verbs and their options, as typer reads them from signatures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from narrows import __version__
+from narrows.cli.ending import INTERRUPTED, complain
+
+_EXIT_CODES = (
+    "Exit codes: 0 done; 1 a failure, said in one line; 2 wrong usage; 130 after Ctrl-C."
+    " Nothing is overwritten without --overwrite."
+)
+
+
+class _Verbs(TyperGroup):
+    """A group that says so when it is interrupted."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a verb; after Ctrl-C leave with 130 and without a traceback."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            complain("Interrupted.")
+            raise typer.Exit(INTERRUPTED) from None
+
+
+app = typer.Typer(
+    cls=_Verbs,
+    name="narrows",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=_EXIT_CODES,
+)
+recipe = typer.Typer(no_args_is_help=True, help="List and run named jobs on handwritten digits.")
+app.add_typer(recipe, name="recipe", rich_help_panel="Try it")
+
+Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA", help="A .npy, .npz (FILE.npz:NAME) or .csv file, mnist:train or mnist:test."
+    ),
+]
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="A .safetensors file of `fit`.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
+TableOut = Annotated[str, typer.Option(metavar="FILE", help="Result: .npy, .npz or .csv.")]
+RowsOut = Annotated[
+    str,
+    typer.Option(metavar="PATH", help="Result: .npy, .npz or .csv, or a folder/ of PNG pictures."),
+]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"narrows {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def narrows(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Squeeze data through a narrow code and rebuild it, beside PCA."""
+
+
+@app.command(rich_help_panel="Try it")
+def demo(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the page.")] = Path(
+        "out/demo"
+    ),
+    overwrite: Overwrite = False,
+) -> None:
+    """Take the tour: real digits, beside PCA, on one page to look at; about 4 minutes."""
+    from narrows.cli.printing import out as stdout
+    from narrows.cli.printing import say
+    from narrows.demo import run_demo
+
+    page = run_demo(out, overwrite=overwrite, console=stdout())
+    say(f"Open {page}")
+
+
+@recipe.command("list")
+def recipe_list() -> None:
+    """List the recipes."""
+    from narrows.cli.printing import say_pairs
+    from narrows.recipes import read_recipe, recipe_names
+
+    say_pairs((name, read_recipe(name).title) for name in recipe_names())
+
+
+@recipe.command("run")
+def recipe_run(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As `narrows recipe list` has it.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for pictures and model.", show_default="out/NAME"),
+    ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Show pictures in a window while it trains.")
+    ] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Train as a recipe says, print its cost per epoch, draw its pictures."""
+    from narrows.cli.ending import expected_failures
+    from narrows.cli.printing import say
+    from narrows.recipes import read_recipe, run_recipe
+
+    read_recipe(name)
+    folder = Path("out") / name if out is None else out
+    with expected_failures():
+        run_recipe(name, folder, live=live, overwrite=overwrite, tell=say)
+
+
+@app.command(rich_help_panel="Learn")
+def fit(
+    data: Data,
+    out: Annotated[str, typer.Option(metavar="FILE", help="Model to write: .safetensors.")],
+    n_components: Annotated[
+        str | None,
+        typer.Option(metavar="INT", help="Numbers in a code.", show_default="2"),
+    ] = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="What to make small.", show_default="reconstruction"),
+    ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Architecture: auto or mlp.", show_default="auto"),
+    ] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Start: pca or random.", show_default="pca"),
+    ] = None,
+    scaling: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|LOW,HIGH",
+            help="Units of the network: auto (centred, one common divisor), standard (column by"
+            " column), none, or a range.",
+            show_default="auto",
+        ),
+    ] = None,
+    max_seconds: Annotated[
+        str | None,
+        typer.Option(metavar="SECONDS", help="Time that fit may take.", show_default="no limit"),
+    ] = None,
+    max_epochs: Annotated[
+        str | None,
+        typer.Option(metavar="INT", help="Passes over the rows.", show_default="auto"),
+    ] = None,
+    max_steps: Annotated[
+        str | None,
+        typer.Option(metavar="INT", help="Optimizer steps of a run.", show_default="by epochs"),
+    ] = None,
+    batch_size: Annotated[
+        str | None,
+        typer.Option(metavar="INT", help="Rows per optimizer step.", show_default="auto"),
+    ] = None,
+    learning_rate: Annotated[
+        str | None,
+        typer.Option(metavar="NUMBER", help="Per step, at its highest.", show_default="auto"),
+    ] = None,
+    random_state: Annotated[
+        str | None,
+        typer.Option(metavar="INT", help="Seed; the same seed gives the same model."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Any other parameter of Autoencoder, or a field of a part, such as"
+            " network__hidden=512,256; may be repeated.",
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Learn from DATA and write the model; Ctrl-C saves the best state so far.
+
+    Prints a plan, then held-out errors while it trains, PCA's beside ours, then a summary.
+    """
+    from narrows.cli.fitting import fit_to_file
+    from narrows.cli.parameters import make_autoencoder
+    from narrows.sources.files import check_target
+
+    given = {
+        "n_components": n_components,
+        "objective": objective,
+        "network": network,
+        "init": init,
+        "scaling": scaling,
+        "max_seconds": max_seconds,
+        "max_epochs": max_epochs,
+        "max_steps": max_steps,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "random_state": random_state,
+    }
+    ae = make_autoencoder(given, settings or [])
+    target = Path(out)
+    check_target(target, (".safetensors",), overwrite=overwrite)
+    fit_to_file(ae, data, target)
+
+
+@app.command(rich_help_panel="Use")
+def encode(model: Model, data: Data, out: TableOut, overwrite: Overwrite = False) -> None:
+    """Write the codes of rows; names of rows in a CSV file are kept."""
+    from narrows.cli import using
+
+    using.encode(model, data, out, overwrite=overwrite)
+
+
+@app.command(rich_help_panel="Use")
+def decode(
+    model: Model,
+    codes: Annotated[
+        str, typer.Argument(metavar="CODES", help="A .npy, .npz or .csv file of codes.")
+    ],
+    out: RowsOut,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write the rows that codes decode to, as numbers or as pictures."""
+    from narrows.cli import using
+
+    using.decode(model, codes, out, overwrite=overwrite)
+
+
+@app.command(rich_help_panel="Use")
+def reconstruct(
+    model: Model,
+    data: Data,
+    out: Annotated[
+        str,
+        typer.Option(
+            metavar="PATH",
+            help="Result: .npy, .npz or .csv, a folder/ of PNG pictures, or one .png of originals"
+            " above and reconstructions below.",
+        ),
+    ],
+    overwrite: Overwrite = False,
+) -> None:
+    """Write rows after their way through the code and back."""
+    from narrows.cli import using
+
+    using.reconstruct(model, data, out, overwrite=overwrite)
+
+
+@app.command(rich_help_panel="Look")
+def evaluate(
+    model: Model,
+    data: Data,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="One label per row: .npy, .csv, .txt, mnist:train or mnist:test.",
+            show_default="those of mnist:*",
+        ),
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the report too: .json.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Measure a model on rows that it never saw, PCA beside it."""
+    from narrows.cli import using
+
+    using.evaluate(model, data, labels, out, overwrite=overwrite)
+
+
+@app.command(rich_help_panel="Look")
+def info(model: Model) -> None:
+    """Say what a model file holds."""
+    from narrows.cli import using
+
+    using.info(model)

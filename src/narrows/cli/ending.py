@@ -1,0 +1,157 @@
+"""How a command ends: exit codes, and one line on standard error for what went wrong.
+
+====  ===========================================================
+0     done
+1     an expected failure: the data, a file, memory
+2     wrong usage: a command, an option, a parameter or its value
+130   Ctrl-C
+====  ===========================================================
+
+Any other exception is a bug, and shows itself as one by its traceback.
+"""
+
+from __future__ import annotations
+
+import errno
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from traceback import walk_tb
+from typing import Any, NoReturn, TextIO
+
+import typer
+
+from narrows.errors import DataError, NarrowsError, ParameterError, near_miss
+
+FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
+_ADVICE = {
+    errno.ENOSPC: "free some disk space, or write to another disk",
+    errno.EDQUOT: "free some of your quota, or write to another disk",
+    errno.EFBIG: "write to a place that takes larger files",
+    errno.EACCES: "choose another folder, or change its permissions",
+    errno.EPERM: "choose another folder, or change its permissions",
+    errno.EROFS: "choose a folder on a disk that can be written to",
+}
+_NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
+
+
+def run(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and leave with its exit code.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Without the program's name; those of the process by default.
+    """
+    from narrows.cli.app import app
+
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without "×" is no reason to fail
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    command = typer.main.get_command(app)
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        try:
+            code = command.main(given, prog_name="narrows", standalone_mode=False)
+        except typer.TyperException as error:
+            _fail(_usage(error), error.exit_code)
+        except KeyboardInterrupt:
+            _fail("Interrupted.", INTERRUPTED)
+        except ParameterError as error:
+            _fail(one_line(error), WRONG_USAGE)
+        except NarrowsError as error:
+            _fail(one_line(error), FAILED)
+        except MemoryError as error:
+            _fail(_no_memory(error), FAILED)
+        except OSError as error:
+            _fail(_file_trouble(error), FAILED)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def complain(sentence: str) -> None:
+    """Write one line to standard error."""
+    print(f"narrows: {sentence}", file=sys.stderr, flush=True)
+
+
+def one_line(error: BaseException) -> str:
+    """Put what an exception says on one line.
+
+    Of a longer text of scikit-learn's the first line is kept, and what narrows added to its end.
+    """
+    text, cause = str(error), error.__cause__
+    if isinstance(cause, ValueError) and text.startswith(str(cause)):
+        text = f"{str(cause).splitlines()[0]} {text.removeprefix(str(cause))}"
+    return " ".join(text.split())
+
+
+@contextmanager
+def expected_failures() -> Iterator[None]:
+    """Turn what scikit-learn says of unusable data, and torch of no memory, into our errors."""
+    try:
+        yield
+    except NarrowsError:
+        raise
+    except (ValueError, TypeError) as error:
+        if not _checks_data(error):
+            raise
+        raise DataError(one_line(error)) from error
+    except RuntimeError as error:
+        if any(words in str(error).lower() for words in _NO_MEMORY):
+            raise MemoryError(str(error).splitlines()[0]) from error
+        raise
+
+
+def _checks_data(error: Exception) -> bool:
+    """Tell whether scikit-learn's checks of data raised this; from elsewhere it is a bug."""
+    modules = (frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__))
+    return any(name.startswith("sklearn.utils") for name in modules)
+
+
+def _fail(sentence: str, code: int) -> NoReturn:
+    complain(sentence)
+    sys.exit(code)
+
+
+def _usage(error: typer.TyperException) -> str:
+    """Word what the parser found wrong, with the near miss it knows of."""
+    text = " ".join(error.format_message().split())
+    option = getattr(error, "option_name", None)
+    if option is not None and option.startswith("-") and text.startswith("No such option"):
+        possible = getattr(error, "possibilities", None) or ()
+        text = f"No such option {option!r}.{near_miss(option, possible)}"
+    context: Any = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "narrows"
+    if not text:  # the help has been printed
+        text = "No command was given."
+    return f"{text} See {path} --help."
+
+
+def _no_memory(error: MemoryError) -> str:
+    said = one_line(error).rstrip(".")
+    return (
+        f"Not enough memory{f' ({said})' if said else ''}; give fewer rows, a smaller network"
+        " (--set network__hidden=256,) or --set precision=bfloat16."
+    )
+
+
+def _file_trouble(error: OSError) -> str:
+    name = "" if error.filename is None else f"{error.filename}: "
+    reason = one_line(error) if error.strerror is None else error.strerror
+    advice = _ADVICE.get(error.errno or 0, "")
+    return f"{name}{reason}{f'; {advice}' if advice else ''}."
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Show a warning as one line, without the place in the code."""
+    del filename, lineno, file, line
+    if issubclass(category, UserWarning):
+        complain(f"warning: {' '.join(str(message).split())}")

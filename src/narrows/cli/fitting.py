@@ -1,0 +1,216 @@
+"""The verb ``fit``: a plan, a progress bar with PCA's error beside ours, a summary."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from narrows.cli.ending import INTERRUPTED, complain, expected_failures
+from narrows.cli.printing import err, in_bytes, in_seconds, say, say_pairs
+from narrows.estimating import count_runs, estimate_seconds
+from narrows.planning import Plan, make_plan
+from narrows.sources.files import Table, read_table, writing
+
+if TYPE_CHECKING:
+    from narrows import running
+    from narrows.estimator import Autoencoder
+
+REFRESH_SECONDS = 0.1
+"""Between two looks of the progress bar."""
+
+
+def fit_to_file(ae: Autoencoder, data: str, target: Path) -> None:
+    """Read DATA, print the plan, train, save, print what came of it.
+
+    Parameters
+    ----------
+    ae : Autoencoder
+        Not fitted, its parameters checked.
+    data : str
+    target : Path
+        Checked to be writable.
+
+    Raises
+    ------
+    typer.Exit
+        With 130 after Ctrl-C; the best state so far is then saved.
+    """
+    table = read_table(data)
+    n_rows, n_features = len(table.values), math.prod(table.values.shape[1:])
+    plan = make_plan(ae.get_params(deep=False), n_rows, n_features, seed=0)
+    say_pairs(_plan_lines(ae, plan, table), title=f"fit {data}")
+    started = time.perf_counter()
+    interrupted = not _fit(ae, table, plan)
+    seconds = time.perf_counter() - started
+    if interrupted and not hasattr(ae, "network_"):
+        complain("Interrupted before there was a state to save; nothing was written.")
+        raise typer.Exit(INTERRUPTED)
+    with _undisturbed():
+        _save(ae, target)
+    say_pairs(_summary(ae, target, seconds), title="result")
+    if interrupted:
+        complain(f"Interrupted; the best state so far is saved in {target}.")
+        raise typer.Exit(INTERRUPTED)
+    say(f"Next: narrows evaluate {target} DATA, with rows that it never saw.")
+
+
+def _plan_lines(ae: Autoencoder, plan: Plan, table: Table) -> list[tuple[str, str]]:
+    """Say what will be done, in numbers and units."""
+    seconds = estimate_seconds(plan, ae.max_seconds)
+    held_out = f"{plan.n_held_out:,} held out" if plan.n_held_out else "none held out"
+    if plan.n_folds:
+        held_out = f"each held out once, in {plan.n_folds} folds"
+    steps = "as many as fit the time" if plan.n_steps is None else f"{plan.n_steps:,}"
+    return [
+        ("rows", f"{plan.n_rows:,} ({held_out})"),
+        ("features", f"{plan.n_features:,} → {plan.n_components} → {plan.n_features:,}"),
+        ("parameters", f"{plan.n_parameters:,}"),
+        ("steps", f"{steps}, of {plan.batch_size:,} rows each"),
+        ("memory", f"about {in_bytes(plan.memory)} beside the data ({_size(table)})"),
+        ("time", f"about {in_seconds(seconds)} on {plan.device} in {_name(plan.dtype)}"),
+    ]
+
+
+def _size(table: Table) -> str:
+    return in_bytes(table.values.nbytes)
+
+
+def _name(dtype: Any) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _fit(ae: Autoencoder, table: Table, plan: Plan) -> bool:
+    """Train, showing progress; return False after Ctrl-C."""
+    console = err()
+    try:
+        with expected_failures(), _watched(ae, plan, console):
+            ae.fit(table.frame())
+    except KeyboardInterrupt:
+        return False
+    return True
+
+
+def _save(ae: Autoencoder, target: Path) -> None:
+    with writing(target) as temporary:
+        ae.save(temporary)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let a second, impatient Ctrl-C not disturb the saving."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def _watched(ae: Autoencoder, plan: Plan, console: Console) -> Iterator[None]:
+    """Show progress while `fit` runs: a bar on a terminal, a few plain lines elsewhere."""
+    before = ae.callbacks
+    if not console.is_terminal:
+        ae.callbacks = (*before, _Lines(plan))
+        yield
+    else:
+        with _new_bar(console) as bar:
+            ae.callbacks = (*before, _Bar(bar, plan))
+            yield
+    ae.callbacks = before
+
+
+def _new_bar(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        TextColumn("left  {task.fields[errors]}"),
+        console=console,
+        transient=True,
+    )
+
+
+class _Share:
+    """How much of all runs is done, from 0 to 1."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    def __call__(self, progress: running.Progress) -> float:
+        n_runs = max(progress.n_runs, count_runs(self._plan, progress.n_steps))
+        return (progress.run - 1 + progress.step / max(progress.n_steps, 1)) / n_runs
+
+
+class _Bar:
+    """A callback that moves a bar a few times a second."""
+
+    def __init__(self, bar: Progress, plan: Plan) -> None:
+        self._bar, self._share, self._shown = bar, _Share(plan), -math.inf
+        self._task = bar.add_task("training", total=1.0, errors="")
+
+    def __call__(self, progress: running.Progress) -> None:
+        now = time.monotonic()
+        if now - self._shown < REFRESH_SECONDS:
+            return
+        self._shown = now
+        self._bar.update(self._task, completed=self._share(progress), errors=_errors(progress))
+
+
+class _Lines:
+    """A callback that writes a line at the first step and at each tenth of the way."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._share, self._told = _Share(plan), -1
+
+    def __call__(self, progress: running.Progress) -> None:
+        tenth = int(10 * self._share(progress))
+        if tenth <= self._told:
+            return
+        self._told = tenth
+        complain(f"training {10 * tenth} %  {_errors(progress)}".rstrip())
+
+
+def _errors(progress: running.Progress) -> str:
+    """Return the latest held-out error and PCA's, or the loss where nothing is held out."""
+    if not math.isnan(progress.validation_error):
+        ours, pca = progress.validation_error, progress.pca_validation_error
+        return f"held-out error {ours:.5g}  PCA {pca:.5g}"
+    if progress.history:
+        return f"loss {progress.history[-1]['loss']:.5g}"
+    return ""
+
+
+def _summary(ae: Autoencoder, target: Path, seconds: float) -> list[tuple[str, str]]:
+    """Return the closing table."""
+    pairs = [
+        *error_lines(ae),
+        ("steps", f"best {ae.best_step_:,} of {ae.n_steps_:,}"),
+        ("time", in_seconds(seconds)),
+        ("file", f"{target} ({in_bytes(target.stat().st_size)})"),
+    ]
+    if ae.best_step_ == 0 and ae.init == "pca":
+        pairs.insert(-2, ("model", "PCA: no gain over it stood out from the noise"))
+    return pairs
+
+
+def error_lines(ae: Autoencoder) -> list[tuple[str, str]]:
+    """Return held-out errors of a fitted model, ours and PCA's, as names and values."""
+    ours, pca = float(ae.validation_error_), float(ae.pca_validation_error_)
+    if math.isnan(ours):
+        return [("held-out error", "not measured, as nothing was held out")]
+    ratio = f" ({ours / pca:.2f} of PCA's)" if pca > 0 else ""
+    return [
+        ("held-out error", f"{ours:.5g}{ratio}, mean squared, in data units"),
+        ("PCA's error", f"{pca:.5g}"),
+        ("variance explained", f"{float(ae.explained_variance_ratio_):.4f}"),
+    ]

@@ -1,0 +1,167 @@
+"""The verbs that use a model: ``encode``, ``decode``, ``reconstruct``, ``evaluate``, ``info``."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from narrows.cli.ending import expected_failures
+from narrows.cli.fitting import error_lines
+from narrows.cli.outputs import (
+    check_out,
+    feature_names,
+    picture_shape,
+    rows_for,
+    write_pictures,
+    write_sheet,
+)
+from narrows.cli.printing import in_bytes, say, say_pairs
+from narrows.errors import DataError, near_miss
+from narrows.estimator import Autoencoder, load
+from narrows.sources.files import (
+    DATA_SUFFIXES,
+    Table,
+    check_target,
+    read_labels,
+    read_table,
+    write_table,
+    writing,
+)
+
+
+def open_model(model: str) -> Autoencoder:
+    """Load a model file, naming its neighbours where there is none.
+
+    Raises
+    ------
+    DataError
+        Where there is no such file.
+    ModelFileError
+        Where it is not a model, or is damaged.
+    """
+    path = Path(model)
+    if path.is_dir():
+        raise DataError(f"{model} is a folder; give the .safetensors file of a model.")
+    if not path.exists():
+        folder = path.parent
+        standing = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+        raise DataError(
+            f"{model}: there is no such file; give a model that `narrows fit` or `save` wrote."
+            f"{near_miss(path.name, standing)}"
+        )
+    return load(path)
+
+
+def encode(model: str, data: str, out: str, *, overwrite: bool) -> None:
+    """Write the codes of rows, one line or row each."""
+    target = Path(out)
+    check_target(target, DATA_SUFFIXES, overwrite=overwrite)
+    ae, table = open_model(model), read_table(data)
+    with expected_failures():
+        codes = ae.transform(rows_for(ae, table))
+    names = tuple(str(name) for name in ae.get_feature_names_out())
+    write_table(target, Table(codes, table.row_names, names))
+    say(f"wrote {_count(len(codes), 'code')} of {codes.shape[1]} numbers to {target}")
+
+
+def decode(model: str, codes: str, out: str, *, overwrite: bool) -> None:
+    """Write the rows that codes decode to, as numbers or as pictures."""
+    kind = check_out(out, overwrite=overwrite)
+    ae, table = open_model(model), read_table(codes)
+    if kind == "folder":
+        picture_shape(ae)
+    with expected_failures():
+        rows = ae.inverse_transform(table.values)
+    _write_rows(ae, rows, table, Path(out), pictures=kind == "folder")
+
+
+def reconstruct(model: str, data: str, out: str, *, overwrite: bool) -> None:
+    """Write rows after their way through the code, as numbers, pictures or one sheet."""
+    kind, target = check_out(out, overwrite=overwrite, sheet=True), Path(out)
+    ae = open_model(model)
+    if kind != "file":
+        picture_shape(ae)
+    table = read_table(data)
+    with expected_failures():
+        if kind == "sheet":
+            shown = write_sheet(target, ae, table)
+            say(f"wrote {target}: {_count(shown, 'original')} above, reconstructions below")
+            return
+        rows = ae.reconstruct(rows_for(ae, table))
+    _write_rows(ae, rows, table, target, pictures=kind == "folder")
+
+
+def _write_rows(ae: Autoencoder, rows: Any, source: Table, target: Path, *, pictures: bool) -> None:
+    if pictures:
+        write_pictures(target, ae, rows)
+        say(f"wrote {_count(len(rows), 'picture')} to {target}/")
+        return
+    write_table(target, Table(rows, source.row_names, feature_names(ae)))
+    say(f"wrote {_count(len(rows), 'row')} of {ae.n_features_in_:,} numbers to {target}")
+
+
+def evaluate(
+    model: str, data: str, labels: str | None, out: str | None, *, overwrite: bool
+) -> None:
+    """Print errors on rows, PCA's beside ours, and accuracies where there are labels."""
+    import narrows
+
+    target = None if out is None else Path(out)
+    if target is not None:
+        check_target(target, (".json",), overwrite=overwrite)
+    ae, table = open_model(model), read_table(data)
+    y = table.labels if labels is None else read_labels(labels, len(table.values))
+    with expected_failures():
+        report = narrows.evaluate(ae, rows_for(ae, table), y)
+    if target is not None:
+        with writing(target) as temporary:
+            temporary.write_text(json.dumps(_plain(report.as_dict()), indent=2) + "\n", "utf-8")
+    say_pairs(report.lines(), title=f"{model} on {data}")
+    if target is not None:
+        say(f"wrote {target}")
+
+
+def _plain(report: dict[str, Any]) -> dict[str, Any]:
+    """Replace what JSON has no word for by null."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in report.items()
+    }
+
+
+def info(model: str) -> None:
+    """Print what a model file holds."""
+    ae = open_model(model)
+    shape = " × ".join(str(n) for n in ae.sample_shape_)
+    bounds = "none" if ae.bounds_ is None else f"{ae.bounds_[0]:g} to {ae.bounds_[1]:g}"
+    n_parameters = sum(parameter.numel() for parameter in ae.network_.parameters())
+    say_pairs(
+        [
+            ("features → code", f"{ae.n_features_in_:,} → {ae.n_components_}"),
+            ("shape of a row", shape),
+            ("names of columns", _some(feature_names(ae))),
+            ("network", repr(ae._network_part)),
+            ("objective", repr(ae._objective)),
+            ("start", f"init={ae.init!r}, scaling={ae.scaling!r}"),
+            ("bounds", bounds),
+            ("parameters", f"{n_parameters:,}"),
+            *error_lines(ae),
+            ("steps", f"best {ae.best_step_:,} of {ae.n_steps_:,}"),
+            ("trained on", f"{ae.pca_.n_samples_:,} rows, {ae.device_}, {ae.precision_}"),
+            ("random_state", repr(ae.random_state)),
+            ("file", in_bytes(Path(model).stat().st_size)),
+        ],
+        title=model,
+    )
+
+
+def _some(names: tuple[str, ...] | None) -> str:
+    if names is None:
+        return "none"
+    return ", ".join(names[:6]) + (f" … ({len(names):,} in all)" if len(names) > 6 else "")
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

@@ -1,0 +1,63 @@
+"""Small data and small models that most tests share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from narrows import MLP, Autoencoder
+
+torch.set_num_threads(1)
+
+
+def curved(n_rows=300, n_features=6, seed=0):
+    """Rows about a curved sheet: PCA gives a part of them back, and a network more."""
+    rng = np.random.default_rng(seed)
+    u, v = rng.uniform(-1, 1, (2, n_rows))
+    sheet = np.stack([u, v, u * u, u * v, v * v, np.sin(3 * u)], axis=1)[:, :n_features]
+    return 10 * sheet + rng.normal(0, 0.05, sheet.shape) + 3
+
+
+def noise(n_rows=120, n_features=8, seed=0):
+    """Gaussian rows: nothing but PCA to gain."""
+    return np.random.default_rng(seed).normal(size=(n_rows, n_features)) + 1
+
+
+def quick(n_components=2, **changes):
+    """An `Autoencoder` that fits in a fraction of a second, with one part held out."""
+    given = {
+        "max_steps": 60,
+        "validation_fraction": 0.2,
+        "random_state": 0,
+        "precision": "float32",
+        "network": MLP(hidden=(16,)),
+    }
+    return Autoencoder(n_components, **{**given, **changes})
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def X():
+    """Float64 rows (300, 6); tests leave them alone."""
+    rows = curved()
+    rows.setflags(write=False)
+    return rows
+
+
+@pytest.fixture(scope="session")
+def trained(X):
+    """An estimator that has left PCA, with a history that holds NaN; tests leave it alone."""
+    return quick(keep="last", max_steps=100, batch_size=300).fit(X)
+
+
+@pytest.fixture
+def model_file(trained, tmp_path):
+    """A saved model."""
+    path = tmp_path / "model.safetensors"
+    trained.save(path)
+    return path

@@ -1,0 +1,315 @@
+"""What `fit` and `transform` take, what they refuse, and in which words."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import scipy.sparse
+import torch
+from conftest import quick
+from sklearn.exceptions import NotFittedError
+
+from narrows import MLP, Adam, Autoencoder, Reconstruction
+from narrows.errors import DataError, DataTypeError, ParameterError
+
+TABLE = np.random.default_rng(0).integers(0, 2, size=(40, 6))
+"""Zeros and ones: every dtype holds them exactly."""
+
+
+def fitted(X):
+    return quick(max_steps=5, bounds=None).fit(X)
+
+
+def memory_map(tmp_path, X):
+    np.save(tmp_path / "rows.npy", X)
+    return np.load(tmp_path / "rows.npy", mmap_mode="r")
+
+
+def read_only(X):
+    X = X.copy()
+    X.setflags(write=False)
+    return X
+
+
+FORMS = {
+    "float32": lambda X: X.astype(np.float32),
+    "float16": lambda X: X.astype(np.float16),
+    "int64": lambda X: X,
+    "int8": lambda X: X.astype(np.int8),
+    "uint8": lambda X: X.astype(np.uint8),
+    "uint16": lambda X: X.astype(np.uint16),
+    "bool": lambda X: X.astype(bool),
+    "big-endian": lambda X: X.astype(">f8"),
+    "object": lambda X: X.astype(object),
+    "read-only": lambda X: read_only(X.astype(float)),
+    "Fortran": lambda X: np.asfortranarray(X.astype(float)),
+    "strided": lambda X: np.repeat(np.repeat(X, 2, axis=0), 3, axis=1)[::2, ::3],
+    "reversed": lambda X: np.ascontiguousarray(X[::-1, ::-1])[::-1, ::-1],
+    "list": lambda X: X.tolist(),
+    "tensor": lambda X: torch.tensor(X),
+    "tensor with gradient": lambda X: torch.tensor(X, dtype=torch.float64, requires_grad=True),
+    "pandas": lambda X: pd.DataFrame(X),
+    "pandas of mixed dtypes": lambda X: pd.DataFrame(X).astype({0: bool, 1: "uint8", 2: float}),
+    "polars": lambda X: pl.DataFrame(X.astype(float), schema=[f"c{i}" for i in range(6)]),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_same_numbers_in_any_container_give_the_same_codes(form):
+    plain = TABLE.astype(float)
+    given = FORMS[form](TABLE)
+    ae = fitted(given)
+    # float32 rows are encoded in float32, which keeps 7 digits.
+    tolerance = 1e-5 if form == "float32" else 0
+    codes = np.asarray(ae.transform(given))
+    assert codes.dtype == (np.float32 if form == "float32" else np.float64)
+    np.testing.assert_allclose(codes, fitted(plain).transform(plain), rtol=tolerance, atol=tolerance)
+
+
+def test_memory_mapped_rows(tmp_path):
+    plain = TABLE.astype(float)
+    mapped = memory_map(tmp_path, plain)
+    np.testing.assert_array_equal(
+        fitted(mapped).transform(mapped), fitted(plain).transform(plain)
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.uint8])
+def test_nothing_that_is_handed_over_is_changed(dtype):
+    X = TABLE.astype(dtype)
+    ae = quick(max_steps=5).fit(X).partial_fit(X)
+    Z = ae.transform(X)
+    before = Z.copy()
+    for use in (ae.transform, ae.reconstruct, ae.reconstruction_error, ae.score):
+        use(X)
+    ae.inverse_transform(Z)
+    np.testing.assert_array_equal(X, TABLE)
+    np.testing.assert_array_equal(Z, before)
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (3, 2, 1), (1, 2, 3)])
+def test_pictures_come_back_as_pictures(shape):
+    flat = TABLE.astype(np.float32)
+    pictures = flat.reshape(40, *shape)
+    ae = fitted(pictures)
+    assert ae.sample_shape_ == shape
+    Z = ae.transform(pictures)
+    np.testing.assert_array_equal(Z, fitted(flat).transform(flat))
+    np.testing.assert_array_equal(Z, ae.transform(flat))
+    assert ae.inverse_transform(Z).shape == (40, *shape)
+    assert ae.reconstruct(pictures).shape == (40, *shape)
+    assert ae.reconstruct(flat).shape == (40, 6)
+    assert ae.reconstruction_error(pictures).shape == (40,)
+    assert ae.reconstruct(torch.from_numpy(pictures)).shape == (40, *shape)
+
+
+def test_pictures_of_another_shape_are_refused():
+    ae = fitted(TABLE.reshape(40, 2, 3))
+    with pytest.raises(ValueError, match=r"\(3, 2\).*\(2, 3\)|\(2, 3\).*\(3, 2\)"):
+        ae.transform(TABLE.reshape(40, 3, 2))
+
+
+def test_sample_shape_of_flat_rows():
+    ae = quick(max_steps=5, sample_shape=(2, 3)).fit(TABLE)
+    assert ae.sample_shape_ == (2, 3)
+    assert ae.inverse_transform(ae.transform(TABLE)).shape == (40, 6)
+    with pytest.raises(ParameterError, match=r"sample_shape.*\(4, 4\).*6 values"):
+        quick(sample_shape=(4, 4)).fit(TABLE)
+
+
+def test_pixels_are_clipped_to_their_range():
+    white = np.full((60, 4), 255, dtype=np.uint8)
+    white[::3, :2] = 0
+    white[::7, 3] = 0
+    assert fitted_bounds(white) == (0.0, 255.0)
+    assert fitted_bounds(white / 255) == (0.0, 1.0)
+    assert fitted_bounds(white / 255.0 + 0.5) is None
+    assert fitted_bounds(white.astype(np.int64)) is None
+    ae = quick(1, max_steps=5).fit(white)
+    X_hat = ae.inverse_transform(np.array([[-1e4], [1e4]]))
+    assert X_hat.min() >= 0
+    assert X_hat.max() <= 255
+    loose = quick(1, max_steps=5, bounds=None).fit(white).inverse_transform([[-1e4], [1e4]])
+    assert loose.max() > 255
+
+
+def fitted_bounds(X):
+    return quick(1, max_steps=5).fit(X).bounds_
+
+
+@pytest.mark.parametrize("make", [scipy.sparse.csr_matrix, scipy.sparse.coo_array])
+def test_sparse_is_refused_with_a_way_out(make):
+    with pytest.raises(DataTypeError, match=r"[Ss]parse.*toarray") as caught:
+        quick().fit(make(TABLE))
+    assert isinstance(caught.value, TypeError)
+
+
+@pytest.mark.parametrize(("value", "word"), [(np.nan, "nan"), (np.inf, "inf"), (-np.inf, "-inf")])
+def test_the_first_cell_that_is_not_finite_is_named(value, word):
+    X = TABLE.astype(float)
+    X[7, 4] = X[9, 1] = value
+    with pytest.raises(DataError, match=f"2 such values is {word} in row 7, column 4") as caught:
+        quick().fit(X)
+    assert isinstance(caught.value, ValueError)
+    assert "SimpleImputer" in str(caught.value)
+    ae = fitted(TABLE)
+    with pytest.raises(DataError, match="row 7, column 4"):
+        ae.transform(X)
+
+
+@pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame])
+def test_a_bad_cell_of_a_frame_is_named_by_its_column(library):
+    frame = library({"height": [1.0, 2.0, 3.0], "weight": [1.0, float("nan"), 2.0]})
+    with pytest.raises(DataError, match=r"row 1, column 1 \('weight'\)"):
+        quick(1).fit(frame)
+
+
+@pytest.mark.parametrize(
+    ("X", "words"),
+    [
+        (np.array([["a", "b"], ["c", "d"]]), "not compatible with arrays of bytes/strings"),
+        (pd.DataFrame({"a": ["x", "y"], "b": ["z", "w"]}), "could not convert string to float"),
+        (TABLE + 1j, "Complex data not supported"),
+        (np.empty((0, 6)), r"0 sample\(s\)"),
+        (np.empty((0, 2, 3)), r"0 sample\(s\)"),
+        (TABLE[:1], r"1 sample\(s\).*minimum of 2"),
+        (np.empty((6, 0)), r"0 feature\(s\)"),
+        (TABLE[0], "Expected 2D array, got 1D array"),
+        (np.zeros((2, 2, 2, 2, 2)), r"\(2, 2, 2, 2, 2\).*\(n, height, width\)"),
+    ],
+)
+def test_unusable_data_is_refused_in_words(X, words):
+    ae = quick()
+    with pytest.raises(ValueError, match=words):
+        ae.fit(X)
+    assert not hasattr(ae, "network_")
+
+
+def test_one_column_asks_for_one_component():
+    column = TABLE[:, :1] + np.linspace(0, 1, 40)[:, None]
+    assert quick(1).fit_transform(column).shape == (40, 1)
+    with pytest.raises(ParameterError, match=r"n_components.*init='random'"):
+        quick(2).fit(column)
+
+
+def test_more_components_than_features_needs_a_random_start():
+    with pytest.raises(ParameterError, match=r"`n_components`=9.*n_features = 6.*init='random'"):
+        quick(9).fit(TABLE)
+    assert quick(9, init="random").fit_transform(TABLE).shape == (40, 9)
+
+
+@pytest.mark.parametrize("use", ["transform", "reconstruct", "reconstruction_error", "score"])
+def test_another_width_is_refused(use):
+    ae = fitted(TABLE)
+    with pytest.raises(ValueError, match="X has 5 features, but Autoencoder is expecting 6"):
+        getattr(ae, use)(TABLE[:, :5])
+    with pytest.raises(ValueError, match="X has 5 features, but Autoencoder is expecting 6"):
+        ae.partial_fit(TABLE[:, :5])
+    with pytest.raises(DataError, match="Z has 3 columns.*2"):
+        ae.inverse_transform(TABLE[:, :3])
+
+
+def test_use_before_fit(tmp_path):
+    ae = Autoencoder()
+    for use in (
+        lambda: ae.transform(TABLE),
+        lambda: ae.inverse_transform(TABLE[:, :2]),
+        lambda: ae.reconstruct(TABLE),
+        lambda: ae.reconstruction_error(TABLE),
+        lambda: ae.score(TABLE),
+        lambda: ae.save(tmp_path / "model.safetensors"),
+    ):
+        with pytest.raises(NotFittedError, match="fit"):
+            use()
+    assert not list(tmp_path.iterdir())
+
+
+BAD = [
+    ("n_components", 0, "integer ≥ 1"),
+    ("n_components", 2.5, "integer ≥ 1"),
+    ("n_components", True, "integer ≥ 1"),
+    ("init", "pcaa", "Did you mean 'pca'"),
+    ("sample_shape", (28, 0), "integers ≥ 1"),
+    ("scaling", "standart", "Did you mean 'standard'"),
+    ("scaling", (1, 0), "low < high"),
+    ("bounds", (0, np.nan), "low < high"),
+    ("max_epochs", 0, "integer ≥ 1"),
+    ("max_epochs", "all", "'auto'"),
+    ("max_steps", 0, "integer ≥ 1"),
+    ("max_seconds", 0, "number > 0"),
+    ("max_seconds", float("inf"), "number > 0"),
+    ("patience", 0, "integer ≥ 1"),
+    ("validation_fraction", 1.0, "number ≥ 0 and < 1"),
+    ("keep", "lats", "Did you mean 'last'"),
+    ("batch_size", 0, "integer ≥ 1"),
+    ("learning_rate", -0.1, "number > 0"),
+    ("learning_rate", "fast", "'auto'"),
+    ("schedule", "cosin", "Did you mean 'cosine'"),
+    ("precision", "float16", "'bfloat16'"),
+    ("n_threads", 0, "integer ≥ 1"),
+    ("device", 3, "'cpu'"),
+    ("device", "tpu:banana", "'cpu'"),
+    ("callbacks", 3, "callables"),
+    ("callbacks", ("print",), "callables"),
+    ("random_state", -1, "integer ≥ 0"),
+    ("verbose", -1, "integer ≥ 0"),
+    ("network", "mpl", "Did you mean 'mlp'"),
+    ("network", 3, "MLP"),
+    ("network", MLP(hidden=(0,)), "hidden.*integers ≥ 1"),
+    ("network", MLP(activation="geluu"), "Did you mean 'gelu'"),
+    ("objective", "reconstuction", "Did you mean 'reconstruction'"),
+    ("objective", MLP(), "Reconstruction"),
+    ("optimizer", "adamv", "Did you mean 'adam"),
+    ("optimizer", Adam(beta1=1.0), "beta1.*< 1"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "words"), BAD)
+def test_a_bad_parameter_is_named_with_what_is_allowed(name, value, words):
+    ae = Autoencoder(**{name: value})  # constructors only remember
+    with pytest.raises(ParameterError, match=words) as caught:
+        ae.fit(TABLE)
+    assert isinstance(caught.value, ValueError)
+    assert f"`{name}`" in str(caught.value) or re.search("of (MLP|Adam) must", str(caught.value))
+    assert not hasattr(ae, "network_")
+
+
+def test_all_bad_parameters_are_reported_at_once():
+    with pytest.raises(ParameterError) as caught:
+        Autoencoder(0, keep="lats", patience=0).fit(TABLE)
+    assert all(name in str(caught.value) for name in ("n_components", "keep", "patience"))
+
+
+def test_bad_parts_are_reported_beside_bad_parameters():
+    with pytest.raises(ParameterError) as caught:
+        Autoencoder(0, network="mpl", optimizer=Adam(beta1=2.0)).fit(TABLE)
+    assert all(name in str(caught.value) for name in ("n_components", "network", "beta1"))
+
+
+def test_an_unknown_field_of_a_part_names_the_nearest():
+    with pytest.raises(ParameterError, match=r"MLP has no parameter 'hiden'.*Did you mean 'hidden'"):
+        Autoencoder().set_params(network__hiden=(3,))
+    with pytest.raises(ParameterError, match=r"no part 'netwrk'.*network"):
+        Autoencoder().set_params(netwrk__hidden=(3,))
+    with pytest.raises(ValueError, match="Invalid parameter 'n_component'"):
+        Autoencoder().set_params(n_component=3)
+
+
+def test_an_activated_code_needs_a_random_start():
+    network = MLP(hidden=(4,), code_activation="tanh")
+    with pytest.raises(ParameterError, match=r"code_activation.*init='random'"):
+        quick(network=network).fit(TABLE)
+    codes = quick(network=network, init="random", objective=Reconstruction()).fit_transform(TABLE)
+    assert np.abs(codes).max() <= 1
+
+
+def test_bad_parameters_leave_a_fitted_model_as_it_was():
+    ae = fitted(TABLE)
+    before = ae.transform(TABLE)
+    with pytest.raises(ParameterError):
+        ae.set_params(keep="lats").fit(TABLE)
+    np.testing.assert_array_equal(ae.transform(TABLE), before)

@@ -1,0 +1,494 @@
+"""What DESIGN.md promises: PCA is the floor, one sample has one code, one seed one model."""
+
+from __future__ import annotations
+
+import copy
+import math
+import random
+
+import numpy as np
+import pytest
+import torch
+from conftest import curved, noise, quick
+from sklearn.datasets import load_iris, load_wine
+from sklearn.decomposition import PCA
+from sklearn.model_selection import train_test_split
+
+from narrows import MLP, Autoencoder
+from narrows.errors import NarrowsWarning
+
+
+def bits(ae):
+    """Every tensor of a fitted network, as bytes by name."""
+    return {name: t.numpy().tobytes() for name, t in ae.network_.state_dict().items()}
+
+
+def without_sign(Z):
+    return Z * np.sign(Z[np.abs(Z).argmax(axis=0), np.arange(Z.shape[1])] + 1e-300)
+
+
+def assert_is_pca_of(ae, X, rtol=1e-8):
+    """The model is scikit-learn's PCA of all rows, up to the signs of the axes."""
+    pca = PCA(ae.n_components_, svd_solver="full").fit(X)
+    Z, expected = without_sign(ae.transform(X)), without_sign(pca.transform(X))
+    np.testing.assert_allclose(Z, expected, atol=rtol * np.abs(expected).max())
+    X_hat = pca.inverse_transform(pca.transform(X))
+    np.testing.assert_allclose(ae.reconstruct(X), X_hat, atol=rtol * np.abs(X_hat).max())
+
+
+# ---------------------------------------------------------------- one sample, one code
+
+WIDTHS = [
+    # features, components, hidden
+    (1, 1, (4,)),
+    (2, 1, ()),
+    (5, 1, (3,)),
+    (17, 4, (33, 7)),
+    (64, 16, (65,)),
+    (300, 3, (128, 1)),
+]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("n_features", "k", "hidden"), WIDTHS)
+@pytest.mark.parametrize("init", ["pca", "random"])
+def test_a_row_has_the_same_bits_in_any_company(n_features, k, hidden, init, dtype):
+    X = noise(150, n_features).astype(dtype)
+    ae = quick(k, network=MLP(hidden=hidden), init=init, keep="last", max_steps=3).fit(X)
+    order = np.random.default_rng(1).permutation(150)
+    for use, rows in ((ae.transform, X), (ae.inverse_transform, ae.transform(X))):
+        whole = use(rows)
+        assert whole.dtype == dtype
+        alone = np.concatenate([use(rows[i : i + 1]) for i in range(0, 150, 7)])
+        assert alone.tobytes() == whole[::7].tobytes()
+        assert use(rows[order]).tobytes() == whole[order].tobytes()
+        for size in (2, 63, 64, 65, 149):
+            assert use(rows[5 : 5 + size]).tobytes() == whole[5 : 5 + size].tobytes()
+
+
+def test_transform_repeats_itself_and_changes_nothing(trained, X):
+    before = bits(trained)
+    first = trained.transform(X)
+    assert first.tobytes() == trained.transform(X).tobytes()
+    trained.inverse_transform(first)
+    trained.score(X)
+    assert bits(trained) == before
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_fit_transform_is_fit_then_transform(dtype):
+    X = curved().astype(dtype)
+    once, twice = quick().fit_transform(X), quick().fit(X).transform(X)
+    assert once.tobytes() == twice.tobytes()
+    assert once.dtype == (np.float32 if dtype == np.float32 else np.float64)
+
+
+def test_codes_and_scores_do_not_depend_on_the_precision_of_training(X):
+    ae = quick(precision="bfloat16", keep="last").fit(X)
+    assert ae.precision_ == "bfloat16"
+    assert ae.network_.encoder.state_dict()["inner.0.weight"].dtype == torch.float32
+    assert ae.transform(X[:1]).tobytes() == ae.transform(X)[:1].tobytes()
+
+
+def test_score_and_errors_fit_their_definitions(trained, X):
+    X_new = curved(seed=1)
+    error = X_new - trained.inverse_transform(trained.transform(X_new))
+    np.testing.assert_allclose(trained.reconstruction_error(X_new), (error**2).mean(axis=1))
+    total = ((X_new - X.mean(axis=0)) ** 2).sum()
+    assert trained.score(X_new) == pytest.approx(1 - (error**2).sum() / total, rel=1e-9)
+
+
+@pytest.mark.parametrize("scaling", ["standard", None, (-1.0, 2.0)])
+def test_score_is_in_data_units_for_every_scaling(scaling, X):
+    ae = quick(scaling=scaling).fit(X)
+    total = ((X - X.mean(axis=0)) ** 2).sum()
+    expected = 1 - ((X - ae.reconstruct(X)) ** 2).sum() / total
+    assert ae.score(X) == pytest.approx(expected, rel=1e-9)
+
+
+# ---------------------------------------------------------------- one seed, one model
+
+
+@pytest.mark.parametrize("init", ["pca", "random"])
+@pytest.mark.parametrize("split", [0.2, "auto", 0.0])
+def test_the_same_seed_gives_the_same_bits(X, init, split):
+    def fitted(seed):
+        return quick(init=init, validation_fraction=split, keep="last", random_state=seed).fit(X)
+
+    assert bits(fitted(3)) == bits(fitted(3))
+    assert bits(fitted(3)) != bits(fitted(4))
+
+
+def test_max_steps_repeats_what_max_seconds_made():
+    X = curved(400)
+    timed = quick(max_steps=None, max_seconds=1.5).fit(X)
+    repeated = quick(max_steps=timed.n_steps_).fit(X)
+    assert timed.n_steps_ > 1
+    assert bits(timed) == bits(repeated)
+    assert repeated.n_steps_ == timed.n_steps_
+    assert repeated.best_step_ == timed.best_step_
+
+
+def test_max_steps_repeats_max_seconds_when_no_step_was_worth_taking():
+    X = curved(60)[:, :1] * np.arange(1, 5)  # of rank one: PCA leaves nothing
+    timed = quick(1, max_steps=None, max_seconds=1.0).fit(X)
+    assert bits(timed) == bits(quick(1, max_steps=max(timed.n_steps_, 1)).fit(X))
+    assert timed.n_steps_ >= 1, "max_steps=n_steps_ must be allowed"
+
+
+def test_fit_forgets_what_was_fitted_before(X):
+    again = quick().fit(noise()).partial_fit(noise()).fit(X)
+    assert bits(again) == bits(quick().fit(X))
+
+
+def test_random_state_none_draws_afresh_and_leaves_the_global_streams(X):
+    first, second = (quick(init="random", random_state=None).fit(X) for _ in range(2))
+    assert bits(first) != bits(second)
+
+
+def test_a_shared_random_state_is_drawn_from():
+    stream = np.random.RandomState(0)
+    first = quick(init="random", random_state=stream, max_steps=2).fit(noise())
+    second = quick(init="random", random_state=stream, max_steps=2).fit(noise())
+    assert bits(first) != bits(second)
+
+
+# ---------------------------------------------------------------- nothing outside is touched
+
+
+class Surroundings:
+    """Everything global that a fit could change."""
+
+    def __init__(self):
+        self.seen = (
+            random.getstate(),
+            np.random.get_state()[1].tobytes(),  # noqa: NPY002 - the global stream is what is watched
+            torch.get_rng_state().numpy().tobytes(),
+            torch.get_num_threads(),
+            torch.get_num_interop_threads(),
+            torch.get_default_dtype(),
+            torch.is_grad_enabled(),
+            torch.are_deterministic_algorithms_enabled(),
+            torch.get_float32_matmul_precision(),
+            torch.backends.mkldnn.enabled,
+            np.geterr(),
+        )
+
+
+@pytest.mark.parametrize("changes", [{}, {"n_threads": 2}, {"init": "random"}, {"max_seconds": 0.5}])
+def test_fit_leaves_the_world_as_it_was(X, changes):
+    before = Surroundings().seen
+    ae = quick(**changes, max_steps=10).fit(X).partial_fit(X)
+    ae.inverse_transform(ae.transform(X))
+    assert Surroundings().seen == before
+    assert ae.n_threads_ == changes.get("n_threads", torch.get_num_threads())
+
+
+def test_threads_are_restored_after_an_error(X):
+    def fail(progress):
+        raise RuntimeError("stop here")
+
+    before = torch.get_num_threads()
+    with pytest.raises(RuntimeError, match="stop here"):
+        quick(n_threads=2, callbacks=(fail,)).fit(X)
+    assert torch.get_num_threads() == before
+
+
+def test_fit_changes_no_parameter(X):
+    ae = quick(sample_shape=[2, 3], bounds=[-50, 50], callbacks=[lambda progress: None], verbose=0)
+    values, before = ae.get_params(deep=False), copy.deepcopy(ae.get_params(deep=False))
+    del before["callbacks"]
+    ae.fit(X)
+    after = ae.get_params(deep=False)
+    assert all(after[name] is values[name] for name in values)
+    assert {name: after[name] for name in before} == before
+
+
+# ---------------------------------------------------------------- callbacks
+
+
+def test_callbacks_watch_and_cannot_change_the_model(X):
+    seen = []
+
+    def meddle(progress):
+        progress.model.reconstruct(X[:3])
+        progress.model.encode(X[:3])[:] = 7
+        for row in progress.history:
+            row["loss"] = math.nan
+        torch.manual_seed(progress.step)
+        np.random.seed(progress.step)  # noqa: NPY002 - a callback may do so
+        random.seed(progress.step)
+        torch.rand(3)
+        seen.append(progress)
+        return progress.step  # not True itself
+
+    streams = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    watched = quick(keep="last", callbacks=(meddle,)).fit(X)
+    random.setstate(streams[0])
+    np.random.set_state(streams[1])  # noqa: NPY002
+    torch.set_rng_state(streams[2])
+    assert bits(watched) == bits(quick(keep="last").fit(X))
+    assert [progress.step for progress in seen] == list(range(1, 61))
+    assert all(math.isfinite(row["loss"]) for row in watched.history_)
+    assert all(progress.n_steps == 60 for progress in seen)
+    assert seen[-1].epoch == len(watched.history_)
+    with pytest.raises(AttributeError):
+        seen[0].step = 5
+
+
+def test_progress_shows_the_model_of_the_moment(X):
+    shown = []
+    ae = quick(
+        keep="last",
+        validation_fraction=0.0,
+        callbacks=(lambda progress: shown.append(progress.model.encode(X)),),
+    ).fit(X)
+    assert not np.array_equal(shown[0], shown[-1])
+    np.testing.assert_array_equal(shown[-1], ae.transform(X))
+
+
+def test_a_callback_that_returns_true_ends_the_run(X):
+    steps = []
+
+    def stop(progress):
+        steps.append(progress.step)
+        return progress.step == 7
+
+    ae = quick(callbacks=(stop,), keep="last").fit(X)
+    assert steps == list(range(1, 8))
+    assert ae.best_step_ == 7
+
+
+@pytest.mark.parametrize("keep", ["best", "last"])
+@pytest.mark.parametrize("step", [1, 40])
+def test_ctrl_c_leaves_the_best_state(X, keep, step):
+    def interrupt(progress):
+        if progress.step == step:
+            raise KeyboardInterrupt
+
+    ae = quick(callbacks=(interrupt,), keep=keep, max_steps=200)
+    with pytest.raises(KeyboardInterrupt):
+        ae.fit(X)
+    assert np.isfinite(ae.transform(X)).all()
+    assert ae.best_step_ <= step
+    if keep == "best":
+        assert ae.validation_error_ <= ae.pca_validation_error_
+        assert ae.best_step_ > 0 or step == 1
+    else:
+        assert ae.best_step_ == step
+
+
+@pytest.mark.parametrize("run", [1, 3, 6])
+def test_ctrl_c_in_cross_fitting_leaves_a_model_that_says_what_it_is(X, run):
+    def interrupt(progress):
+        if progress.run == run and progress.step == 100:
+            raise KeyboardInterrupt
+
+    ae = quick(callbacks=(interrupt,), validation_fraction="auto", max_steps=400)
+    with pytest.raises(KeyboardInterrupt):
+        ae.fit(X)
+    if ae.best_step_ == 0:
+        assert_is_pca_of(ae, X)
+        assert ae.validation_error_ == ae.pca_validation_error_ or math.isnan(ae.validation_error_)
+    else:
+        assert ae.score(X) > quick(max_steps=1).fit(X).score(X)
+
+
+# ---------------------------------------------------------------- PCA is the floor
+
+START_WINS = {
+    "noise": noise(),
+    "wide noise": noise(20, 500),
+    "low rank": noise(60, 2) @ noise(2, 7, seed=1) + 5,
+    "constant column": np.hstack([noise(60, 4), np.full((60, 1), 3.0)]),
+}
+
+
+@pytest.mark.parametrize("split", ["auto", 0.2])
+@pytest.mark.parametrize("data", START_WINS)
+def test_where_there_is_nothing_to_gain_the_model_is_pca_of_all_rows(data, split):
+    X = START_WINS[data]
+    ae = quick(2, validation_fraction=split).fit(X)
+    assert ae.best_step_ == 0
+    assert ae.validation_error_ == ae.pca_validation_error_
+    assert_is_pca_of(ae, X)
+    expected = PCA(2, svd_solver="full").fit(X)
+    np.testing.assert_allclose(ae.pca_.explained_variance_, expected.explained_variance_)
+
+
+@pytest.mark.parametrize("scaling", [None, "standard", (0.0, 1.0)])
+def test_the_start_is_pca_under_every_scaling(scaling):
+    X = noise() * np.arange(1, 9)
+    ae = quick(3, scaling=scaling).fit(X)
+    unit = X.std(axis=0, ddof=1) if scaling == "standard" else np.ones(8)
+    assert ae.best_step_ == 0
+    pca = PCA(3, svd_solver="full").fit(X / unit)
+    X_hat = pca.inverse_transform(pca.transform(X / unit)) * unit
+    np.testing.assert_allclose(ae.reconstruct(X), X_hat, atol=1e-8)
+
+
+NEVER_WORSE = {
+    "iris": (load_iris().data, (1, 2, 4)),
+    "wine": (load_wine().data, (2,)),
+    "noise": (noise(), (2, 8)),
+    "low rank": (noise(80, 3) @ noise(3, 12, seed=1) + 50, (2, 3, 6)),
+    "curved": (curved(200), (2,)),
+    "wide": (noise(20, 500), (2, 5)),
+    "constant columns": (np.hstack([noise(80, 4), np.full((80, 3), 7.0)]), (2, 5)),
+    "huge column": (noise(90, 5) * [1, 1, 1e6, 1, 1] + [0, 0, 1e9, 0, 0], (1, 2)),
+}
+
+
+@pytest.mark.filterwarnings("ignore:Column . carries:narrows.errors.NarrowsWarning")
+@pytest.mark.parametrize("data", NEVER_WORSE)
+def test_never_worse_than_pca_on_rows_that_fit_never_saw(data):
+    X, sizes = NEVER_WORSE[data]
+    for k in sizes:
+        ours, theirs = [], []
+        for split in range(2):
+            seen, unseen = train_test_split(X, test_size=0.3, random_state=split)
+            pca = PCA(min(k, len(seen)), svd_solver="full").fit(seen)
+            X_hat = pca.inverse_transform(pca.transform(unseen))
+            ae = quick(k, validation_fraction="auto", random_state=split).fit(seen)
+            ours.append(ae.reconstruction_error(unseen).mean())
+            theirs.append(((unseen - X_hat) ** 2).mean())
+        assert np.mean(ours) <= 1.01 * np.mean(theirs) + 1e-6 * X.var(axis=0).mean(), k
+
+
+def test_a_curved_sheet_is_learned_better_than_by_pca():
+    seen, unseen = curved(300), curved(100, seed=1)
+    ae = quick(2, validation_fraction="auto", max_steps=800).fit(seen)
+    pca = PCA(2).fit(seen)
+    left = ((unseen - pca.inverse_transform(pca.transform(unseen))) ** 2).mean()
+    assert ae.reconstruction_error(unseen).mean() < 0.7 * left
+    assert ae.validation_error_ < ae.pca_validation_error_
+    assert ae.pca_validation_error_ == pytest.approx(left, rel=0.2)
+    variance = seen.var(axis=0, ddof=1).mean()
+    assert ae.explained_variance_ratio_ == pytest.approx(1 - ae.validation_error_ / variance)
+
+
+@pytest.mark.parametrize("split", ["auto", 0.2])
+def test_spare_directions_are_zero(split):
+    X = noise(60, 2) @ noise(2, 6, seed=1) + 5
+    ae = quick(4, validation_fraction=split).fit(X)
+    Z = ae.transform(X)
+    assert np.abs(Z[:, 2:]).max() < 1e-9 * np.abs(Z).max()
+    np.testing.assert_allclose(ae.reconstruct(X), X, rtol=1e-9)
+
+
+def test_constant_rows_come_back():
+    X = np.tile([1.0, 2.0, 3.0], (30, 1))
+    ae = quick(2).fit(X)
+    np.testing.assert_array_equal(ae.transform(X), 0)
+    np.testing.assert_allclose(ae.reconstruct(X), X)
+    assert ae.score(X) == 0.0
+
+
+def test_a_column_with_nearly_all_the_variance_is_named():
+    X = noise() * [1, 1, 1e4, 1, 1, 1, 1, 1]
+    with pytest.warns(NarrowsWarning, match=r"Column 2 carries 100 %.*scaling='standard'"):
+        quick(max_steps=5).fit(X)
+    quick(max_steps=5, scaling="standard").fit(X)  # and no warning
+
+
+# ---------------------------------------------------------------- when a run ends
+
+
+def test_keep_last_returns_the_last_state(X):
+    ae = quick(keep="last").fit(X)
+    assert ae.best_step_ == ae.n_steps_ == 60
+    assert ae.history_[-1]["step"] == 60
+
+
+def test_patience_ends_a_run_that_gains_nothing():
+    steps = []
+    ae = quick(patience=1, callbacks=(lambda progress: steps.append(progress.step),)).fit(noise())
+    assert ae.n_steps_ == 60
+    assert len(steps) < 60
+    assert ae.best_step_ == 0
+
+
+def test_nothing_held_out(X):
+    ae = quick(validation_fraction=0.0).fit(X)
+    assert math.isnan(ae.validation_error_)
+    assert ae.best_step_ == ae.n_steps_ == 60
+    assert all(math.isnan(row["validation_error"]) for row in ae.history_)
+
+
+@pytest.mark.parametrize("keep", ["best", "last"])
+@pytest.mark.parametrize("split", [0.2, 0.0, "auto"])
+def test_a_learning_rate_that_diverges_warns_and_gives_a_finite_state(X, keep, split):
+    with pytest.warns(NarrowsWarning, match=r"no longer finite.*learning_rate="):
+        ae = quick(keep=keep, validation_fraction=split, learning_rate=1e30).fit(X)
+    assert ae.best_step_ == 0
+    assert_is_pca_of(ae, X, rtol=1e-5)
+
+
+def test_budgets_give_way_to_the_smaller():
+    X = noise(100)
+    steps = quick(max_epochs=3, max_steps=1000, batch_size=20, keep="last").fit(X).n_steps_
+    assert steps == 3 * 4  # 80 rows are trained on
+    assert quick(max_epochs=3, max_steps=5, batch_size=20, keep="last").fit(X).n_steps_ == 5
+
+
+def test_verbose_prints_a_line_per_epoch(X, capsys):
+    ae = quick(verbose=1, keep="last").fit(X)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(ae.history_)
+    assert all(line.startswith("epoch ") and "loss" in line for line in lines)
+
+
+def test_fit_is_silent_by_default(X, capsys):
+    quick().fit(X)
+    assert capsys.readouterr() == ("", "")
+
+
+# ---------------------------------------------------------------- partial_fit
+
+
+def test_partial_fit_goes_through_rows_in_their_order(X):
+    def continued(*parts):
+        ae = quick(batch_size=16).fit(X)
+        for part in parts:
+            ae.partial_fit(part)
+        return ae
+
+    whole = continued(X[:96])
+    assert bits(whole) == bits(continued(X[:32], X[32:96]))
+    assert bits(whole) != bits(continued(X[32:96], X[:32]))
+    assert whole.n_steps_ == 60 + 6
+
+
+def test_the_first_partial_fit_starts_at_pca_of_its_own_rows(X):
+    first = X[:100]
+    ae = quick(learning_rate=1e-12).partial_fit(first)
+    assert_is_pca_of(ae, first, rtol=1e-5)
+    np.testing.assert_allclose(ae.pca_.mean_, first.mean(axis=0))
+    assert ae.partial_fit(X[100:101]).n_features_in_ == 6
+
+
+def test_partial_fit_after_fit_continues_from_the_model(trained, X):
+    ae = copy.deepcopy(trained).set_params(learning_rate=1e-12).partial_fit(X)
+    np.testing.assert_allclose(ae.transform(X), trained.transform(X), atol=1e-4)
+    assert len(ae.history_) == len(trained.history_) + 1
+
+
+def test_partial_fit_learns(X):
+    ae = quick(batch_size=32).partial_fit(X)
+    before = ae.score(X)
+    for _ in range(20):
+        ae.partial_fit(X)
+    assert ae.score(X) > before
+
+
+def test_partial_fit_refuses_another_width_and_keeps_the_model(trained, X):
+    ae = copy.deepcopy(trained)
+    with pytest.raises(ValueError, match="6 features"):
+        ae.partial_fit(X[:, :4])
+    assert bits(ae) == bits(trained)
+
+
+def test_defaults_need_no_argument():
+    ae = Autoencoder(max_steps=5).fit(noise())
+    assert ae.n_components_ == 2
+    assert ae.device_ in ("cpu", "cuda")
