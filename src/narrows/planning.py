@@ -103,7 +103,7 @@ class Plan:
         """
         if self.schedule != "averaged":
             return {round(n_steps * i / N_EVALUATIONS) for i in range(1, N_EVALUATIONS + 1)}
-        steps, step = {n_steps}, 12.0
+        steps, step = {n_steps}, 25.0
         while step < n_steps:
             steps.add(round(step))
             step *= 4 / 3
@@ -304,4 +304,4 @@ def _patience(asked: str | int, schedule: str) -> int:
     if asked != "auto":
         return int(asked)
     # While the learning rate is still to fall, a standstill says little.
-    return 4 if schedule == "averaged" else N_EVALUATIONS
+    return 6 if schedule == "averaged" else N_EVALUATIONS

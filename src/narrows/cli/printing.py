@@ -55,6 +55,8 @@ def in_bytes(size: float) -> str:
 
 def in_seconds(seconds: float) -> str:
     """Return a duration to two digits or so: "0.4 s", "12 s", "3 min", "2.5 h"."""
+    if seconds < 0.1:
+        return "0.1 s"
     if seconds < 10:
         return f"{seconds:.1f} s"
     if seconds < 100:

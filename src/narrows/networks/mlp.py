@@ -49,9 +49,10 @@ class MLP(Network):
         After the code and after the output. Other than ``"linear"`` needs ``init="random"``.
     weight_init : {"auto", "torch", "glorot", "normal", "truncated_normal"}, default="auto"
         ``"auto"`` draws from N(0, 1/inputs) (LeCun et al., "Efficient BackProp", 1998), three
-        times as wide where the decoder reads a code of at most 16 numbers; ``"torch"`` uniformly within ±1/√(inputs), as `torch.nn.Linear`; ``"glorot"``
-        uniformly within ±√(6/(inputs + outputs)) (Glorot and Bengio, AISTATS 2010);
-        ``"normal"`` from N(0, 1); ``"truncated_normal"`` from N(0, 1) cut at two deviations.
+        times as wide where the decoder reads a code of at most 16 numbers; ``"torch"`` uniformly
+        within ±1/√(inputs), as `torch.nn.Linear`; ``"glorot"`` uniformly within
+        ±√(6/(inputs + outputs)) (Glorot and Bengio, AISTATS 2010); ``"normal"`` from N(0, 1);
+        ``"truncated_normal"`` from N(0, 1) cut at two deviations.
     bias_init : {"auto", "zeros", "torch", "normal"}, default="auto"
         ``"zeros"`` sets biases to zero, and so does ``"auto"``, except where the decoder reads a
         code of at most 16 numbers: there it draws from N(0, 4), so that the units of that layer
@@ -69,12 +70,12 @@ class MLP(Network):
     weight_init: str = parameter(
         "auto",
         one_of("auto", "torch", "glorot", "normal", "truncated_normal"),
-        "distribution that weights are drawn from",
+        "distribution of weights",
     )
     bias_init: str = parameter(
         "auto",
         one_of("auto", "zeros", "torch", "normal"),
-        "distribution that biases are drawn from",
+        "distribution of biases",
     )
 
     def resolved(self, widths: Widths, n_rows: int) -> MLP:
@@ -113,6 +114,7 @@ class MLP(Network):
     def _spread(self, decoder: nn.Sequential, generator: torch.Generator) -> None:
         """Let the layer that reads a narrow code bend at places spread over all codes."""
         first = decoder[0]
+        assert isinstance(first, nn.Linear)
         if self.weight_init == "auto":
             first.weight.mul_(3.0)
         if self.bias_init == "auto":
