@@ -117,7 +117,7 @@ def _decided(request: Request, outcome: Outcome, start_errors: Errors, errors: E
     if request.params["init"] == "pca" and not gains:
         outcome.best_step, outcome.validation_error = 0, outcome.pca_validation_error
         outcome.net, outcome.pca = start(request.source, request.params, plan)
-    elif outcome.interrupted is None and plan.is_cheap(outcome.n_steps):
+    elif outcome.interrupted is None and plan.may_repeat:
         n_runs = max(plan.n_folds, 1) + 1
         run = Run(request, np.zeros(0, dtype=np.int64), n_runs, n_runs)
         run.train(outcome.best_step)

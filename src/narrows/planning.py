@@ -33,8 +33,6 @@ SMALL_STEP = 2e8
 """Arithmetic of a step below which one thread is faster than several."""
 WORK_FOR_BFLOAT16 = 1 << 25
 """Weights times rows of a batch from which bfloat16 pays for its conversions."""
-CHEAP_FLOPS = 3e12
-"""Work up to which a run that won is repeated from the PCA of all rows."""
 
 
 @dataclass(frozen=True)
@@ -129,11 +127,16 @@ class Plan:
         """Return the arithmetic of one run: 2 per weight and row forward, 4 backward."""
         return 6.0 * self.n_parameters * self.batch_size * n_steps
 
-    def is_cheap(self, n_steps: int) -> bool:
-        """Tell whether a run of so many steps may be repeated on all rows."""
-        return self.flops(n_steps) <= CHEAP_FLOPS
+    @property
+    def may_repeat(self) -> bool:
+        """Tell whether a run that won is repeated from the PCA of all rows: where rows are few.
 
-    def steps_in(self, seconds: float, per_step: float, evaluations: float) -> int:
+        It depends on the data alone, so that ``max_steps=n_steps_`` repeats what
+        ``max_seconds`` made.
+        """
+        return self.n_rows < MANY_ROWS
+
+    def steps_in(self, seconds: float, per_step: float, per_run: float) -> int:
         """Return how many steps each of the remaining runs may take, at least one.
 
         Parameters
@@ -142,16 +145,12 @@ class Plan:
             Until the deadline.
         per_step : float
             Seconds of one step.
-        evaluations : float
-            Seconds of all evaluations of one run.
+        per_run : float
+            Seconds that each further run takes beside its steps: PCA, rows, evaluations.
         """
-        folds = max(self.n_folds, 1)
-        usable = MARGIN * seconds - folds * evaluations
-        once, twice = (
-            max(1, min(int(usable / runs / per_step), self.most_steps))
-            for runs in (folds, folds + 1)
-        )
-        return twice if self.n_folds or self.is_cheap(twice) else once
+        n_runs = max(self.n_folds, 1) + self.may_repeat
+        n_steps = (MARGIN * seconds / n_runs - per_run) / per_step
+        return max(1, min(int(n_steps), self.most_steps))
 
     @property
     def memory(self) -> int:

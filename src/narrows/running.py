@@ -22,7 +22,7 @@ from narrows.errors import NarrowsWarning
 from narrows.inference import Inference
 from narrows.networks import Autoencoding, converted
 from narrows.objectives import Bounds, Objective
-from narrows.planning import N_EVALUATIONS, Plan
+from narrows.planning import Plan
 from narrows.scaling import Scaling
 from narrows.sources.array import ArraySource, Rows, ScaledRows
 from narrows.starting import pca_network, start
@@ -155,6 +155,7 @@ class Run:
     """
 
     def __init__(self, request: Request, held: Rows, number: int, n_runs: int) -> None:
+        began = time.perf_counter()
         plan = request.plan
         self.request = request
         self.number, self.n_runs = number, n_runs
@@ -186,6 +187,7 @@ class Run:
         self._best_state = copy.deepcopy(self.state.result.state_dict())
         self._unimproved = 0
         self._grid: set[int] = set()
+        self._setup_seconds = time.perf_counter() - began
 
     def train(self, until: int | None = None) -> None:
         """Train to the end of the plan, or to an earlier step ``until``.
@@ -328,7 +330,7 @@ class Run:
         if self.held_out is not None:
             self.held_out.errors(self.state.result)
         now = time.perf_counter()
-        evaluations = (now - measured) * (N_EVALUATIONS + 1)
-        left = self.request.deadline - now
-        n_steps = self.plan.steps_in(left, per_step, evaluations)
+        evaluations = (now - measured) * len(self.plan.evaluation_steps(self.plan.most_steps))
+        per_run = evaluations + (self._setup_seconds if self.plan.may_repeat else 0.0)
+        n_steps = self.plan.steps_in(self.request.deadline - now, per_step, per_run)
         self.request = replace(self.request, plan=replace(self.plan, n_steps=n_steps))

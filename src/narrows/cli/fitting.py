@@ -140,22 +140,32 @@ def _new_bar(console: Console) -> Progress:
     )
 
 
-class _Share:
-    """How much of all runs is done, from 0 to 1."""
+class _Reading:
+    """What a progress report says in words: how far, and the latest errors."""
 
     def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+        self._plan, self._errors = plan, ""
 
-    def __call__(self, progress: running.Progress) -> float:
+    def share(self, progress: running.Progress) -> float:
+        """Return how much of all runs is done, from 0 to 1."""
         n_runs = max(progress.n_runs, count_runs(self._plan, progress.n_steps))
         return (progress.run - 1 + progress.step / max(progress.n_steps, 1)) / n_runs
+
+    def errors(self, progress: running.Progress) -> str:
+        """Return our held-out error and PCA's; a run on all rows leaves them as they were."""
+        if not math.isnan(progress.validation_error):
+            ours, pca = progress.validation_error, progress.pca_validation_error
+            self._errors = f"held-out error {ours:.5g}  PCA {pca:.5g}"
+        elif progress.run == 1 and progress.history:
+            self._errors = f"loss {progress.history[-1]['loss']:.5g}"
+        return self._errors
 
 
 class _Bar:
     """A callback that moves a bar a few times a second."""
 
     def __init__(self, bar: Progress, plan: Plan) -> None:
-        self._bar, self._share, self._shown = bar, _Share(plan), -math.inf
+        self._bar, self._reading, self._shown = bar, _Reading(plan), -math.inf
         self._task = bar.add_task("training", total=1.0, errors="")
 
     def __call__(self, progress: running.Progress) -> None:
@@ -163,38 +173,31 @@ class _Bar:
         if now - self._shown < REFRESH_SECONDS:
             return
         self._shown = now
-        self._bar.update(self._task, completed=self._share(progress), errors=_errors(progress))
+        errors = self._reading.errors(progress)
+        self._bar.update(self._task, completed=self._reading.share(progress), errors=errors)
 
 
 class _Lines:
     """A callback that writes a line at the first step and at each tenth of the way."""
 
     def __init__(self, plan: Plan) -> None:
-        self._share, self._told = _Share(plan), -1
+        self._reading, self._told = _Reading(plan), -1
 
     def __call__(self, progress: running.Progress) -> None:
-        tenth = int(10 * self._share(progress))
-        if tenth <= self._told:
-            return
-        self._told = tenth
-        complain(f"training {10 * tenth} %  {_errors(progress)}".rstrip())
-
-
-def _errors(progress: running.Progress) -> str:
-    """Return the latest held-out error and PCA's, or the loss where nothing is held out."""
-    if not math.isnan(progress.validation_error):
-        ours, pca = progress.validation_error, progress.pca_validation_error
-        return f"held-out error {ours:.5g}  PCA {pca:.5g}"
-    if progress.history:
-        return f"loss {progress.history[-1]['loss']:.5g}"
-    return ""
+        errors, tenth = self._reading.errors(progress), int(10 * self._reading.share(progress))
+        if tenth > self._told:
+            self._told = tenth
+            complain(f"training {10 * tenth} %  {errors}".rstrip())
 
 
 def _summary(ae: Autoencoder, target: Path, seconds: float) -> list[tuple[str, str]]:
     """Return the closing table."""
+    steps = f"best {ae.best_step_:,} of {ae.n_steps_:,}"
+    if ae.max_seconds is not None and ae.random_state is not None:
+        steps += f"; --max-steps {ae.n_steps_} repeats this model"
     pairs = [
         *error_lines(ae),
-        ("steps", f"best {ae.best_step_:,} of {ae.n_steps_:,}"),
+        ("steps", steps),
         ("time", in_seconds(seconds)),
         ("file", f"{target} ({in_bytes(target.stat().st_size)})"),
     ]

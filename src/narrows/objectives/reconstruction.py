@@ -44,5 +44,6 @@ class Reconstruction(Objective):
         a_BD = self.reconstruction(net, self.code(net, batch.x)).float()
         if bounds is None:
             return {"reconstruction": (a_BD - x_BD).square().mean(dim=1)}
-        c_BD = a_BD.clamp(bounds.low, bounds.high)
+        # Held fixed, c leaves 2 (c − x) as the derivative, without the clip's own backward pass.
+        c_BD = a_BD.detach().clamp(bounds.low, bounds.high)
         return {"reconstruction": ((c_BD - x_BD) * (2 * a_BD - c_BD - x_BD)).mean(dim=1)}
