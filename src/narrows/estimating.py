@@ -34,15 +34,8 @@ def estimate_seconds(plan: Plan, max_seconds: float | None = None) -> float:
         assert max_seconds is not None, "without a number of steps, time decides"
         return max_seconds
     per_step = plan.flops(1) / (REACHED * matrix_rate(plan)) + STEP_SECONDS
-    seconds = count_runs(plan, plan.n_steps) * plan.n_steps * per_step
+    seconds = plan.n_runs * plan.n_steps * per_step
     return seconds if max_seconds is None else min(seconds, max_seconds)
-
-
-def count_runs(plan: Plan, n_steps: int) -> int:
-    """Return how many runs a fit makes at the most: folds or one, and one more on all rows."""
-    if plan.n_folds:
-        return plan.n_folds + 1
-    return 2 if plan.n_held_out and plan.is_cheap(n_steps) else 1
 
 
 def matrix_rate(plan: Plan) -> float:

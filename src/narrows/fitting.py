@@ -64,7 +64,7 @@ def fit_model(request: Request) -> Outcome:
     plan = request.plan
     if plan.n_folds:
         return _cross_fit(request)
-    run = Run(request, held_out_rows(plan.n_rows, plan.n_held_out, plan.seed), 1, 1)
+    run = Run(request, held_out_rows(plan.n_rows, plan.n_held_out, plan.seed), 1)
     run.train()
     keep_best = request.params["keep"] == "best" and run.held_out is not None
     if keep_best or run.diverged:
@@ -93,7 +93,7 @@ def _cross_fit(request: Request) -> Outcome:
     outcome = Outcome(net, pca, plan.n_steps or 0)
     measured: list[dict[int, Errors]] = []
     for number, held in enumerate(folds(plan.n_rows, plan.n_folds, plan.seed), start=1):
-        run = Run(request, held, number, plan.n_folds + 1)
+        run = Run(request, held, number)
         run.train()
         request = run.request  # the first fold has fixed the number of steps
         measured.append(run.errors_at)
@@ -118,8 +118,7 @@ def _decided(request: Request, outcome: Outcome, start_errors: Errors, errors: E
         outcome.best_step, outcome.validation_error = 0, outcome.pca_validation_error
         outcome.net, outcome.pca = start(request.source, request.params, plan)
     elif outcome.interrupted is None and plan.may_repeat:
-        n_runs = max(plan.n_folds, 1) + 1
-        run = Run(request, np.zeros(0, dtype=np.int64), n_runs, n_runs)
+        run = Run(request, np.zeros(0, dtype=np.int64), plan.n_runs)
         run.train(outcome.best_step)
         if run.interrupted is None and not run.diverged:
             outcome.net, outcome.pca = run.state.result, run.pca

@@ -136,6 +136,12 @@ class Plan:
         """
         return self.n_rows < MANY_ROWS
 
+    @property
+    def n_runs(self) -> int:
+        """Runs that a fit makes at the most: folds or one, and one more on all rows."""
+        held_out = self.n_folds > 0 or self.n_held_out > 0
+        return max(self.n_folds, 1) + (held_out and self.may_repeat)
+
     def steps_in(self, seconds: float, per_step: float, per_run: float) -> int:
         """Return how many steps each of the remaining runs may take, at least one.
 
@@ -148,8 +154,7 @@ class Plan:
         per_run : float
             Seconds that each further run takes beside its steps: PCA, rows, evaluations.
         """
-        n_runs = max(self.n_folds, 1) + self.may_repeat
-        n_steps = (MARGIN * seconds / n_runs - per_run) / per_step
+        n_steps = (MARGIN * seconds / self.n_runs - per_run) / per_step
         return max(1, min(int(n_steps), self.most_steps))
 
     @property

@@ -36,7 +36,7 @@ NOTHING_TO_GAIN = 1e-9
 NETWORK, DATA = 0, 1
 """Columns of held-out errors: in the network's units, and in data units."""
 TIMED_SECONDS = 0.7
-_UNTIMED_STEPS = 3
+TIMED_STEPS = 10
 LATEST_SECONDS = 1.0
 """A run that has fallen behind its plan is stopped this long after ``max_seconds``."""
 
@@ -150,15 +150,15 @@ class Run:
     request : Request
     held : ndarray of int64
         Row numbers to hold out; may be empty.
-    number, n_runs : int
-        Which run of the fit this is, from 1, and how many there may be.
+    number : int
+        Which run of the fit this is, from 1.
     """
 
-    def __init__(self, request: Request, held: Rows, number: int, n_runs: int) -> None:
+    def __init__(self, request: Request, held: Rows, number: int) -> None:
         began = time.perf_counter()
         plan = request.plan
         self.request = request
-        self.number, self.n_runs = number, n_runs
+        self.number = number
         seen = np.setdiff1d(np.arange(plan.n_rows), held) if len(held) else None
         source = request.source if seen is None else request.source.subset(seen)
         self.start_net, self.pca = start(source, request.params, plan)
@@ -280,7 +280,7 @@ class Run:
             model=Inference(net, self.plan.objective, self.request.bounds),
             n_steps=self.n_steps,
             run=self.number,
-            n_runs=self.n_runs,
+            n_runs=self.plan.n_runs,
             validation_error=self.latest_error,
             pca_validation_error=self.pca_error,
         )
@@ -314,18 +314,17 @@ class Run:
         """Time a few steps on a copy, and lay out as many as fit before the deadline."""
         assert self.request.deadline is not None
         trial = copy.deepcopy(self.state)
-        started = time.perf_counter()
-        train(trial, self._batches, replace(self.rule, n_steps=1 << 30), _UNTIMED_STEPS)
-        warm = time.perf_counter()
-        until = warm + min(TIMED_SECONDS, 0.1 * (self.request.deadline - started))
-        train(
-            trial,
-            self._batches,
-            replace(self.rule, n_steps=1 << 30),
-            1 << 30,
-            lambda state: time.perf_counter() >= until,
-        )
-        per_step = (time.perf_counter() - warm) / (trial.step - _UNTIMED_STEPS)
+        until = time.perf_counter() + min(TIMED_SECONDS, 0.1 * self.request.params["max_seconds"])
+        ticks: list[float] = []
+
+        def note(state: TrainingState) -> bool:
+            ticks.append(time.perf_counter())
+            return ticks[-1] >= until and len(ticks) > TIMED_STEPS
+
+        rule = replace(self.rule, n_steps=1 << 30)
+        train(trial, self._batches, rule, 1 << 30, note)
+        # The median is not fooled by the first steps, nor by a moment's load on the machine.
+        per_step = float(np.median(np.diff(ticks)))
         measured = time.perf_counter()
         if self.held_out is not None:
             self.held_out.errors(self.state.result)
