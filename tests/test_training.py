@@ -100,6 +100,26 @@ def test_it_is_a_hand_written_loop_bit_for_bit(n_rows, batch_size, n_steps, sche
     assert state.history[-1]["last_loss"] == pytest.approx(losses[-1], rel=1e-5)
 
 
+def test_an_average_watches_and_lies_among_the_states_that_it_averages():
+    state = trained(50, 10, 40, schedule="averaged")
+    net = network()
+    by_hand(net, 50, 10, 40, "averaged")
+    for name, tensor in net.state_dict().items():
+        assert torch.equal(tensor, state.net.state_dict()[name]), name
+    assert state.result is state.average
+    visited = [trained(50, 10, n, schedule="averaged").net for n in range(41)]
+    for name, average in state.result.named_parameters():
+        seen = torch.stack([dict(net.named_parameters())[name] for net in visited])
+        assert (average >= seen.amin(dim=0) - 1e-6).all()
+        assert (average <= seen.amax(dim=0) + 1e-6).all()
+        assert not torch.equal(average, seen[-1])
+
+
+def test_without_an_average_the_last_state_is_the_result():
+    state = trained(50, 10, 5)
+    assert state.result is state.net
+
+
 def test_history_has_a_row_per_epoch():
     state = trained(50, 20, 8)  # 3 batches an epoch: two whole ones and two thirds
     assert (state.step, state.epoch) == (8, 3)

@@ -19,7 +19,7 @@ from narrows.sources.array import folds, held_out_rows
 from narrows.starting import start
 from narrows.training import HistoryRow
 
-RELATIVE_STANDARD_ERRORS = 3.0
+RELATIVE_STANDARD_ERRORS = 4.0
 ABSOLUTE_STANDARD_ERRORS = 0.5
 """Standard errors by which mean gains must lie above zero: relative ones, and plain ones."""
 
@@ -129,7 +129,7 @@ def _decided(request: Request, outcome: Outcome, start_errors: Errors, errors: E
 def stands_out(before: Errors, after: Errors) -> bool:
     """Tell whether errors (N,) of held-out rows have really become smaller, row by row.
 
-    The mean of the relative gains ``(before − after) / (before + after)`` must lie three standard
+    The mean of the relative gains ``(before − after) / (before + after)`` must lie four standard
     errors above zero, and the mean of the plain gains half a one. Plain gains alone would let a
     single far-off row drown the evidence of all others, or make it up.
     """

@@ -48,7 +48,7 @@ class AdamW:
     beta1: float = parameter(0.9, real(0, 1), "decay of the running mean of gradients")
     beta2: float = parameter(0.99, real(0, 1), "decay of the running square of gradients")
     epsilon: float = parameter(1e-8, real(0, low_open=True), "added to the root of the square")
-    weight_decay: float = parameter(0.3, real(0), "shrinkage per step and unit learning rate")
+    weight_decay: float = parameter(0.2, real(0), "shrinkage per step and unit learning rate")
 
     def build(self, groups: Iterable[dict[str, Any]]) -> torch.optim.Optimizer:
         """Return the optimizer of torch for parameter groups."""

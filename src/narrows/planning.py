@@ -13,20 +13,18 @@ import torch
 
 from narrows.errors import ParameterError
 from narrows.networks import Network, Widths
+from narrows.networks.base import FEW_ROWS, MANY_ROWS
 from narrows.objectives import Objective
 from narrows.optimizers import Optimizer
 from narrows.parts import named_part
 from narrows.sources.array import count_held_out
 
-FEW_ROWS = 1_000
-"""Below this many rows a single held-out part is too noisy, and training is cross-fitted."""
 N_FOLDS = 5
+"""Runs of the cross-fitting, where rows are too few for a single held-out part."""
 MARGIN = 0.96
 """Part of the time left that steps are laid out for; the rest absorbs a machine's drift."""
 MOST_HELD_OUT = 2_500
 """Held-out rows that ``validation_fraction="auto"`` asks for at the most."""
-MANY_ROWS = 10_000
-"""From this many rows the learning rate falls along a cosine; below, weights are averaged."""
 N_EVALUATIONS = 24
 """Times that the held-out error is measured over a run whose learning rate falls."""
 SMALL_STEP = 2e8

@@ -52,6 +52,7 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
     given = list(sys.argv[1:] if arguments is None else arguments)
     command = typer.main.get_command(app)
     with warnings.catch_warnings():
+        warnings.simplefilter("default", UserWarning)
         warnings.showwarning = _show_warning
         try:
             code = command.main(given, prog_name="narrows", standalone_mode=False)

@@ -16,9 +16,9 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from narrows.cli.ending import INTERRUPTED, complain, expected_failures
 from narrows.cli.printing import err, in_bytes, in_seconds, say, say_pairs
-from narrows.estimating import count_runs, estimate_seconds
+from narrows.estimating import estimate_seconds
 from narrows.planning import Plan, make_plan
-from narrows.sources.files import Table, read_table, writing
+from narrows.sources.files import Table, naming, read_table
 
 if TYPE_CHECKING:
     from narrows import running
@@ -49,13 +49,13 @@ def fit_to_file(ae: Autoencoder, data: str, target: Path) -> None:
     plan = make_plan(ae.get_params(deep=False), n_rows, n_features, seed=0)
     say_pairs(_plan_lines(ae, plan, table), title=f"fit {data}")
     started = time.perf_counter()
-    interrupted = not _fit(ae, table, plan)
+    interrupted = not _fit(ae, table)
     seconds = time.perf_counter() - started
     if interrupted and not hasattr(ae, "network_"):
         complain("Interrupted before there was a state to save; nothing was written.")
         raise typer.Exit(INTERRUPTED)
-    with _undisturbed():
-        _save(ae, target)
+    with _undisturbed(), naming(target):
+        ae.save(target)
     say_pairs(_summary(ae, target, seconds), title="result")
     if interrupted:
         complain(f"Interrupted; the best state so far is saved in {target}.")
@@ -88,20 +88,15 @@ def _name(dtype: Any) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def _fit(ae: Autoencoder, table: Table, plan: Plan) -> bool:
+def _fit(ae: Autoencoder, table: Table) -> bool:
     """Train, showing progress; return False after Ctrl-C."""
     console = err()
     try:
-        with expected_failures(), _watched(ae, plan, console):
+        with expected_failures(), _watched(ae, console):
             ae.fit(table.frame())
     except KeyboardInterrupt:
         return False
     return True
-
-
-def _save(ae: Autoencoder, target: Path) -> None:
-    with writing(target) as temporary:
-        ae.save(temporary)
 
 
 @contextlib.contextmanager
@@ -115,15 +110,15 @@ def _undisturbed() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _watched(ae: Autoencoder, plan: Plan, console: Console) -> Iterator[None]:
+def _watched(ae: Autoencoder, console: Console) -> Iterator[None]:
     """Show progress while `fit` runs: a bar on a terminal, a few plain lines elsewhere."""
     before = ae.callbacks
     if not console.is_terminal:
-        ae.callbacks = (*before, _Lines(plan))
+        ae.callbacks = (*before, _Lines())
         yield
     else:
         with _new_bar(console) as bar:
-            ae.callbacks = (*before, _Bar(bar, plan))
+            ae.callbacks = (*before, _Bar(bar))
             yield
     ae.callbacks = before
 
@@ -140,32 +135,32 @@ def _new_bar(console: Console) -> Progress:
     )
 
 
-class _Reading:
-    """What a progress report says in words: how far, and the latest errors."""
+def _share(progress: running.Progress) -> float:
+    """Return how much of all runs is done, from 0 to 1."""
+    return (progress.run - 1 + progress.step / max(progress.n_steps, 1)) / progress.n_runs
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan, self._errors = plan, ""
 
-    def share(self, progress: running.Progress) -> float:
-        """Return how much of all runs is done, from 0 to 1."""
-        n_runs = max(progress.n_runs, count_runs(self._plan, progress.n_steps))
-        return (progress.run - 1 + progress.step / max(progress.n_steps, 1)) / n_runs
+class _Errors:
+    """The latest errors in words; a run on all rows leaves them as they were."""
 
-    def errors(self, progress: running.Progress) -> str:
-        """Return our held-out error and PCA's; a run on all rows leaves them as they were."""
+    def __init__(self) -> None:
+        self._words = ""
+
+    def __call__(self, progress: running.Progress) -> str:
+        """Return our held-out error and PCA's, or the loss where nothing is held out."""
         if not math.isnan(progress.validation_error):
             ours, pca = progress.validation_error, progress.pca_validation_error
-            self._errors = f"held-out error {ours:.5g}  PCA {pca:.5g}"
+            self._words = f"held-out error {ours:.5g}  PCA {pca:.5g}"
         elif progress.run == 1 and progress.history:
-            self._errors = f"loss {progress.history[-1]['loss']:.5g}"
-        return self._errors
+            self._words = f"loss {progress.history[-1]['loss']:.5g}"
+        return self._words
 
 
 class _Bar:
     """A callback that moves a bar a few times a second."""
 
-    def __init__(self, bar: Progress, plan: Plan) -> None:
-        self._bar, self._reading, self._shown = bar, _Reading(plan), -math.inf
+    def __init__(self, bar: Progress) -> None:
+        self._bar, self._errors, self._shown = bar, _Errors(), -math.inf
         self._task = bar.add_task("training", total=1.0, errors="")
 
     def __call__(self, progress: running.Progress) -> None:
@@ -173,18 +168,18 @@ class _Bar:
         if now - self._shown < REFRESH_SECONDS:
             return
         self._shown = now
-        errors = self._reading.errors(progress)
-        self._bar.update(self._task, completed=self._reading.share(progress), errors=errors)
+        errors = self._errors(progress)
+        self._bar.update(self._task, completed=_share(progress), errors=errors)
 
 
 class _Lines:
     """A callback that writes a line at the first step and at each tenth of the way."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._reading, self._told = _Reading(plan), -1
+    def __init__(self) -> None:
+        self._errors, self._told = _Errors(), -1
 
     def __call__(self, progress: running.Progress) -> None:
-        errors, tenth = self._reading.errors(progress), int(10 * self._reading.share(progress))
+        errors, tenth = self._errors(progress), int(10 * _share(progress))
         if tenth > self._told:
             self._told = tenth
             complain(f"training {10 * tenth} %  {errors}".rstrip())

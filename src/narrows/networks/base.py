@@ -15,6 +15,9 @@ from torch import Tensor, nn
 from narrows import fields
 from narrows.scaling import Scaling
 
+FEW_ROWS, MANY_ROWS = 1_000, 10_000
+"""Rows below which data counts as scarce, and from which as plentiful, wherever defaults differ."""
+
 
 class Widths(NamedTuple):
     """Numbers that enter and leave an encoder and a decoder."""

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from narrows.fields import one_of, parameter, replaced, widths
-from narrows.networks.base import Network, Widths
+from narrows.networks.base import FEW_ROWS, MANY_ROWS, Network, Widths
 
 NARROW_CODE = 16
-"""Numbers in a code up to which the decoder's first layer is spread out."""
+"""Numbers in a code below which the network is deep, and its decoder's first layer spread out."""
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
     "gelu": nn.GELU,
     "relu": nn.ReLU,
@@ -27,6 +27,8 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {
     "linear": nn.Identity,
 }
 _ACTIVATION = one_of(*_ACTIVATIONS)
+_WEIGHTS = ("lecun", "spread", "torch", "glorot", "normal", "truncated_normal")
+_BIASES = ("zeros", "spread", "torch", "normal")
 
 
 @dataclass(frozen=True)
@@ -47,16 +49,18 @@ class MLP(Network):
         After each hidden layer.
     code_activation, output_activation : same names, default="linear"
         After the code and after the output. Other than ``"linear"`` needs ``init="random"``.
-    weight_init : {"auto", "torch", "glorot", "normal", "truncated_normal"}, default="auto"
-        ``"auto"`` draws from N(0, 1/inputs) (LeCun et al., "Efficient BackProp", 1998), three
-        times as wide where the decoder reads a code of at most 16 numbers; ``"torch"`` uniformly
-        within ±1/√(inputs), as `torch.nn.Linear`; ``"glorot"`` uniformly within
-        ±√(6/(inputs + outputs)) (Glorot and Bengio, AISTATS 2010); ``"normal"`` from N(0, 1);
-        ``"truncated_normal"`` from N(0, 1) cut at two deviations.
-    bias_init : {"auto", "zeros", "torch", "normal"}, default="auto"
-        ``"zeros"`` sets biases to zero, and so does ``"auto"``, except where the decoder reads a
-        code of at most 16 numbers: there it draws from N(0, 4), so that the units of that layer
-        bend at places spread over all codes. ``"torch"`` and ``"normal"`` as above.
+    weight_init : {"auto", "lecun", "spread", "torch", "glorot", "normal", \
+            "truncated_normal"}, default="auto"
+        ``"lecun"`` draws from N(0, 1/inputs) (LeCun et al., "Efficient BackProp", 1998);
+        ``"spread"`` does too, but three times as wide for the layer that reads the code;
+        ``"torch"`` draws uniformly within ±1/√(inputs), as `torch.nn.Linear`; ``"glorot"``
+        uniformly within ±√(6/(inputs + outputs)) (Glorot and Bengio, AISTATS 2010); ``"normal"``
+        from N(0, 1); ``"truncated_normal"`` from N(0, 1) cut at two deviations. ``"auto"`` is
+        ``"spread"`` for codes of less than 16 numbers from 10,000 rows, else ``"lecun"``.
+    bias_init : {"auto", "zeros", "spread", "torch", "normal"}, default="auto"
+        ``"zeros"`` sets biases to zero; ``"spread"`` does too, but draws from N(0, 4) for the
+        layer that reads the code, so that its units bend at places spread over all codes; the
+        others as above. ``"auto"`` is ``"spread"`` where the weights are, else ``"zeros"``.
     """
 
     name: ClassVar[str] = "mlp"
@@ -67,21 +71,19 @@ class MLP(Network):
     activation: str = parameter("gelu", _ACTIVATION, "after each hidden layer")
     code_activation: str = parameter("linear", _ACTIVATION, "after the code")
     output_activation: str = parameter("linear", _ACTIVATION, "after the output")
-    weight_init: str = parameter(
-        "auto",
-        one_of("auto", "torch", "glorot", "normal", "truncated_normal"),
-        "distribution of weights",
-    )
-    bias_init: str = parameter(
-        "auto",
-        one_of("auto", "zeros", "torch", "normal"),
-        "distribution of biases",
-    )
+    weight_init: str = parameter("auto", one_of("auto", *_WEIGHTS), "distribution of weights")
+    bias_init: str = parameter("auto", one_of("auto", *_BIASES), "distribution of biases")
 
     def resolved(self, widths: Widths, n_rows: int) -> MLP:
-        """Return a copy with ``hidden`` as a tuple of widths."""
-        chosen = auto_hidden(widths, n_rows) if self.hidden == "auto" else tuple(self.hidden)
-        copy = replaced(self, {"hidden": chosen})
+        """Return a copy in which no field is ``"auto"``."""
+        spread = n_rows >= MANY_ROWS and widths.code < NARROW_CODE
+        choices = {
+            "hidden": auto_hidden(widths, n_rows),
+            "weight_init": "spread" if spread else "lecun",
+            "bias_init": "spread" if spread else "zeros",
+        }
+        open_fields = {name: c for name, c in choices.items() if getattr(self, name) == "auto"}
+        copy = replaced(self, {"hidden": tuple(self.hidden), **open_fields})
         assert isinstance(copy, MLP)
         return copy
 
@@ -106,19 +108,14 @@ class MLP(Network):
         down, up = self._sizes(widths)
         encoder = self._stack(down, self.code_activation, generator)
         decoder = self._stack(up, self.output_activation, generator)
-        if widths.code <= NARROW_CODE:
-            self._spread(decoder, generator)
-        return encoder, decoder
-
-    @torch.no_grad()
-    def _spread(self, decoder: nn.Sequential, generator: torch.Generator) -> None:
-        """Let the layer that reads a narrow code bend at places spread over all codes."""
         first = decoder[0]
         assert isinstance(first, nn.Linear)
-        if self.weight_init == "auto":
-            first.weight.mul_(3.0)
-        if self.bias_init == "auto":
-            first.bias.normal_(std=2.0, generator=generator)
+        with torch.no_grad():
+            if self.weight_init == "spread":
+                first.weight.mul_(3.0)
+            if self.bias_init == "spread":
+                first.bias.normal_(std=2.0, generator=generator)
+        return encoder, decoder
 
     def _stack(self, sizes: list[int], last: str, generator: torch.Generator) -> nn.Sequential:
         layers: list[nn.Module] = []
@@ -138,9 +135,9 @@ class MLP(Network):
 @torch.no_grad()
 def _draw(tensor: Tensor, kind: str, inputs: int, outputs: int, generator: torch.Generator) -> None:
     """Fill a tensor in place from one of the named distributions."""
-    if kind == "zeros" or (kind == "auto" and tensor.ndim == 1):
+    if kind == "zeros" or (kind == "spread" and tensor.ndim == 1):
         tensor.zero_()
-    elif kind == "auto":
+    elif kind in ("lecun", "spread"):
         tensor.normal_(std=1 / math.sqrt(inputs), generator=generator)
     elif kind == "normal":
         tensor.normal_(generator=generator)
@@ -152,9 +149,16 @@ def _draw(tensor: Tensor, kind: str, inputs: int, outputs: int, generator: torch
 
 
 def auto_hidden(widths: Widths, n_rows: int) -> tuple[int, ...]:
-    """Choose the encoder's hidden widths for data of a given shape."""
-    if n_rows < 10_000:
+    """Choose the encoder's hidden widths for data of a given shape.
+
+    Few or narrow rows get a small network. Otherwise layers are as wide as the features, from 128
+    to 512, and the narrower the code, the deeper the network.
+    """
+    if n_rows < FEW_ROWS or (n_rows < MANY_ROWS and widths.features <= 128):
         return (128, 64)
-    if widths.code > 48:
-        return (512,)
-    return (512, 256) if widths.code > 8 else (512, 256, 256, 256)
+    wide = min(512, max(128, 1 << (widths.features.bit_length() - 1)))
+    if widths.code >= 64:
+        return (wide,)
+    if widths.code >= NARROW_CODE:
+        return (wide, wide // 2)
+    return (wide, wide // 2, wide // 2, wide // 2)

@@ -343,9 +343,15 @@ def writing(path: Path) -> Iterator[Path]:
     OSError
         In words that name ``path`` instead of the temporary file.
     """
+    with naming(path), replacing(path) as temporary:
+        yield temporary
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let an OSError name the file that was to be written, not the temporary one beside it."""
     try:
-        with replacing(path) as temporary:
-            yield temporary
+        yield
     except OSError as error:
         raise _cannot_write(path, error) from error
 

@@ -1,0 +1,103 @@
+"""Is a default fit ever worse than PCA on rows that neither has seen?
+
+For each data set and code size: five random splits, three quarters to learn from, and the error of
+both on the rest. Printed is the mean over splits of our error over the mean of PCA's.
+
+    python benchmarks/never_worse.py [--json FILE] [--only NAME]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn import datasets
+from sklearn.model_selection import train_test_split
+
+from narrows import Autoencoder, evaluate
+
+BETTER = {("digits", 2): 0.70, ("digits", 8): 0.70, ("s_curve", 2): 0.10, ("breast_cancer", 2): 0.95}
+"""Where there is something to gain: the ratio to PCA's error that must be reached."""
+
+
+def data_sets() -> dict[str, tuple[NDArray[np.float64], list[int]]]:
+    """Return rows and code sizes by name."""
+    random = np.random.RandomState(0)
+    found = {}
+    for name in ("iris", "wine", "breast_cancer", "digits", "diabetes"):
+        X = getattr(datasets, f"load_{name}")().data
+        found[name] = (X, sorted({1, 2, X.shape[1] // 2}))
+    found["digits"][1].append(8)
+    low_rank = random.randn(300, 3) @ random.randn(3, 20)
+    constant = random.randn(300, 6) * np.array([1, 0, 1, 0, 1, 1.0]) + 5
+    constant[:, 4] += constant[:, 0] ** 2
+    huge = random.randn(400, 8) * np.array([1e6, 1, 1, 1, 1, 1, 1, 1])
+    found |= {
+        "s_curve": (datasets.make_s_curve(2000, random_state=0)[0], [1, 2]),
+        "gaussian noise": (random.randn(300, 20), [1, 2, 10]),
+        "low rank 3": (low_rank, [1, 2, 3, 5]),
+        "20 rows of 500": (random.randn(20, 500), [1, 2, 10]),
+        "constant columns": (constant, [1, 2, 3]),
+        "huge column": (huge, [1, 2, 4]),
+        "huge column, far mean": (huge + 1e8, [1, 2, 4]),
+        "heavy tails": (random.standard_t(1.5, size=(400, 10)), [2, 5]),
+    }
+    return found
+
+
+def measure(X: NDArray[np.float64], k: int, n_splits: int = 5) -> dict[str, object]:
+    """Fit on five splits, and compare with PCA on the rows left out."""
+    errors, pca_errors, seconds = [], [], []
+    for split in range(n_splits):
+        train, test = train_test_split(X, test_size=0.25, random_state=split)
+        started = time.perf_counter()
+        ae = Autoencoder(k, random_state=split).fit(train)
+        seconds.append(time.perf_counter() - started)
+        report = evaluate(ae, test)
+        errors.append(report.error)
+        pca_errors.append(report.pca_error)
+    allowed = 1.01 * np.mean(pca_errors) + 1e-6 * X.var(axis=0).mean()
+    return {
+        "error": float(np.mean(errors)),
+        "pca_error": float(np.mean(pca_errors)),
+        "per_split": [e / p if p > 0 else 1.0 for e, p in zip(errors, pca_errors, strict=True)],
+        "never_worse": bool(np.mean(errors) <= allowed),
+        "seconds": float(np.median(seconds)),
+    }
+
+
+def main() -> None:
+    """Measure every data set, and print a line for each code size."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--only", help="the name of one data set")
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")  # a column that carries nearly all the variance is the point
+    rows = []
+    for name, (X, sizes) in data_sets().items():
+        if arguments.only not in (None, name):
+            continue
+        for k in sizes:
+            row = {"data": name, "k": k, **measure(X, k)}
+            ratio = row["error"] / row["pca_error"] if row["pca_error"] > 0 else 1.0
+            bar = BETTER.get((name, k))
+            row["ratio"], row["bar"] = ratio, bar
+            row["holds"] = row["never_worse"] and (bar is None or ratio <= bar)
+            rows.append(row)
+            splits = " ".join(f"{r:.3f}" for r in row["per_split"])
+            print(
+                f"{name:>22} k={k:<3} ratio {ratio:.3f}  [{splits}]  {row['seconds']:.1f} s"
+                f"  {'holds' if row['holds'] else 'FAILS'}",
+                flush=True,
+            )
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Bad model files, made from a good one."""

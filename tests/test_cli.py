@@ -1,0 +1,570 @@
+"""The command line: verbs, exit codes, one line for each failure, nothing half-written.
+
+`python tests/test_cli.py` writes tests/golden/help.txt anew.
+"""
+
+import inspect
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+GOLDEN = Path(__file__).parent / "golden" / "help.txt"
+VERBS = ["", "demo", "recipe", "recipe list", "recipe run", "fit", "encode", "decode"]
+VERBS += ["reconstruct", "evaluate", "info"]
+_PRINT_HELP = """
+import sys
+from narrows.cli import run
+for verb in {verbs!r}:
+    print("$ narrows", *verb.split(), "--help", flush=True)
+    try:
+        run([*verb.split(), "--help"])
+    except SystemExit as end:
+        assert end.code == 0, end.code
+heavy = {{"torch", "sklearn", "pandas", "matplotlib", "scipy", "numpy"}} & set(sys.modules)
+sys.exit(f"imported for help alone: {{heavy}}" if heavy else 0)
+"""
+
+
+def python(code, **options):
+    """Start Python as a terminal-less process of 100 columns."""
+    env = {name: text for name, text in os.environ.items() if "COLOR" not in name}
+    env |= {"COLUMNS": "100", "OMP_NUM_THREADS": "1", **options.pop("env", {})}
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=env,
+        text=True,
+        stdout=options.pop("stdout", subprocess.PIPE),
+        stderr=subprocess.PIPE,
+        **options,
+    )
+
+
+def help_texts():
+    process = python(_PRINT_HELP.format(verbs=VERBS))
+    text, complaints = process.communicate()
+    assert (process.returncode, complaints) == (0, "")
+    return "".join(f"{line.rstrip()}\n" for line in text.splitlines())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Small data of each kind, and a model of it."""
+    from sklearn.datasets import load_digits, load_iris
+
+    made = tmp_path_factory.mktemp("cli")
+    iris, digits = load_iris(as_frame=True), load_digits()
+    named = iris.data.copy()
+    named.insert(0, "name", [f"flower {number}" for number in range(150)])
+    named.to_csv(made / "iris.csv", index=False)
+    (made / "kinds.txt").write_text("\n".join(iris.target_names[iris.target]))
+    np.save(made / "digits.npy", (digits.images[:300] / 16).astype(np.float32))
+    np.save(made / "flat.npy", digits.data[:100])
+    np.save(made / "three.npy", digits.data[:100, :3])
+    (made / "nan.csv").write_text("a,b\n" + "1,2\n" * 6 + "3,\n")
+    quick = ["--max-steps", "20", "--random-state", "0", "--set", "network__hidden=8,"]
+    for data, model in (("iris.csv", "iris"), ("digits.npy", "digits"), ("three.npy", "three")):
+        arguments = ["fit", str(made / data), "--out", str(made / f"{model}.safetensors"), *quick]
+        assert outcome(arguments) == 0
+    return made
+
+
+def outcome(arguments):
+    from narrows.cli import run
+
+    with pytest.raises(SystemExit) as ended:
+        run(arguments)
+    return ended.value.code
+
+
+@pytest.fixture
+def narrows(folder, tmp_path, monkeypatch, capsys):
+    """Run a command where the data lies; return exit code, output, complaints."""
+    for path in folder.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    monkeypatch.chdir(tmp_path)
+
+    def run(line, *more):
+        capsys.readouterr()
+        code = outcome([*line.split(), *more])
+        said = capsys.readouterr()
+        assert "\x1b" not in said.out + said.err, "control characters without a terminal"
+        return code, said.out, said.err
+
+    return run
+
+
+def new_files(path="."):
+    return sorted(entry.name for entry in Path(path).iterdir() if not entry.is_symlink())
+
+
+# ---------------------------------------------------------------------- help
+
+
+def test_help_is_the_golden_text_and_light():
+    assert help_texts() == GOLDEN.read_text("utf-8"), "run `python tests/test_cli.py`"
+
+
+def test_help_survives_an_ascii_terminal():
+    process = python(
+        "from narrows.cli import run; run(['--help'])", env={"PYTHONIOENCODING": "ascii"}
+    )
+    text, complaints = process.communicate()
+    assert (process.returncode, complaints) == (0, "")
+    assert "reconstruct" in text
+
+
+def test_version(narrows):
+    from narrows import __version__
+
+    assert narrows("--version") == (0, f"narrows {__version__}\n", "")
+
+
+def test_options_of_fit_are_parameters_of_the_estimator():
+    from narrows import Autoencoder
+    from narrows.cli.app import fit
+
+    options = set(inspect.signature(fit).parameters) - {"data", "out", "settings", "overwrite"}
+    assert options <= set(Autoencoder().get_params(deep=False))
+
+
+# ---------------------------------------------------------------------- verbs
+
+
+def test_fit_prints_plan_progress_and_summary(narrows):
+    from narrows import load
+
+    code, text, progress = narrows(
+        "fit iris.csv --out m.safetensors --n-components 3 --scaling standard --max-steps 12"
+        " --batch-size 50 --learning-rate 1e-3 --random-state 7 --set network__hidden=[9,5]"
+        " --set optimizer__beta2=0.95 --set validation-fraction=0.2 --set bounds=-1,9"
+    )
+    assert code == 0
+    for words in ("rows", "150 (30 held out)", "4 → 3 → 4", "parameters", "kB beside the data",
+                  "time", "held-out error", "PCA's error"):  # fmt: skip
+        assert words in text
+    assert progress.startswith("narrows: training 0 %  held-out error ")
+    assert "PCA" in progress
+    ae = load("m.safetensors")
+    chosen = ("n_components", "scaling", "max_steps", "batch_size", "learning_rate", "random_state")
+    found = tuple(getattr(ae, name) for name in chosen)
+    assert found == (3, "standard", 12, 50, 0.001, 7)
+    assert (ae.network.hidden, ae.optimizer.beta2, ae.bounds) == ((9, 5), 0.95, (-1, 9))
+    assert ae.feature_names_in_[0] == "sepal length (cm)"
+
+
+def test_fit_gives_what_python_gives(narrows):
+    from narrows import MLP, Autoencoder, load
+
+    ae = Autoencoder(max_steps=20, random_state=0, network=MLP(hidden=(8,)))
+    X = np.load("digits.npy")
+    np.testing.assert_array_equal(load("digits.safetensors").transform(X), ae.fit(X).transform(X))
+
+
+def test_max_seconds_is_the_estimate_and_names_its_steps(narrows):
+    from narrows import load
+
+    code, text, _ = narrows(
+        "fit flat.npy --out m.safetensors --max-seconds 1 --random-state 0 --set"
+        " validation_fraction=0.2"
+    )
+    assert code == 0
+    assert "about 1.0 s" in text
+    assert f"--max-steps {load('m.safetensors').n_steps_} repeats this model" in text
+
+
+@pytest.mark.parametrize("suffix", ["npy", "npz", "csv"])
+def test_encode_decode_reconstruct_are_the_estimators(narrows, suffix):
+    from narrows import load
+    from narrows.sources.files import read_table
+
+    ae, X = load("iris.safetensors"), read_table("iris.csv").frame()
+    assert narrows(f"encode iris.safetensors iris.csv --out z.{suffix}")[0] == 0
+    codes = read_table(f"z.{suffix}")
+    np.testing.assert_array_equal(codes.values, ae.transform(X))
+    assert narrows(f"decode iris.safetensors z.{suffix} --out x.{suffix}")[0] == 0
+    assert narrows(f"reconstruct iris.safetensors iris.csv --out y.{suffix}")[0] == 0
+    for name in ("x", "y"):
+        rows = read_table(f"{name}.{suffix}")
+        np.testing.assert_array_equal(rows.values, ae.inverse_transform(codes.values))
+        if suffix == "csv":
+            assert rows.row_names[3] == codes.row_names[3] == "flower 3"
+            assert rows.column_names == tuple(X.columns)
+    if suffix == "csv":
+        assert codes.column_names == ("autoencoder0", "autoencoder1")
+
+
+def test_pictures_go_to_a_folder(narrows):
+    from narrows import load
+
+    narrows("encode digits.safetensors digits.npy --out z.npy")
+    code, text, _ = narrows("decode digits.safetensors z.npy --out images/")
+    assert (code, text) == (0, "wrote 300 pictures to images/\n")
+    assert new_files("images")[::299] == ["00000.png", "00299.png"]
+    pixels = np.asarray(Image.open("images/00007.png"))
+    expected = load("digits.safetensors").inverse_transform(np.load("z.npy"))[7]
+    np.testing.assert_array_equal(pixels, np.rint(expected * 255))
+    code, _, complaint = narrows("reconstruct digits.safetensors digits.npy --out images")
+    assert code == 1
+    assert "--overwrite" in complaint
+    Path("images/00007.png").write_text("old")
+    assert narrows("reconstruct digits.safetensors digits.npy --out images --overwrite")[0] == 0
+    np.testing.assert_array_equal(np.asarray(Image.open("images/00007.png")), pixels)
+
+
+def test_reconstruct_draws_a_sheet(narrows):
+    code, text, _ = narrows("reconstruct digits.safetensors digits.npy --out sheet.png")
+    assert (code, text) == (0, "wrote sheet.png: 10 originals above, reconstructions below\n")
+    width, height = Image.open("sheet.png").size
+    assert width > 4 * height
+
+
+def test_evaluate_prints_and_writes_a_report(narrows):
+    from narrows import evaluate, load
+    from narrows.sources.files import read_labels, read_table
+
+    code, text, _ = narrows(
+        "evaluate iris.safetensors iris.csv --labels kinds.txt --out report.json"
+    )
+    assert code == 0
+    y = read_labels("kinds.txt", 150)
+    report = evaluate(load("iris.safetensors"), read_table("iris.csv").frame(), y)
+    assert json.loads(Path("report.json").read_text()) == report.as_dict()
+    assert all(value in text for _, value in report.lines())
+    assert "accuracy" not in narrows("evaluate iris.safetensors iris.csv")[1]
+
+
+def test_evaluate_takes_mnists_labels(narrows, monkeypatch):
+    import narrows.sources.files as files
+    from narrows.cli import using
+
+    def few(source):
+        table = files.read_table(source)
+        return files.Table(table.values[:200], labels=table.labels[:200])
+
+    monkeypatch.setattr(using, "read_table", few)
+    monkeypatch.setattr("narrows.cli.fitting.read_table", few)
+    assert narrows("fit mnist:test --out m.safetensors --max-steps 2")[0] == 0
+    assert "accuracy" in narrows("evaluate m.safetensors mnist:test")[1]
+
+
+def test_info(narrows):
+    code, text, _ = narrows("info digits.safetensors")
+    assert code == 0
+    for words in ("64 → 2", "8 × 8", "0 to 1", "MLP(hidden=(8,)", "300 rows", "PCA's error"):
+        assert words in text
+
+
+def test_recipe_and_demo_call_their_functions(narrows, monkeypatch):
+    from narrows.recipes import recipe_names
+
+    code, text, _ = narrows("recipe list")
+    assert code == 0
+    assert [line.split()[0] for line in text.splitlines()] == recipe_names()
+    called = []
+    monkeypatch.setattr("narrows.recipes.run_recipe", lambda *given, **options: called.append(
+        (*given, options["live"], options["overwrite"])))  # fmt: skip
+    assert narrows("recipe run map")[0] == 0
+    assert narrows("recipe run map --out here --live --overwrite")[0] == 0
+    assert called == [("map", Path("out/map"), False, False), ("map", Path("here"), True, True)]
+    monkeypatch.setattr("narrows.demo.run_demo", lambda out, **_: out / "index.html")
+    assert narrows("demo --out tour") == (0, f"Open {Path('tour/index.html')}\n", "")
+
+
+# ---------------------------------------------------------------------- failures
+
+WRONG_USAGE = {
+    "fitt": "Did you mean 'fit'?",
+    "recipe lst": "Did you mean 'list'?",
+    "fit iris.csv --out m.safetensors --n-component 3": "Did you mean '--n-components'?",
+    "fit iris.csv": "Missing option '--out'",
+    "fit": "Missing argument 'DATA'",
+    "fit iris.csv more --out m.safetensors": "more",
+    "fit iris.csv --out m.safetensor": "Did you mean '.safetensors'?",
+    "fit iris.csv --out m.safetensors --n-components ten": "must be an integer ≥ 1, got 'ten'",
+    "fit iris.csv --out m.safetensors --n-components 5": "n_features = 4",
+    "fit iris.csv --out m.safetensors --init pcaa": "Did you mean 'pca'?",
+    "fit iris.csv --out m.safetensors --objective reconstructoin": "Did you mean 'reconstruction'?",
+    "fit iris.csv --out m.safetensors --max-seconds 0": "> 0",
+    "fit iris.csv --out m.safetensors --set n_componets=3": "Did you mean 'n_components'?",
+    "fit iris.csv --out m.safetensors --set callbacks=3": "no parameter 'callbacks'",
+    "fit iris.csv --out m.safetensors --set hidden=3,": "Did you mean 'network__hidden'?",
+    "fit iris.csv --out m.safetensors --set network__hiden=3,": "Did you mean 'hidden'?",
+    "fit iris.csv --out m.safetensors --set netwrk__hidden=3,": "Did you mean 'network'?",
+    "fit iris.csv --out m.safetensors --set network__hidden=0,": "integers ≥ 1",
+    "fit iris.csv --out m.safetensors --set patience": "has no value",
+    "fit iris.csv --out m.safetensors --init pca --set init=random": "given twice",
+    "fit mnist --out m.safetensors": "mnist:train",
+    "fit mnist:tets --out m.safetensors": "Did you mean 'mnist:test'?",
+    "encode iris.safetensors iris.csv --out z.nyp": "Did you mean '.npy'?",
+    "decode digits.safetensors flat.npy --out z.gif": "folder/",
+    "evaluate iris.safetensors iris.csv --out r.jsn": "Did you mean '.json'?",
+    "recipe run torch3d": "Did you mean 'torch-3d'?",
+}
+FAILURES = {
+    "fit missing.csv --out m.safetensors": "no such file",
+    "fit nan.csv --out m.safetensors": "nan in row 6, column 1 ('b')",
+    "fit iris.csv --out no/m.safetensors": "no such folder; make it first",
+    "fit iris.csv --out iris.csv/m.safetensors": "this is a file, not a folder",
+    "fit iris.csv --out iris.safetensors": "replace it with --overwrite",
+    "encode iris.safetensors iris.csv --out digits.npy": "replace it with --overwrite",
+    "encode iris.safetensor iris.csv --out z.npy": "Did you mean 'iris.safetensors'?",
+    "encode . iris.csv --out z.npy": "is a folder",
+    "encode iris.csv iris.csv --out z.npy": "not a model that narrows wrote",
+    "encode digits.safetensors iris.csv --out z.npy": "4 features, but Autoencoder is expecting 64",
+    "decode iris.safetensors flat.npy --out x.npy": "64 columns, but a code of this model has 2",
+    "decode three.safetensors three.npy --out x/": "--set sample_shape=HEIGHT,WIDTH",
+    "decode digits.safetensors flat.npy --out iris.csv/": "is a file; name another folder",
+    "reconstruct three.safetensors three.npy --out x.png": "--set sample_shape=HEIGHT,WIDTH",
+    "evaluate iris.safetensors iris.csv --labels flat.npy": "shape (100, 64)",
+    "evaluate iris.safetensors iris.csv --labels kinds.csv": "Did you mean 'kinds.txt'?",
+    "info missing.safetensors": "no such file",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("line", [*WRONG_USAGE, *FAILURES])
+def test_each_failure_is_one_line(narrows, line):
+    code, _, complaint = narrows(line)
+    assert code == (2 if line in WRONG_USAGE else 1)
+    assert re.fullmatch(r"narrows: .*\n", complaint), complaint
+    assert "Traceback" not in complaint
+    assert {**WRONG_USAGE, **FAILURES}[line] in complaint
+    assert new_files() == []
+
+
+def test_no_command_prints_help_and_is_wrong_usage(narrows):
+    code, text, complaint = narrows("")
+    assert (code, complaint) == (2, "narrows: No command was given. See narrows --help.\n")
+    assert "reconstruct" in text
+
+
+def test_overwrite_overwrites(narrows):
+    Path("z.npy").write_text("old")
+    assert narrows("encode iris.safetensors iris.csv --out z.npy")[0] == 1
+    assert Path("z.npy").read_text() == "old"
+    assert narrows("encode iris.safetensors iris.csv --out z.npy --overwrite")[0] == 0
+    assert np.load("z.npy").shape == (150, 2)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="a folder that nobody can write to")
+def test_an_unwritable_folder_is_found_before_training(narrows):
+    code, text, complaint = narrows("fit iris.csv --out /proc/m.safetensors")
+    assert (code, text) == (1, "")
+    assert complaint.startswith("narrows: /proc: cannot be written: ")
+
+
+def test_warnings_are_one_line(narrows):
+    code, _, complaint = narrows("fit three.npy --out m.safetensors --max-steps 2 --set verbose=0")
+    assert code == 0
+    assert "warning" not in complaint
+    rows = np.load("three.npy") * [1, 1e6, 1]
+    np.save("dominant.npy", rows)
+    code, _, complaint = narrows("fit dominant.npy --out d.safetensors --max-steps 2")
+    assert code == 0
+    (line,) = [line for line in complaint.splitlines() if "warning" in line]
+    assert line.startswith("narrows: warning: Column 1 carries ")
+
+
+def test_no_memory_is_a_failure_in_one_line(narrows):
+    code, _, complaint = narrows(
+        "fit flat.npy --out m.safetensors --max-steps 2 --set network__hidden=10_000_000_000_000,"
+    )
+    assert code == 1
+    assert complaint.startswith("narrows: Not enough memory (")
+    assert complaint.count("\n") == 1
+    assert new_files() == []
+
+
+def test_a_bug_shows_its_traceback(narrows, monkeypatch):
+    from narrows import Autoencoder
+
+    def broken(self, X, y=None):
+        raise ValueError("a bug of ours")
+
+    monkeypatch.setattr(Autoencoder, "fit", broken)
+    from narrows.cli import run
+
+    with pytest.raises(ValueError, match="a bug of ours"):
+        run(["fit", "flat.npy", "--out", "m.safetensors"])
+
+
+_SMALL_DISK = """
+import resource
+from narrows.cli import run
+from narrows.cli.fitting import fit_to_file
+resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
+run({arguments!r})
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+@pytest.mark.parametrize(
+    "line",
+    [
+        "encode digits.safetensors digits.npy --out new",
+        "fit flat.npy --max-steps 2 --set validation_fraction=0.2 --out new.safetensors",
+    ],
+)
+def test_a_full_disk_leaves_the_old_file(narrows, line):
+    if not line.endswith(".safetensors"):
+        line += ".npy"
+    target = Path(line.split()[-1])
+    target.write_text("old")
+    process = python(_SMALL_DISK.format(arguments=[*line.split(), "--overwrite"]))
+    _, complaints = process.communicate()
+    assert process.returncode == 1
+    assert complaints.splitlines()[-1].startswith(f"narrows: {target}: cannot be written: ")
+    assert "Traceback" not in complaints
+    assert target.read_text() == "old"
+    assert new_files() == [target.name]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
+def test_nobody_reads_the_output(narrows):
+    reading, writing = os.pipe()
+    os.close(reading)
+    code = "from narrows.cli import run; run(['info', 'iris.safetensors'])"
+    process = python(code, stdout=writing)
+    os.close(writing)
+    _, complaints = process.communicate()
+    assert (process.returncode, complaints) == (0, "")
+
+
+# ---------------------------------------------------------------------- Ctrl-C
+
+_ENDLESS = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job may have it ignored
+from narrows.cli import run
+endless = ["--max-steps", "100000000", "--set", "validation_fraction=0.2"]
+run(["fit", "digits.npy", "--out", "m.safetensors", *endless])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_ctrl_c_in_fit_saves_the_best_state(narrows):
+    from narrows import load
+
+    process = python(_ENDLESS)
+    assert "training 0 %" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    text, complaints = process.communicate()
+    assert process.returncode == 130
+    assert complaints.splitlines() == [
+        "narrows: Interrupted; the best state so far is saved in m.safetensors."
+    ]
+    assert "PCA's error" in text
+    assert load("m.safetensors").transform(np.load("digits.npy")).shape == (300, 2)
+    assert new_files() == ["m.safetensors"]
+
+
+def test_ctrl_c_before_there_is_a_state(narrows, monkeypatch):
+    from narrows import Autoencoder
+
+    def interrupted(self, X, y=None):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Autoencoder, "fit", interrupted)
+    code, _, complaint = narrows("fit flat.npy --out m.safetensors")
+    assert (code, new_files()) == (130, [])
+    assert complaint == (
+        "narrows: Interrupted before there was a state to save; nothing was written.\n"
+    )
+
+
+def test_ctrl_c_elsewhere(narrows, monkeypatch):
+    from narrows.cli import using
+
+    def interrupted(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(using, "load", interrupted)
+    assert narrows("info iris.safetensors") == (130, "", "narrows: Interrupted.\n")
+
+
+# ---------------------------------------------------------------------- the bar, estimates
+
+
+def test_a_terminal_gets_a_bar_with_both_errors(narrows, monkeypatch):
+    import io
+
+    from rich.console import Console
+
+    from narrows.cli import fitting
+
+    shown = io.StringIO()
+    monkeypatch.setattr(fitting, "err", lambda: Console(file=shown, force_terminal=True, width=120))
+    monkeypatch.setattr(fitting, "REFRESH_SECONDS", 0.0)
+    monkeypatch.setattr(fitting, "_new_bar", _eager(fitting._new_bar))
+    assert narrows("fit flat.npy --out m.safetensors --max-steps 30")[0] == 0
+    assert re.search(r"training .*%.*left .*held-out error \S+  PCA \S+", shown.getvalue())
+
+
+def _eager(make):
+    """Let the bar be drawn at each update instead of by its clock."""
+
+    def made(console):
+        bar = make(console)
+        bar.live.auto_refresh = False
+        update = bar.update
+        bar.update = lambda *given, **options: update(*given, **options, refresh=True)
+        return bar
+
+    return made
+
+
+def test_the_estimate_keeps_to_the_limit():
+    from narrows import Autoencoder
+    from narrows.estimating import estimate_seconds
+    from narrows.planning import make_plan
+
+    def plan(n_rows, **params):
+        return make_plan(Autoencoder(**params).get_params(deep=False), n_rows, 20, 0)
+
+    assert 0 < estimate_seconds(plan(200, max_steps=50)) < 60
+    assert estimate_seconds(plan(200, max_seconds=3.0), 3.0) == 3.0
+    assert estimate_seconds(plan(200, max_steps=10**9), 3.0) == 3.0
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("3", 3),
+        ("1e-3", 0.001),
+        ("512,256", (512, 256)),
+        ("[512, 256]", (512, 256)),
+        ("-0.5,0.5", (-0.5, 0.5)),
+        ("none", None),
+        ("None", None),
+        ("true", True),
+        ("gelu", "gelu"),
+        ("'gelu'", "gelu"),
+        ("2*3", "2*3"),
+        ("__import__('os')", "__import__('os')"),
+    ],
+)
+def test_values_are_literals_or_words(text, value):
+    from narrows.cli.parameters import parsed
+
+    assert parsed(text) == value
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.001, "0.1 s"), (2.34, "2.3 s"), (45.2, "45 s"), (200, "3 min"), (9000, "2.5 h")],
+)
+def test_durations(seconds, text):
+    from narrows.cli.printing import in_seconds
+
+    assert in_seconds(seconds) == text
+
+
+if __name__ == "__main__":
+    GOLDEN.write_text(help_texts(), "utf-8")
