@@ -21,7 +21,12 @@ from sklearn.model_selection import train_test_split
 
 from narrows import Autoencoder, evaluate
 
-BETTER = {("digits", 2): 0.70, ("digits", 8): 0.70, ("s_curve", 2): 0.10, ("breast_cancer", 2): 0.95}
+BETTER = {
+    ("digits", 2): 0.70,
+    ("digits", 8): 0.70,
+    ("s_curve", 2): 0.10,
+    ("breast_cancer", 2): 0.95,
+}
 """Where there is something to gain: the ratio to PCA's error that must be reached."""
 
 

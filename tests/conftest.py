@@ -41,8 +41,8 @@ def rng():
     return np.random.default_rng(0)
 
 
-@pytest.fixture(scope="session")
-def X():
+@pytest.fixture(scope="session", name="X")
+def curved_rows():
     """Float64 rows (300, 6); tests leave them alone."""
     rows = curved()
     rows.setflags(write=False)

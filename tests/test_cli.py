@@ -101,6 +101,11 @@ def narrows(folder, tmp_path, monkeypatch, capsys):
     return run
 
 
+def picture(path):
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
 def new_files(path="."):
     return sorted(entry.name for entry in Path(path).iterdir() if not entry.is_symlink())
 
@@ -208,7 +213,7 @@ def test_pictures_go_to_a_folder(narrows):
     code, text, _ = narrows("decode digits.safetensors z.npy --out images/")
     assert (code, text) == (0, "wrote 300 pictures to images/\n")
     assert new_files("images")[::299] == ["00000.png", "00299.png"]
-    pixels = np.asarray(Image.open("images/00007.png"))
+    pixels = picture("images/00007.png")
     expected = load("digits.safetensors").inverse_transform(np.load("z.npy"))[7]
     np.testing.assert_array_equal(pixels, np.rint(expected * 255))
     code, _, complaint = narrows("reconstruct digits.safetensors digits.npy --out images")
@@ -216,13 +221,13 @@ def test_pictures_go_to_a_folder(narrows):
     assert "--overwrite" in complaint
     Path("images/00007.png").write_text("old")
     assert narrows("reconstruct digits.safetensors digits.npy --out images --overwrite")[0] == 0
-    np.testing.assert_array_equal(np.asarray(Image.open("images/00007.png")), pixels)
+    np.testing.assert_array_equal(picture("images/00007.png"), pixels)
 
 
 def test_reconstruct_draws_a_sheet(narrows):
     code, text, _ = narrows("reconstruct digits.safetensors digits.npy --out sheet.png")
     assert (code, text) == (0, "wrote sheet.png: 10 originals above, reconstructions below\n")
-    width, height = Image.open("sheet.png").size
+    height, width = picture("sheet.png").shape[:2]
     assert width > 4 * height
 
 
@@ -303,7 +308,7 @@ WRONG_USAGE = {
     "fit iris.csv --out m.safetensors --init pca --set init=random": "given twice",
     "fit mnist --out m.safetensors": "mnist:train",
     "fit mnist:tets --out m.safetensors": "Did you mean 'mnist:test'?",
-    "encode iris.safetensors iris.csv --out z.nyp": "Did you mean '.npy'?",
+    "encode iris.safetensors iris.csv --out z.npyy": "Did you mean '.npy'?",
     "decode digits.safetensors flat.npy --out z.gif": "folder/",
     "evaluate iris.safetensors iris.csv --out r.jsn": "Did you mean '.json'?",
     "recipe run torch3d": "Did you mean 'torch-3d'?",
@@ -324,7 +329,7 @@ FAILURES = {
     "decode digits.safetensors flat.npy --out iris.csv/": "is a file; name another folder",
     "reconstruct three.safetensors three.npy --out x.png": "--set sample_shape=HEIGHT,WIDTH",
     "evaluate iris.safetensors iris.csv --labels flat.npy": "shape (100, 64)",
-    "evaluate iris.safetensors iris.csv --labels kinds.csv": "Did you mean 'kinds.txt'?",
+    "evaluate iris.safetensors iris.csv --labels kind.txt": "Did you mean 'kinds.txt'?",
     "info missing.safetensors": "no such file",
 }  # fmt: skip
 

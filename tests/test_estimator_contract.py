@@ -7,7 +7,6 @@ import io
 import joblib
 import numpy as np
 import pytest
-from conftest import quick
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -15,17 +14,20 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
 
+from conftest import quick
 from narrows import MLP, AdamW, Autoencoder
 
 LET_OFF = {"check_array_api_input"}
 """Skipped by scikit-learn unless SCIPY_ARRAY_API is set; narrows computes on NumPy and torch."""
 
+ITS_OWN_WARNINGS = pytest.mark.filterwarnings("ignore:X (does not have valid|has) feature names")
+"""The checks hand arrays to what was fitted on frames, and frames to what was fitted on arrays."""
 
+
+@ITS_OWN_WARNINGS
 @pytest.mark.parametrize("init", ["pca", "random"])
 def test_every_check_of_scikit_learn_passes(init):
-    results = estimator_checks.check_estimator(
-        Autoencoder(init=init), on_skip=None, on_fail=None
-    )
+    results = estimator_checks.check_estimator(Autoencoder(init=init), on_skip=None, on_fail=None)
     failed = {
         result["check_name"]: f"{result['status']}: {result['exception']!r}"
         for result in results
@@ -35,6 +37,7 @@ def test_every_check_of_scikit_learn_passes(init):
     assert len(results) > 40
 
 
+@ITS_OWN_WARNINGS
 @pytest.mark.parametrize(
     "name",
     [

@@ -28,14 +28,22 @@ INF, NAN = float("inf"), float("nan")
 
 LIMITS = [
     (integer(1), [1, 5, np.int64(3), np.uint8(1), 10**30], [0, -1, 1.0, "1", True, None, NAN]),
-    (real(0), [0, 0.5, 3, np.float32(2), fractions.Fraction(1, 2)], [-1e-9, INF, NAN, "1", True, 1j]),
+    (
+        real(0),
+        [0, 0.5, 3, np.float32(2), fractions.Fraction(1, 2)],
+        [-1e-9, INF, NAN, "1", True, 1j],
+    ),
     (real(0, 1), [0, 0.999], [1, 1.0, -0.1]),
     (real(0, low_open=True), [1e-300], [0, 0.0]),
     (one_of("cat", "dog"), ["cat", "dog"], ["cow", "", None, 1, ["cat"]]),
     (nothing(), [None], [0, False, "", ()]),
     (boolean(), [True, False], [1, 0, None, "True"]),
     (widths(), [(), [5], (5, np.int64(3))], [5, (0,), (1.0,), "55", None, (True,)]),
-    (interval(), [(0, 1), [-1.5, np.float64(2)]], [(1, 1), (1, 0), (0, INF), (0,), 3, (NAN, 1), "01"]),
+    (
+        interval(),
+        [(0, 1), [-1.5, np.float64(2)]],
+        [(1, 1), (1, 0), (0, INF), (0,), 3, (NAN, 1), "01"],
+    ),
     (integer(1) | nothing() | one_of("auto"), [3, None, "auto"], [0, "all", 1.5]),
 ]
 
@@ -90,5 +98,7 @@ def test_replaced_is_a_changed_copy():
     knob = Knob()
     assert replaced(knob, {"colour": "blue"}) == Knob(colour="blue")
     assert knob == Knob()
-    with pytest.raises(ParameterError, match=r"Knob has no parameter 'color'.*Did you mean 'colour'"):
+    with pytest.raises(
+        ParameterError, match=r"Knob has no parameter 'color'.*Did you mean 'colour'"
+    ):
         replaced(knob, {"color": "blue"})

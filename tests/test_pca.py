@@ -90,9 +90,7 @@ def test_a_column_a_million_times_larger_hides_no_other(n_rows):
     X = np.random.default_rng(0).normal(size=(n_rows, 5)) * [1, 5, 1e6, 2, 3] + [0, 0, 1e7, 0, 0]
     found, expected = ours(X, 5, size=1000), PCA(5, svd_solver="full").fit(X)
     # The covariance squares the ratio: 1e12 leaves 4 of 16 digits.
-    np.testing.assert_allclose(
-        found.explained_variance_, expected.explained_variance_, rtol=0.01
-    )
+    np.testing.assert_allclose(found.explained_variance_, expected.explained_variance_, rtol=0.01)
     back = found.inverse_transform(found.transform(X))
     np.testing.assert_allclose(back, X, atol=1e-3)
 

@@ -9,11 +9,11 @@ import random
 import numpy as np
 import pytest
 import torch
-from conftest import curved, noise, quick
 from sklearn.datasets import load_iris, load_wine
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
 
+from conftest import curved, noise, quick
 from narrows import MLP, Autoencoder
 from narrows.errors import NarrowsWarning
 
@@ -136,6 +136,12 @@ def test_max_steps_repeats_max_seconds_when_no_step_was_worth_taking():
     assert timed.n_steps_ >= 1, "max_steps=n_steps_ must be allowed"
 
 
+def test_a_budget_of_no_time_still_gives_a_model(X):
+    ae = quick(max_steps=None, max_seconds=1e-3).fit(X)
+    assert ae.n_steps_ >= 1
+    assert np.isfinite(ae.transform(X)).all()
+
+
 def test_fit_forgets_what_was_fitted_before(X):
     again = quick().fit(noise()).partial_fit(noise()).fit(X)
     assert bits(again) == bits(quick().fit(X))
@@ -175,7 +181,9 @@ class Surroundings:
         )
 
 
-@pytest.mark.parametrize("changes", [{}, {"n_threads": 2}, {"init": "random"}, {"max_seconds": 0.5}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"n_threads": 2}, {"init": "random"}, {"max_seconds": 0.5}]
+)
 def test_fit_leaves_the_world_as_it_was(X, changes):
     before = Surroundings().seen
     ae = quick(**changes, max_steps=10).fit(X).partial_fit(X)
@@ -357,7 +365,7 @@ def test_never_worse_than_pca_on_rows_that_fit_never_saw(data):
 
 def test_a_curved_sheet_is_learned_better_than_by_pca():
     seen, unseen = curved(300), curved(100, seed=1)
-    ae = quick(2, validation_fraction="auto", max_steps=800).fit(seen)
+    ae = quick(2, validation_fraction="auto", max_steps=400).fit(seen)
     pca = PCA(2).fit(seen)
     left = ((unseen - pca.inverse_transform(pca.transform(unseen))) ** 2).mean()
     assert ae.reconstruction_error(unseen).mean() < 0.7 * left
@@ -365,6 +373,51 @@ def test_a_curved_sheet_is_learned_better_than_by_pca():
     assert ae.pca_validation_error_ == pytest.approx(left, rel=0.2)
     variance = seen.var(axis=0, ddof=1).mean()
     assert ae.explained_variance_ratio_ == pytest.approx(1 - ae.validation_error_ / variance)
+
+
+# ---------------------------------------------------------------- held-out rows are not seen
+
+
+def seed_of(random_state):
+    return int(check_random_state(random_state).randint(2**31 - 1))
+
+
+def errors_of_pca(seen, unseen, k=2):
+    pca = PCA(k, svd_solver="full").fit(seen)
+    return ((unseen - pca.inverse_transform(pca.transform(unseen))) ** 2).mean(axis=1)
+
+
+def test_held_out_rows_leave_no_trace_in_the_last_state(X):
+    held = held_out_rows(300, 60, seed_of(0))
+    changed = X.copy()
+    changed[held] = 1000 - 7 * changed[held]
+    ae, other = (quick(keep="last").fit(rows) for rows in (X, changed))
+    assert bits(ae) == bits(other)
+    assert ae.validation_error_ != other.validation_error_
+    np.testing.assert_allclose(ae.pca_.mean_, np.delete(X, held, axis=0).mean(axis=0))
+
+
+@pytest.mark.parametrize("bounds", [None, (0.0, 9.0)])
+def test_both_errors_are_measured_on_the_held_out_rows(X, bounds):
+    X = X if bounds is None else X.clip(*bounds)
+    held = held_out_rows(300, 60, seed_of(0))
+    ae = quick(keep="last", bounds=bounds).fit(X)
+    # Measured in float32 while training.
+    expected = ae.reconstruction_error(X[held]).mean()
+    assert ae.validation_error_ == pytest.approx(expected, rel=1e-4)
+    seen = np.delete(X, held, axis=0)
+    pca = PCA(2, svd_solver="full").fit(seen)
+    X_hat = pca.inverse_transform(pca.transform(X[held]))
+    X_hat = X_hat if bounds is None else X_hat.clip(*bounds)
+    assert ae.pca_validation_error_ == pytest.approx(((X[held] - X_hat) ** 2).mean(), rel=1e-4)
+
+
+def test_cross_fitting_measures_pca_on_rows_that_it_never_saw(X):
+    n_folds = make_plan(Autoencoder().get_params(deep=False), 300, 6, seed=0).n_folds
+    parts = folds(300, n_folds, seed_of(0))
+    expected = [errors_of_pca(np.delete(X, held, axis=0), X[held]) for held in parts]
+    ae = quick(validation_fraction="auto").fit(X)
+    assert ae.pca_validation_error_ == pytest.approx(np.concatenate(expected).mean(), rel=1e-4)
 
 
 @pytest.mark.parametrize("split", ["auto", 0.2])

@@ -8,9 +8,9 @@ import math
 import numpy as np
 import pytest
 import torch
-from conftest import curved, quick
 from sklearn.decomposition import PCA
 
+from conftest import curved, quick
 from narrows.networks import MLP, Autoencoding, Widths
 from narrows.objectives import Bounds, Reconstruction
 from narrows.optimizers import Adam, AdamW, learning_rate_factor
@@ -20,6 +20,7 @@ from narrows.training import StepRule, start_training, train
 
 D, K = 6, 2
 IDENTITY = Scaling(np.zeros(1), np.ones(1))
+ADAM = Adam()
 
 
 def network(seed=0):
@@ -52,9 +53,9 @@ def batches_of(n_rows, batch_size):
     return lambda epoch: source.batches(batch_size, seed=7, epoch=epoch)
 
 
-def trained(n_rows, batch_size, n_steps, net=None, optimizer=Adam(), **changes):
+def trained(n_rows, batch_size, n_steps, optimizer=ADAM, **changes):
     settings = rule(n_steps, **changes)
-    state = start_training(net or network(), optimizer, settings.schedule)
+    state = start_training(network(), optimizer, settings.schedule)
     train(state, batches_of(n_rows, batch_size), settings, n_steps)
     return state
 
@@ -189,7 +190,9 @@ def test_weight_decay_spares_the_linear_path_and_shrinks_the_rest():
     net = copy.deepcopy(ae.network_).float()
     state = start_training(net, AdamW(weight_decay=0.5), "constant")
     decay = {
-        id(p): group["weight_decay"] for group in state.optimizer.param_groups for p in group["params"]
+        id(p): group["weight_decay"]
+        for group in state.optimizer.param_groups
+        for p in group["params"]
     }
     by_name = {name: decay[id(p)] for name, p in net.named_parameters()}
     assert by_name["encoder.weight"] == by_name["decoder.weight"] == 0

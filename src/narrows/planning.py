@@ -208,7 +208,7 @@ def make_plan(
     n_folds, n_held_out = (0, 0) if partial else _split(params, n_rows)
     batch_size = _batch_size(params["batch_size"], n_rows)
     steps_per_epoch = math.ceil((n_rows - n_held_out) / batch_size)
-    n_steps, most_steps = _budget(params, steps_per_epoch)
+    n_steps, most_steps = _budget(params, n_rows, steps_per_epoch)
     device = _device(params["device"])
     return Plan(
         n_rows=n_rows,
@@ -248,10 +248,12 @@ def _batch_size(asked: str | int, n_rows: int) -> int:
     return 128 if n_rows < MANY_ROWS else 256
 
 
-def _budget(params: dict[str, Any], steps_per_epoch: int) -> tuple[int | None, int]:
+def _budget(
+    params: dict[str, Any], n_rows: int, steps_per_epoch: int
+) -> tuple[int | None, int]:
     """Return the steps of a run (None where time decides) and the most there may be."""
     automatic = params["max_epochs"] == "auto"
-    usual = max(2_400, 20 * steps_per_epoch)
+    usual = 1_200 if n_rows < FEW_ROWS else max(2_400, 20 * steps_per_epoch)
     from_epochs = usual if automatic else int(params["max_epochs"]) * steps_per_epoch
     if params["max_steps"] is not None:
         most = int(params["max_steps"])

@@ -54,7 +54,7 @@ DAMAGED: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda content: b"",
     "a byte": lambda content: b"{",
     "header alone": lambda content: content[: 8 + header_length(content)],
-    "text": lambda content: "just words, \n and more words\n".encode() * 50,
+    "text": lambda content: b"just words, \n and more words\n" * 50,
     "JSON": lambda content: b'{"format": "narrows"}',
     "pickle": lambda content: pickle.dumps({"weights": np.zeros(9), "bomb": Bomb()}),
     "zip": lambda content: b"PK\x03\x04" + content,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import warnings
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -59,21 +60,25 @@ def read_csv(path: Path) -> NamedRows:
 def _first_fields(path: Path) -> list[str]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            first = next((row for row in csv.reader(file) if row), None)
+            lines = list(islice((row for row in csv.reader(file) if row), 2))
     except UnicodeDecodeError as error:
         raise not_utf8(path, error) from error
     except csv.Error as error:
         raise DataError(
             f"{path} is not a CSV file ({error}); save it as comma-separated."
         ) from error
-    if first is None:
+    if not lines:
         raise DataError(f"{path} holds nothing but blank lines; write it again.")
+    first = lines[0]
     other = next((mark for mark in (";", "\t") if len(first) == 1 and mark in first[0]), None)
     if other is not None:
         raise DataError(
             f"{path} is separated by {other!r}, but narrows reads values separated by commas;"
             f" convert it: pandas.read_csv(path, sep={other!r}).to_csv(new_path, index=False)."
         )
+    # pandas would take one field too many in the second line for an index.
+    if len(lines[-1]) > len(first) and (ragged := _ragged(path)) is not None:
+        raise ragged
     return [field.strip() for field in first]
 
 
@@ -89,7 +94,7 @@ def _parsed(path: Path, has_header: bool) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        frame = pd.read_csv(
+        frame: pd.DataFrame = pd.read_csv(
             path,
             header=0 if has_header else None,
             encoding="utf-8-sig",
@@ -103,8 +108,8 @@ def _parsed(path: Path, has_header: bool) -> pd.DataFrame:
         ) from error
     except UnicodeDecodeError as error:
         raise not_utf8(path, error) from error
-    if not isinstance(frame.index, pd.RangeIndex) or frame.isna().to_numpy().any():
-        # pandas fills short rows with NaN, and takes one field too many for an index.
+    if frame.isna().to_numpy().any():
+        # pandas fills short rows with NaN.
         ragged = _ragged(path)
         if ragged is not None:
             raise ragged

@@ -374,11 +374,18 @@ def write_table(path: Path, table: Table) -> None:
     suffix = path.suffix.lower()
     with writing(path) as temporary, temporary.open("wb") as file:
         if suffix == ".npy":
-            np.save(file, table.values, allow_pickle=False)
+            np.save(_OnlyWrite(file), table.values, allow_pickle=False)
         elif suffix == ".npz":
             np.savez(file, values=table.values)
         else:
             _write_csv(file, table)
+
+
+class _OnlyWrite:
+    """A file as NumPy sees a pipe: into a real file its C code writes on a full disk in silence."""
+
+    def __init__(self, file: io.BufferedWriter) -> None:
+        self.write = file.write
 
 
 def _write_csv(file: io.BufferedWriter, table: Table) -> None:
