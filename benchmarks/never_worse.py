@@ -1,4 +1,4 @@
-"""Is a default fit ever worse than PCA on rows that neither has seen?
+"""Check that a default fit is never worse than PCA on rows that neither has seen.
 
 For each data set and code size: five random splits, three quarters to learn from, and the error of
 both on the rest. Printed is the mean over splits of our error over the mean of PCA's.

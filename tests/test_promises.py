@@ -12,10 +12,13 @@ import torch
 from sklearn.datasets import load_iris, load_wine
 from sklearn.decomposition import PCA
 from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
 
 from conftest import curved, noise, quick
 from narrows import MLP, Autoencoder
 from narrows.errors import NarrowsWarning
+from narrows.planning import make_plan
+from narrows.sources.array import folds, held_out_rows
 
 
 def bits(ae):

@@ -393,10 +393,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         del y
         check_is_fitted(self)
         rows = self._read(X, reset=False)
-        unexplained = squared_errors(self._inference(), rows).sum()
-        mean, _ = self._moments()
-        total = sum(float(np.square(block - mean).sum()) for block in ArraySource(rows).blocks())
-        return float(1.0 - unexplained * rows.shape[1] / total) if total > 0 else 0.0
+        unexplained = squared_errors(self._inference(), rows).mean()
+        spread = self._spread(rows)
+        return float(1.0 - unexplained / spread) if spread > 0 else 0.0
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one ``.safetensors`` file; an older file is replaced in one step.
@@ -540,6 +539,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             return mean, variances
         # The PCA of scaling="standard" is that of the scaled columns.
         return mean * divisor + self.network_.scaling.shift.numpy(), variances * divisor**2
+
+    def _spread(self, rows: NDArray[np.generic]) -> float:
+        """Return the mean squared deviation of rows (N, D) from the training mean, per value."""
+        mean, _ = self._moments()
+        blocks = ArraySource(rows).blocks()
+        return sum(float(np.square(block - mean).sum()) for block in blocks) / rows.size
 
     def _warn_of_dominant_column(self) -> None:
         _, variances = self._moments()

@@ -107,8 +107,7 @@ def evaluate(ae: Autoencoder, X: Any, y: Any = None) -> Report:
     labels = None if y is None else _checked_labels(y, len(rows))
     ours, pca = ae._inference(), pca_inference(ae)
     errors, pca_errors = squared_errors(ours, rows), squared_errors(pca, rows)
-    mean, _ = ae._moments()
-    spread = float(np.square(rows.astype(np.float64) - mean).mean()) or math.inf
+    spread = ae._spread(rows) or math.inf
     accuracies: list[float | None] = [None, None]
     if labels is not None:
         accuracies = [knn_accuracy(model.encode(rows), labels) for model in (ours, pca)]

@@ -9,9 +9,11 @@ tensors and the text stands in the header beside them.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -84,6 +86,7 @@ def write_model(path: str | os.PathLike[str], state: ModelState) -> None:
     OSError
         Where the file cannot be written; an earlier file of that name stands untouched.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     text = json.dumps(state.config, ensure_ascii=False, allow_nan=False, sort_keys=True)
@@ -95,7 +98,13 @@ def write_model(path: str | os.PathLike[str], state: ModelState) -> None:
         "sha256": _checksum(text, tensors),
     }
     with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata=metadata)
+        try:
+            save_file(tensors, temporary, metadata=metadata)
+        except SafetensorError as error:
+            # safetensors words an operating system's error as "… (os error 28)".
+            found = re.search(r"os error (\d+)", str(error))
+            number = int(found[1]) if found else errno.EIO
+            raise OSError(number, os.strerror(number), os.fspath(path)) from error
 
 
 def read_model(path: str | os.PathLike[str]) -> ModelState:

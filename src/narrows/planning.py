@@ -248,9 +248,7 @@ def _batch_size(asked: str | int, n_rows: int) -> int:
     return 128 if n_rows < MANY_ROWS else 256
 
 
-def _budget(
-    params: dict[str, Any], n_rows: int, steps_per_epoch: int
-) -> tuple[int | None, int]:
+def _budget(params: dict[str, Any], n_rows: int, steps_per_epoch: int) -> tuple[int | None, int]:
     """Return the steps of a run (None where time decides) and the most there may be."""
     automatic = params["max_epochs"] == "auto"
     usual = 1_200 if n_rows < FEW_ROWS else max(2_400, 20 * steps_per_epoch)

@@ -187,6 +187,7 @@ class Run:
         self._best_state = copy.deepcopy(self.state.result.state_dict())
         self._unimproved = 0
         self._grid: set[int] = set()
+        self._history: tuple[HistoryRow, ...] = ()
         self._setup_seconds = time.perf_counter() - began
 
     def train(self, until: int | None = None) -> None:
@@ -276,7 +277,7 @@ class Run:
         return Progress(
             epoch=state.epoch,
             step=state.step,
-            history=tuple(dict(row) for row in state.history),
+            history=self._shown_history(),
             model=Inference(net, self.plan.objective, self.request.bounds),
             n_steps=self.n_steps,
             run=self.number,
@@ -284,6 +285,12 @@ class Run:
             validation_error=self.latest_error,
             pca_validation_error=self.pca_error,
         )
+
+    def _shown_history(self) -> tuple[HistoryRow, ...]:
+        """Copy the history once an epoch, not once a step."""
+        if len(self._history) != len(self.state.history):
+            self._history = tuple(dict(row) for row in self.state.history)
+        return self._history
 
     def _check_finite(self) -> None:
         self.diverged = bool(self.state.history) and not math.isfinite(

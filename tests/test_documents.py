@@ -1,0 +1,100 @@
+"""Every command and snippet of README and of the pages on the command line runs."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+READMES = ("README.md", "README.zh-CN.md")
+PAGES = (*READMES, "docs/cli.md", "docs/zh/cli.md")
+
+
+def blocks(page: str, language: str) -> list[str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+def commands(page: str) -> list[str]:
+    lines = [line for block in blocks(page, "console") for line in block.splitlines()]
+    return [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+
+
+def shortened(text: str) -> str:
+    """Train for two seconds where a page says 30: what is tested is that it runs."""
+    return re.sub(r"(max[_-]seconds[= ])\d+", r"\g<1>2", text)
+
+
+def run_all(lines: list[str], folder: Path) -> None:
+    for line in lines:
+        words = shlex.split(shortened(line))
+        assert words[0] == "narrows", line
+        command = [sys.executable, "-W", "error", "-m", *words]
+        finished = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert finished.returncode == 0, f"{line}\n{finished.stdout}\n{finished.stderr}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_commands_of_a_page_run_in_order(page: str, tmp_path: Path) -> None:
+    lines = [line for line in commands(page) if line.startswith("narrows ")]
+    assert lines, f"{page} shows no command"
+    if page in READMES[1:]:
+        # The Chinese page shows the same commands, which have run already.
+        assert lines == [line for line in commands(READMES[0]) if line.startswith("narrows ")]
+        return
+    run_all(lines, tmp_path)
+
+
+@pytest.mark.parametrize("page", READMES)
+def test_make_targets_of_a_page_exist(page: str) -> None:
+    lines = [line for line in commands(page) if line.startswith("make ")]
+    assert {"make demo", "make test"} <= set(lines)
+    for line in lines:
+        dry = ["make", "--dry-run", *shlex.split(line)[1:]]
+        finished = subprocess.run(dry, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert finished.returncode == 0, f"{line}\n{finished.stderr}"
+
+
+def test_torch_without_cuda_takes_the_index_that_is_named() -> None:
+    (line,) = [line for line in commands("README.md") if "TORCH_INDEX" in line]
+    dry = ["make", "--dry-run", "--always-make", *shlex.split(line)[1:]]
+    shown = subprocess.run(dry, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert "--index-url https://download.pytorch.org/whl/cpu torch" in shown
+
+
+def test_python_snippets_run(tmp_path: Path) -> None:
+    for number, snippet in enumerate(blocks("README.md", "python")):
+        file = tmp_path / f"snippet_{number}.py"
+        file.write_text(shortened(snippet), encoding="utf-8")
+        finished = subprocess.run(
+            [sys.executable, str(file)], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert finished.returncode == 0, f"{snippet}\n{finished.stderr}"
+        assert finished.stdout.strip()
+
+
+def test_both_languages_show_the_same_code() -> None:
+    def code(page: str) -> list[str]:
+        snippet = blocks(page, "python")[0]
+        return [line.partition("#")[0].rstrip() for line in snippet.splitlines()]
+
+    assert code(READMES[0]) == code(READMES[1])
+
+
+@pytest.mark.parametrize("page", [*PAGES, "docs/tour.md", "docs/decisions/README.md"])
+def test_links_inside_the_repository_lead_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert ((ROOT / page).parent / target).exists(), f"{page} links to {target}"
+
+
+def test_the_tour_names_files_that_exist() -> None:
+    text = (ROOT / "docs/tour.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:\w+/)*\w+\.py)`", text))
+    assert len(named) >= 5
+    source = ROOT / "src" / "narrows"
+    for name in named:
+        assert (source / name).exists() or list(source.glob(f"*/{name}")), name
