@@ -24,6 +24,7 @@ from narrows.datasets import load_mnist
 from narrows.errors import FileExists
 from narrows.estimator import Autoencoder
 from narrows.evaluation import ClassifierResult, classify, evaluate, knn_accuracy, pca_inference
+from narrows.fields import check, nothing, real
 from narrows.model_file import replacing
 from narrows.page import (
     Classifier,
@@ -81,13 +82,17 @@ class Tour:
         self.timings.append(Timing(Words(en, zh), time.perf_counter() - started))
 
 
-def run_demo(out: Path, *, overwrite: bool, console: Console) -> Path:
+def run_demo(
+    out: Path, *, max_seconds: float | None = None, overwrite: bool, console: Console
+) -> Path:
     """Train on MNIST, write ``index.html`` to a folder, and print a closing table.
 
     Parameters
     ----------
     out : Path
         Folder; made if it does not exist.
+    max_seconds : float, optional
+        Seconds for training our models in all; each gets its share of them.
     overwrite : bool
         Whether a page of an earlier run may be replaced.
     console : rich.console.Console
@@ -99,9 +104,14 @@ def run_demo(out: Path, *, overwrite: bool, console: Console) -> Path:
 
     Raises
     ------
+    ParameterError
+        If ``max_seconds`` is not above zero.
     FileExists
         Where the page stands and ``overwrite`` is false; nothing is trained then.
     """
+    usual = sum(SIZES.values())
+    check("demo", {"max_seconds": max_seconds}, {"max_seconds": nothing() | real(0, low_open=True)})
+    share = 1.0 if max_seconds is None else max_seconds / usual
     page = out / "index.html"
     if page.exists() and not overwrite:
         raise FileExists(
@@ -116,7 +126,7 @@ def run_demo(out: Path, *, overwrite: bool, console: Console) -> Path:
         fit_pca(ArraySource(X).blocks, max(SIZES), 0)
     tour.pca_seconds = tour.timings[-1].seconds
     for size, seconds in SIZES.items():
-        _train(tour, f"narrows-{size}", X, X_test, n_components=size, max_seconds=seconds)
+        _train(tour, f"narrows-{size}", X, X_test, n_components=size, max_seconds=share * seconds)
     for name in TUTORIAL:
         _train(tour, name, X, X_test, **read_recipe(name).autoencoder)
     with tour.timed("the two classifiers", "两个分类器"):

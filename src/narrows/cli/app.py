@@ -76,6 +76,10 @@ def demo(
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the page.")] = Path(
         "out/demo"
     ),
+    max_seconds: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="For training our models in all; 114 by default."),
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Take the tour: real digits, beside PCA, on one page to look at; about 4 minutes."""
@@ -83,7 +87,7 @@ def demo(
     from narrows.cli.printing import say
     from narrows.demo import run_demo
 
-    page = run_demo(out, overwrite=overwrite, console=stdout())
+    page = run_demo(out, max_seconds=max_seconds, overwrite=overwrite, console=stdout())
     say(f"Open {page}")
 
 

@@ -1,0 +1,61 @@
+"""The tour, with little time: every part is there, and the page is whole."""
+
+import re
+
+import pytest
+from rich.console import Console
+
+from narrows import demo
+from narrows.errors import FileExists, ParameterError
+
+
+@pytest.fixture(scope="module")
+def tour(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("demo")
+    console = Console(record=True, width=100)
+    page = demo.run_demo(folder, max_seconds=10, overwrite=False, console=console)
+    return page, page.read_text(encoding="utf-8"), console.export_text()
+
+
+def test_the_page_loads_nothing_and_speaks_both_languages(tour):
+    _, text, _ = tour
+    assert not re.search(r"""(src|href)=["']https?:""", text)
+    for words in (
+        "held-out test digits",
+        "留出的测试数字",
+        "TensorFlow 教程",
+        "narrows recipe list",
+    ):
+        assert words in text
+
+
+def test_the_terminal_closes_with_one_table(tour):
+    page, _, printed = tour
+    for words in ("10,000 held-out test digits", "narrows, 128 numbers", "TensorFlow tutorial"):
+        assert words in printed
+    assert "10-NN accuracy on the plane" in printed
+    small, big = re.findall(r"([\d.]+) with ([\d,]+)", printed)
+    assert int(small[1].replace(",", "")) <= 5_000
+    assert int(big[1].replace(",", "")) >= 200_000
+    assert 0.9 < float(small[0]) < 1
+    assert page.name in printed
+
+
+def test_numbers_on_the_page_are_those_of_the_terminal(tour):
+    _, text, printed = tour
+    row = next(line for line in printed.splitlines() if "narrows, 128 numbers" in line)
+    error = re.findall(r"0\.\d+", row)[0]
+    assert error in text
+
+
+def test_a_page_that_stands_is_not_overwritten(tour):
+    page, text, _ = tour
+    with pytest.raises(FileExists, match="overwritten"):
+        demo.run_demo(page.parent, overwrite=False, console=Console())
+    assert page.read_text(encoding="utf-8") == text
+
+
+def test_time_must_be_above_zero(tmp_path):
+    with pytest.raises(ParameterError, match="> 0"):
+        demo.run_demo(tmp_path, max_seconds=0, overwrite=False, console=Console())
+    assert not list(tmp_path.iterdir())
