@@ -124,6 +124,7 @@ def test_the_same_seed_gives_the_same_bits(X, init, split):
 
 def test_max_steps_repeats_what_max_seconds_made():
     X = curved(400)
+    quick(max_steps=1).fit(X)  # the first fit of a process loads half of torch
     timed = quick(max_steps=None, max_seconds=1.5).fit(X)
     repeated = quick(max_steps=timed.n_steps_).fit(X)
     assert timed.n_steps_ > 1

@@ -342,7 +342,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             The same bits for a row alone, in any batch and in any order.
         """
         check_is_fitted(self)
-        return self._inference().encode(self._read(X, reset=False))
+        return self._inference.encode(self._read(X, reset=False))
 
     def inverse_transform(self, Z: Any) -> Floats:
         """Return the rows that codes decode to.
@@ -368,14 +368,14 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 f"Z has {codes.shape[1]} columns, but a code of this model has"
                 f" {self.n_components_}. Pass what `transform` returned."
             )
-        X = self._inference().decode(codes)
+        X = self._inference.decode(codes)
         return X.reshape(len(X), *self.sample_shape_) if self._came_shaped else X
 
     def reconstruct(self, X: Any) -> Floats:
         """Return the rows that come back through the code, in the shape of ``X``."""
         check_is_fitted(self)
         rows = self._read(X, reset=False)
-        X_hat = self._inference().reconstruct(rows)
+        X_hat = self._inference.reconstruct(rows)
         shape = np.shape(X)
         return X_hat.reshape(shape) if len(shape) > 2 else X_hat
 
@@ -383,7 +383,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Return the mean squared error per value of each row (N,), in squared data units."""
         check_is_fitted(self)
         rows = self._read(X, reset=False)
-        return squared_errors(self._inference(), rows)
+        return squared_errors(self._inference, rows)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return 1 − Σ‖x − x̂‖² / Σ‖x − mean‖², with the mean of the training rows.
@@ -393,7 +393,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         del y
         check_is_fitted(self)
         rows = self._read(X, reset=False)
-        unexplained = squared_errors(self._inference(), rows).mean()
+        unexplained = squared_errors(self._inference, rows).mean()
         spread = self._spread(rows)
         return float(1.0 - unexplained / spread) if spread > 0 else 0.0
 
@@ -447,7 +447,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     # ------------------------------------------------------------------ internals
 
     _training: TrainingState | None = None
-    _frozen: Inference | None = None
     _came_shaped: bool = False
     history_: list[HistoryRow]
 
@@ -462,9 +461,14 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def __getstate__(self) -> dict[str, Any]:
         state = dict(super().__getstate__())
-        state.pop("_frozen", None)
+        state.pop("_inference", None)
         state.pop("_training", None)
         return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "network_" in state:
+            self._set_network(self.network_)
 
     def _read(self, X: Any, *, reset: bool, least: int = 1) -> NDArray[np.generic]:
         """Check data with scikit-learn, and say more where it says too little."""
@@ -564,12 +568,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _set_network(self, net: Autoencoding) -> None:
         self.network_ = net
-        self._frozen = None
-
-    def _inference(self) -> Inference:
-        if self._frozen is None:
-            self._frozen = Inference(self.network_, self._objective, self.bounds_)
-        return self._frozen
+        self._inference = Inference(net, self._objective, self.bounds_)
 
 
 def squared_errors(inference: Inference, rows: NDArray[np.generic]) -> NDArray[np.float64]:

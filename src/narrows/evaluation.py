@@ -105,7 +105,7 @@ def evaluate(ae: Autoencoder, X: Any, y: Any = None) -> Report:
     check_is_fitted(ae)
     rows = ae._read(X, reset=False)
     labels = None if y is None else _checked_labels(y, len(rows))
-    ours, pca = ae._inference(), pca_inference(ae)
+    ours, pca = ae._inference, pca_inference(ae)
     errors, pca_errors = squared_errors(ours, rows), squared_errors(pca, rows)
     spread = ae._spread(rows) or math.inf
     accuracies: list[float | None] = [None, None]

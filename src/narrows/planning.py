@@ -251,7 +251,8 @@ def _batch_size(asked: str | int, n_rows: int) -> int:
 def _budget(params: dict[str, Any], n_rows: int, steps_per_epoch: int) -> tuple[int | None, int]:
     """Return the steps of a run (None where time decides) and the most there may be."""
     automatic = params["max_epochs"] == "auto"
-    usual = 1_200 if n_rows < FEW_ROWS else max(2_400, 20 * steps_per_epoch)
+    few = min(1_200, max(200, 8 * n_rows))
+    usual = few if n_rows < FEW_ROWS else max(2_400, 20 * steps_per_epoch)
     from_epochs = usual if automatic else int(params["max_epochs"]) * steps_per_epoch
     if params["max_steps"] is not None:
         most = int(params["max_steps"])
