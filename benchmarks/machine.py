@@ -21,6 +21,7 @@ RESULTS = Path(__file__).resolve().parent / "results"
 
 # The instruction sets that decide the rate of a matrix product on a processor.
 INSTRUCTION_SETS = ("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_bf16", "asimd", "sve")
+QUIET_SHARE = 0.05  # of all cores; more than this by others makes a time worthless
 PACKAGES = ("narrows", "torch", "numpy", "scikit-learn", "keras", "jax", "tensorflow", "pythae")
 
 
@@ -74,6 +75,21 @@ def describe() -> dict[str, Any]:
     }
 
 
+def busy_core_seconds() -> float:
+    """Return the core-seconds that this machine has worked since it started, for anybody.
+
+    Linux only; elsewhere 0, so that a difference of two calls says nothing rather than something
+    wrong.
+    """
+    try:
+        fields = Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0].split()[1:9]
+    except OSError:
+        return 0.0
+    user, nice, system, _idle, _waiting, interrupts, soft_interrupts, stolen = map(int, fields)
+    ticks = user + nice + system + interrupts + soft_interrupts + stolen
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def matrix_rate(precision: str, size: int = 2048, repeats: int = 10) -> float:
     """Measure the rate of square matrix products in torch.
 
@@ -118,6 +134,16 @@ def markdown_description(machine: dict[str, Any]) -> str:
         f"({', '.join(machine['instruction_sets'])}), {machine['memory_gib']} GiB, "
         f"{machine['system']}, Python {machine['python']}; {packages}."
     )
+
+
+def markdown_quietness(shares: Sequence[float]) -> str:
+    """Say how much of the machine others used, from the share of each run."""
+    worst = max(shares)
+    text = f"Other processes used at most {worst:.0%} of the cores during a run."
+    if worst > QUIET_SHARE:
+        n = sum(share > QUIET_SHARE for share in shares)
+        text += f" **{n} of {len(shares)} runs were disturbed: do not quote these numbers.**"
+    return text
 
 
 def write_results(topic: str, text: str, data: dict[str, Any], folder: Path) -> list[Path]:

@@ -26,6 +26,7 @@ import gzip
 import json
 import math
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+import machine
 
 DEFAULT_DATA = Path(__file__).resolve().parent.parent / "src" / "narrows" / "datasets" / "mnist"
 PROGRAMS = (
@@ -419,7 +422,9 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def run(program: str, job: str, seed: int, arguments: list[str]) -> dict[str, Any]:
+def run(
+    program: str, job: str, seed: int, arguments: list[str], attempts: int = 1
+) -> dict[str, Any]:
     """Train a program in a process of its own.
 
     Parameters
@@ -432,27 +437,49 @@ def run(program: str, job: str, seed: int, arguments: list[str]) -> dict[str, An
         Seed of initial values and order.
     arguments : list of str
         Further options of this file's command line.
+    attempts : int
+        Times to try while other processes disturb the run; the least disturbed one counts.
 
     Returns
     -------
     dict
-        What the process measured.
+        What the process measured, and ``others``: the share of all cores that other processes
+        used meanwhile.
 
     Raises
     ------
     SystemExit
         If the process fails, with its last words.
     """
+    tries: list[dict[str, Any]] = []
+    while len(tries) < attempts and not (tries and tries[-1]["others"] <= machine.QUIET_SHARE):
+        tries.append(run_once(program, job, seed, arguments))
+    return min(tries, key=lambda result: float(result["others"]))
+
+
+def run_once(program: str, job: str, seed: int, arguments: list[str]) -> dict[str, Any]:
+    """Train a program in a process of its own, once."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run.json"
         command = [sys.executable, str(Path(__file__).resolve()), program, "--job", job]
         command += ["--seed", str(seed), "--json", str(out), *arguments]
+        start, busy, own = time.perf_counter(), machine.busy_core_seconds(), core_seconds_of_runs()
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             last_words = "\n".join(done.stderr.strip().splitlines()[-8:])
-            raise SystemExit(f"{program} failed (are the peers installed?):\n{last_words}")
+            raise SystemExit(
+                f"{program} ended with {done.returncode} (are the peers installed?):\n{last_words}"
+            )
+        others = machine.busy_core_seconds() - busy - (core_seconds_of_runs() - own)
+        available = (time.perf_counter() - start) * machine.count_cores()
         result: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
-    return result
+    return {**result, "others": max(others / available, 0.0)}
+
+
+def core_seconds_of_runs() -> float:
+    """Return the core-seconds that the finished processes started from here have used."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def main() -> None:

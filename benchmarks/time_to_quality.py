@@ -29,41 +29,46 @@ NEEDED_FACTOR = 5.0  # at the first goal, against the fastest peer
 # One program in one repetition: (seconds, held-out error), in order of time.
 Trail = list[tuple[float, float]]
 Trails = dict[str, list[Trail]]
+# What `peers.run` says of each process, in order.
+Runs = list[dict[str, Any]]
 
 
-def trail_of_narrows(seed: int, budgets: list[float], goal: float) -> Trail:
+def trail_of_narrows(seed: int, budgets: list[float], goal: float, runs: Runs) -> Trail:
     """Fit with one budget after another until the returned model reaches the goal."""
     trail: Trail = []
     for budget in sorted(budgets):
         run = peers.run("narrows", "quality", seed, ["--budget", str(budget)])
+        runs.append(run)
         trail.append((run["wall_seconds"], run["test_error"]))
         if run["test_error"] <= goal:
             break
     return trail
 
 
-def trail_of_peer(program: str, seed: int, goal: float, limit: float) -> Trail:
+def trail_of_peer(program: str, seed: int, goal: float, limit: float, runs: Runs) -> Trail:
     """Train a peer until it reaches the goal or the limit."""
     run = peers.run(program, "quality", seed, ["--goal", str(goal), "--limit", str(limit)])
+    runs.append(run)
     return [(seconds, error) for seconds, error in run["trail"]]
 
 
-def collect(options: argparse.Namespace) -> Trails:
+def collect(options: argparse.Namespace) -> tuple[Trails, Runs]:
     """Run every program once per repetition, in turn."""
+    runs: Runs = []
     goal = min(options.goals)
     trails: Trails = {"narrows": [], **{program: [] for program in options.peers}}
     for repetition in range(options.repetitions):
         for program, found in trails.items():
             if program == "narrows":
-                trail = trail_of_narrows(repetition, options.budgets, goal)
+                trail = trail_of_narrows(repetition, options.budgets, goal, runs)
             else:
-                trail = trail_of_peer(program, repetition, goal, options.limit)
+                trail = trail_of_peer(program, repetition, goal, options.limit, runs)
             found.append(trail)
             seconds, error = trail[-1]
             print(
                 f"{repetition + 1}/{options.repetitions} {program}: {error:.4f} at {seconds:.1f} s"
             )
-    return trails
+    return trails, runs
 
 
 def time_to(goal: float, trail: Trail) -> float:
@@ -101,7 +106,7 @@ def compare(trails: Trails, goals: list[float]) -> list[str]:
     return lines
 
 
-def report(trails: Trails, options: argparse.Namespace) -> str:
+def report(trails: Trails, runs: Runs, options: argparse.Namespace) -> str:
     """Return the whole result as Markdown."""
     header = ["program", *(f"to {goal}" for goal in options.goals), "seconds an epoch"]
     rows = []
@@ -124,6 +129,7 @@ def report(trails: Trails, options: argparse.Namespace) -> str:
         "call of fit to its return, PCA included. Imports and compilation are out. Median (range) "
         f"over {options.repetitions} repetitions, each program in its own process, in turn.",
         machine.markdown_description(machine.describe()),
+        machine.markdown_quietness([run["others"] for run in runs]),
         machine.markdown_table(header, rows),
         "\n".join(compare(trails, options.goals)),
     ]
@@ -140,10 +146,10 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=600.0, help="seconds given to each peer")
     parser.add_argument("--out", type=Path, default=machine.RESULTS, help="folder of the results")
     options = parser.parse_args()
-    trails = collect(options)
-    text = report(trails, options)
+    trails, runs = collect(options)
+    text = report(trails, runs, options)
     print(text)
-    data: dict[str, Any] = {"machine": machine.describe(), "goals": options.goals, "trails": trails}
+    data = {"machine": machine.describe(), "goals": options.goals, "runs": runs}
     for path in machine.write_results("time-to-quality", text, data, options.out):
         print(f"wrote {path.name}")
 

@@ -28,6 +28,7 @@ NEEDED = (
     ("best", "keras-tensorflow", 3.0),
     ("best", "keras-jax", 1.3),
 )
+ATTEMPTS = 3  # at a run that other processes disturb
 DEFAULT_PROGRAMS = [name for name in peers.PROGRAMS if name != "narrows"]
 
 Runs = dict[str, list[dict[str, Any]]]
@@ -42,9 +43,12 @@ def collect(programs: list[str], repetitions: int) -> tuple[Runs, Rates]:
         for precision, found in rates.items():
             found.append(machine.matrix_rate(precision))
         for program in programs:
-            result = peers.run(program, "tutorial", repetition, [])
+            result = peers.run(program, "tutorial", repetition, [], attempts=ATTEMPTS)
             runs[program].append(result)
-            print(f"{repetition + 1}/{repetitions} {program}: {epoch_time(result):.2f} s an epoch")
+            print(
+                f"{repetition + 1}/{repetitions} {program}: {epoch_time(result):.2f} s an epoch"
+                f" ({result['others']:.0%} of the cores used by others)"
+            )
     return runs, rates
 
 
@@ -126,6 +130,7 @@ def report(runs: Runs, rates: Rates) -> str:
         "to its return: compilation is in it, imports are not. The test error is the mean squared "
         "error per pixel after five epochs; initial values are each program's own default.",
         machine.markdown_description(machine.describe()),
+        machine.markdown_quietness([run["others"] for found in runs.values() for run in found]),
         f"Matrix products of 2048 x 2048 in the same run, GFLOP/s: {limits}.",
         machine.markdown_table(header, rows),
         "\n".join(compare(runs) + compare_errors(runs)),
