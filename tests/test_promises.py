@@ -1,4 +1,4 @@
-"""What DESIGN.md promises: PCA is the floor, one sample has one code, one seed one model."""
+"""What narrows promises: PCA is the floor, one sample has one code, one seed one model."""
 
 from __future__ import annotations
 

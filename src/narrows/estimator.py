@@ -10,7 +10,8 @@ import copy
 import os
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, Self, cast
 
 import numpy as np
@@ -439,16 +440,25 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return self
 
     def _check_params(self) -> None:
+        """Report everything that is wrong with the parameters and the parts, at once."""
         values = self.get_params(deep=False)
-        check("Autoencoder", values, _LIMITS)
-        for kind in PARTS:
-            named_part(kind, values[kind])
+        tests: list[Callable[[], Any]] = [partial(check, "Autoencoder", values, _LIMITS)]
+        tests += [partial(named_part, kind, values[kind]) for kind in PARTS]
+        found = []
+        for test in tests:
+            try:
+                test()
+            except ParameterError as error:
+                found.append(str(error))
+        if found:
+            raise ParameterError(" ".join(found))
 
     # ------------------------------------------------------------------ internals
 
     _training: TrainingState | None = None
     _came_shaped: bool = False
     history_: list[HistoryRow]
+    sample_shape_: tuple[int, ...]
 
     @property
     def _n_features_out(self) -> int:
@@ -486,6 +496,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 raise DataError(str(error) + where) from error
             raise
         rows = cast("NDArray[np.generic]", np.asarray(rows))
+        if not reset and self._came_shaped and shape not in (None, self.sample_shape_):
+            raise DataError(
+                f"X holds pictures of shape {shape}, but this model learned from"
+                f" {self.sample_shape_}. Pass that shape, or flat rows of as many values."
+            )
         if reset:
             self._came_shaped = shape is not None
             self.sample_shape_ = self._checked_shape(shape, rows.shape[1])

@@ -47,7 +47,7 @@ class Outcome:
 
     net: Autoencoding
     pca: PrincipalComponents
-    n_steps: int
+    n_steps: int = 1
     best_step: int = 0
     history: list[HistoryRow] = field(default_factory=list)
     validation_error: float = math.nan
@@ -61,36 +61,54 @@ def fit_model(request: Request) -> Outcome:
     A `KeyboardInterrupt` after the first PCA is caught and handed on in the outcome, which then
     holds the best state so far.
     """
+    if request.plan.n_folds:
+        outcome = Outcome(*start(request.source, request.params, request.plan))
+        try:
+            _cross_fit(request, outcome)
+        except KeyboardInterrupt as interrupt:
+            outcome.interrupted = interrupt
+        return outcome
     plan = request.plan
-    if plan.n_folds:
-        return _cross_fit(request)
     run = Run(request, held_out_rows(plan.n_rows, plan.n_held_out, plan.seed), 1)
-    run.train()
-    keep_best = request.params["keep"] == "best" and run.held_out is not None
+    outcome = Outcome(run.start_net, run.pca)
+    try:
+        run.train()
+    except KeyboardInterrupt as interrupt:
+        outcome.interrupted = interrupt
+    try:
+        _hold_out(run, outcome)
+    except KeyboardInterrupt as interrupt:
+        outcome.interrupted = interrupt
+    return outcome
+
+
+def _hold_out(run: Run, outcome: Outcome) -> None:
+    """Take the state of a single run that is to be kept, and go on from its held-out errors."""
+    keep_best = run.request.params["keep"] == "best" and run.held_out is not None
     if keep_best or run.diverged:
         run.restore_best()
-    outcome = Outcome(
-        run.state.result,
-        run.pca,
-        run.n_steps,
-        best_step=run.best_step if keep_best else run.state.step,
-        history=run.state.history,
-        pca_validation_error=run.pca_error,
-        interrupted=run.interrupted,
-    )
-    if run.held_out is not None:
-        errors = run.errors_at[run.best_step] if keep_best else run.held_out.errors(outcome.net)
+    outcome.net, outcome.n_steps = run.state.result, run.n_steps
+    outcome.best_step = run.best_step if keep_best or run.diverged else run.state.step
+    outcome.history, outcome.pca_validation_error = run.state.history, run.pca_error
+    if run.held_out is None or not run.errors_at:
+        return
+    if not keep_best and not run.diverged:
+        errors = run.held_out.errors(outcome.net)
         outcome.validation_error = float(errors[:, DATA].mean())
-    if not keep_best:
-        return outcome
-    return _decided(run.request, outcome, run.errors_at[0], run.errors_at[run.best_step])
+        return
+    errors = run.errors_at[run.best_step]
+    outcome.validation_error = float(errors[:, DATA].mean())
+    if _leaves_pca(run.request, run.errors_at[0], errors):
+        _repeat(run.request, outcome)
+        return
+    outcome.net = run.start_net
+    _return_to_pca(outcome)
+    outcome.net, outcome.pca = start(run.request.source, run.request.params, run.request.plan)
 
 
-def _cross_fit(request: Request) -> Outcome:
+def _cross_fit(request: Request, outcome: Outcome) -> None:
     """Choose between PCA and a number of steps by errors on rows that each fold left out."""
     plan = request.plan
-    net, pca = start(request.source, request.params, plan)
-    outcome = Outcome(net, pca, plan.n_steps or 0)
     measured: list[dict[int, Errors]] = []
     for number, held in enumerate(folds(plan.n_rows, plan.n_folds, plan.seed), start=1):
         run = Run(request, held, number)
@@ -98,32 +116,42 @@ def _cross_fit(request: Request) -> Outcome:
         request = run.request  # the first fold has fixed the number of steps
         measured.append(run.errors_at)
         outcome.history = outcome.history or run.state.history
-        outcome.n_steps, outcome.interrupted = run.n_steps, run.interrupted
-        if run.interrupted is not None:
-            return outcome
+        outcome.n_steps = run.n_steps
     steps = sorted(set.intersection(*(set(errors) for errors in measured)))
     pooled = {step: np.concatenate([errors[step] for errors in measured]) for step in steps}
     best = min(steps, key=lambda step: float(pooled[step][:, NETWORK].mean()))
-    outcome.best_step = best
     outcome.pca_validation_error = float(pooled[0][:, DATA].mean())
-    outcome.validation_error = float(pooled[best][:, DATA].mean())
-    return _decided(request, outcome, pooled[0], pooled[best])
+    _return_to_pca(outcome)
+    if _leaves_pca(request, pooled[0], pooled[best]):
+        outcome.best_step, outcome.validation_error = best, float(pooled[best][:, DATA].mean())
+        _repeat(request, outcome)
 
 
-def _decided(request: Request, outcome: Outcome, start_errors: Errors, errors: Errors) -> Outcome:
-    """Return to PCA unless the gain stands out; else repeat the run on all rows if it is cheap."""
+def _leaves_pca(request: Request, start_errors: Errors, errors: Errors) -> bool:
+    if request.params["init"] != "pca":
+        return True
+    return stands_out(start_errors[:, NETWORK], errors[:, NETWORK])
+
+
+def _return_to_pca(outcome: Outcome) -> None:
+    outcome.best_step, outcome.validation_error = 0, outcome.pca_validation_error
+
+
+def _repeat(request: Request, outcome: Outcome) -> None:
+    """Repeat what won, as many steps, from the PCA of all rows, where rows are few."""
     plan = request.plan
-    gains = stands_out(start_errors[:, NETWORK], errors[:, NETWORK])
-    if request.params["init"] == "pca" and not gains:
-        outcome.best_step, outcome.validation_error = 0, outcome.pca_validation_error
-        outcome.net, outcome.pca = start(request.source, request.params, plan)
-    elif outcome.interrupted is None and plan.may_repeat:
+    if outcome.interrupted is not None or not plan.may_repeat:
+        return
+    run = None
+    try:
         run = Run(request, np.zeros(0, dtype=np.int64), plan.n_runs)
         run.train(outcome.best_step)
-        if run.interrupted is None and not run.diverged:
-            outcome.net, outcome.pca = run.state.result, run.pca
-        outcome.interrupted = run.interrupted
-    return outcome
+    except KeyboardInterrupt as interrupt:
+        outcome.interrupted = interrupt
+    if outcome.interrupted is None and run is not None and not run.diverged:
+        outcome.net, outcome.pca = run.state.result, run.pca
+    elif plan.n_folds:
+        _return_to_pca(outcome)  # folds leave no other model behind
 
 
 def stands_out(before: Errors, after: Errors) -> bool:

@@ -16,11 +16,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 
 from narrows.networks import Autoencoding
 from narrows.objectives import Objective
 
-BLOCK_ROWS = 64
+BLOCK_ROWS, ALIGNED_WIDTH = 64, 16
 Floats = NDArray[np.floating[Any]]
 
 
@@ -86,9 +88,39 @@ class Inference:
             stop = min(start + BLOCK_ROWS, len(rows))
             padded[: stop - start] = rows[start:stop]
             padded[stop - start :] = 0
-            result = block(net, torch.from_numpy(padded)).numpy()
+            with _SteadyLinear():
+                result = block(net, torch.from_numpy(padded)).numpy()
             if found is None:
                 found = np.empty((len(rows), result.shape[1]), dtype=numpy_dtype)
             found[start:stop] = result[: stop - start]
         assert found is not None, "no rows"
         return found
+
+
+class _SteadyLinear(TorchFunctionMode):
+    """Linear layers whose result for a row does not depend on the row's place in the block.
+
+    Where rows of a matrix do not begin on aligned addresses, the kernels of a processor's library
+    add in an order that depends on the row; with widths that are multiples of 16 they do not.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        if func is functional.linear:
+            return _padded_linear(*args, **(kwargs or {}))
+        return func(*args, **(kwargs or {}))
+
+
+def _padded_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    outputs, inputs = weight.shape
+    more_in, more_out = -inputs % ALIGNED_WIDTH, -outputs % ALIGNED_WIDTH
+    if more_in or more_out:
+        x = functional.pad(x, (0, more_in)).contiguous()
+        weight = functional.pad(weight, (0, more_in, 0, more_out)).contiguous()
+        bias = None if bias is None else functional.pad(bias, (0, more_out))
+    return functional.linear(x, weight, bias)[..., :outputs]

@@ -95,7 +95,7 @@ def write_model(path: str | os.PathLike[str], state: ModelState) -> None:
         "format": "narrows",
         "version": str(VERSION),
         "config": text,
-        "sha256": _checksum(text, tensors),
+        "sha256": _checksum(str(VERSION), text, tensors),
     }
     with replacing(path) as temporary:
         try:
@@ -120,19 +120,38 @@ def read_model(path: str | os.PathLike[str]) -> ModelState:
     Path(path).open("rb").close()  # an OSError of Python's own, in its own words
     try:
         metadata, tensors = _opened(path)
-        if metadata.get("sha256") != _checksum(metadata["config"], tensors):
+        text = metadata["config"]
+        if metadata.get("sha256") != _checksum(metadata["version"], text, tensors):
             raise ChecksumMismatch(
                 "its checksum does not fit its content, so it was damaged or changed after it was"
                 " saved; copy it again, or save the model again"
             )
         for name, tensor in tensors.items():
-            if not np.isfinite(tensor).all():
+            # A history may hold NaN: not every epoch is measured, and a loss may diverge.
+            if not name.startswith("history.") and not np.isfinite(tensor).all():
                 raise InconsistentModelFile(
                     f"its tensor {name!r} holds NaN or infinity; train the model again"
                 )
+        config = _parsed(text)
     except ModelFileError as error:
         raise type(error)(f"{os.fspath(path)}: {error}.") from error
-    return ModelState(json.loads(metadata["config"]), tensors)
+    return ModelState(config, tensors)
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        config = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise InconsistentModelFile(
+            "its configuration is not JSON; save the model again"
+        ) from error
+    if not isinstance(config, dict):
+        raise InconsistentModelFile("its configuration is not an object; save it again")
+    return config
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _opened(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, NDArray[Any]]]:
@@ -152,9 +171,9 @@ def _opened(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, NDA
                 )
             return metadata, {name: file.get_tensor(name) for name in names}
     except SafetensorError as error:
-        if any(word in str(error) for word in _CUT_SHORT) and _looks_like_safetensors(path):
+        if _is_cut_short(Path(path)):
             raise TruncatedModelFile(
-                f"its header does not fit its length ({error}), so it was cut short or damaged;"
+                "its length is not the one that its header states, so it was cut short or damaged;"
                 " copy it again"
             ) from error
         raise NotAModelFile(
@@ -163,18 +182,31 @@ def _opened(path: str | os.PathLike[str]) -> tuple[dict[str, str], dict[str, NDA
         ) from error
 
 
-_CUT_SHORT = ("HeaderTooLarge", "InvalidHeaderLength", "MetadataIncompleteBuffer")
+def _is_cut_short(path: Path) -> bool:
+    """Tell whether a file begins as safetensors do, but has another length than it states.
 
-
-def _looks_like_safetensors(path: str | os.PathLike[str]) -> bool:
-    """Tell whether the header's JSON begins where the format has it, after eight bytes."""
-    with Path(path).open("rb") as file:
-        return file.read(9)[8:] == b"{"
+    The format: eight bytes with the header's length, the header's JSON, the tensors' bytes.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if file.read(1) != b"{":
+            return False
+        if 8 + length > size:
+            return True
+        file.seek(8)
+        try:
+            header = json.loads(file.read(length))
+            ends = [entry["data_offsets"][1] for entry in header.values() if "dtype" in entry]
+            return bool(8 + length + max(ends) != size)
+        except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
+            return False
 
 
 def _check_format(metadata: dict[str, str]) -> None:
     version = metadata.get("version", "")
-    if metadata.get("format") != "narrows" or not version.isdecimal() or "config" not in metadata:
+    ours = metadata.get("format") == "narrows" and re.fullmatch("[1-9][0-9]{0,8}", version)
+    if not ours or "config" not in metadata:
         raise NotAModelFile(
             "a safetensors file, but not one that narrows wrote; open it with the program that did"
         )
@@ -185,9 +217,9 @@ def _check_format(metadata: dict[str, str]) -> None:
         )
 
 
-def _checksum(text: str, tensors: Mapping[str, NDArray[Any]]) -> str:
-    """Hash the configuration, then each tensor by name, dtype, shape and bytes."""
-    digest = hashlib.sha256(text.encode())
+def _checksum(version: str, text: str, tensors: Mapping[str, NDArray[Any]]) -> str:
+    """Hash version and configuration, then each tensor by name, dtype, shape and bytes."""
+    digest = hashlib.sha256(f"narrows {version}\n{text}".encode())
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"\n{name} {tensor.dtype.str} {tensor.shape}\n".encode())

@@ -189,7 +189,7 @@ def _assemble(
     total = float(variances.sum()) * max(n_rows - 1, 1)
     squares = np.maximum(squares, 0.0)
     largest = squares.max(initial=0.0)
-    real = squares > largest * max(n_rows, len(mean)) * np.finfo(np.float64).eps
+    real = squares > largest * min(n_rows, len(mean)) * np.finfo(np.float64).eps
     components = np.zeros((n_components, len(mean)))
     components[: len(axes)][real] = axes[real]
     kept = np.zeros(n_components)

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from narrows import __version__
-from narrows.errors import InconsistentModelFile, ModelFileError, ParameterError
+from narrows.errors import InconsistentModelFile, ParameterError
+from narrows.fields import check, integer, interval, nothing, widths
 from narrows.model_file import ModelState, read_model, write_model
 from narrows.networks import Autoencoding, Widths
 from narrows.parts import PARTS, from_json, named_part, to_json
@@ -22,6 +23,8 @@ from narrows.starting import bare_network
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
 
+_FORGED = (AttributeError, ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
+"""What building a model from a configuration that does not describe it may raise."""
 _PCA = ("mean_", "components_", "explained_variance_", "explained_variance_ratio_")
 _PCA_TENSORS = (*_PCA, "singular_values_", "variances_")
 _NUMBERS = ("validation_error_", "pca_validation_error_", "explained_variance_ratio_")
@@ -40,18 +43,59 @@ def restore(ae: Autoencoder, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     ModelFileError
-        As `read_model`; or where the configuration does not describe the tensors.
+        As `read_model`, and where the configuration does not describe the tensors.
     """
     state = read_model(path)
     try:
+        _check_consistent(state.config, state.tensors)
         _restore(ae, state)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        if isinstance(error, ModelFileError):
-            raise
+    except (
+        AttributeError,
+        LookupError,
+        ArithmeticError,
+        RuntimeError,
+        TypeError,
+        ValueError,
+    ) as error:
+        words = " ".join(str(error).split())
         raise InconsistentModelFile(
             f"{os.fspath(path)}: its configuration does not describe a model that this narrows"
-            f" can build ({error}). Save the model again."
+            f" can build ({words}). Save the model again."
         ) from error
+
+
+def _check_consistent(config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> None:
+    """Check what building the model would not notice.
+
+    Raises
+    ------
+    ValueError, LookupError, TypeError
+        Saying what does not fit.
+    """
+    limits = {name: integer(1) for name in ("n_features_in_", "n_components_", "n_samples")}
+    limits |= {"bounds": nothing() | interval(), "sample_shape": widths()}
+    check("a model file", config, limits)
+    n_features = config["n_features_in_"]
+    n_axes = min(config["n_components_"], n_features)
+    names = config["feature_names"]
+    if math.prod(config["sample_shape"]) != n_features:
+        raise ValueError(f"sample_shape does not hold {n_features} values")
+    named = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if names is not None and not (named and len(names) == n_features):
+        raise ValueError(f"feature_names are not {n_features} names")
+    shapes: dict[str, tuple[int, ...]] = {f"pca.{name}": (n_axes,) for name in _PCA_TENSORS}
+    shapes |= {"pca.mean_": (n_features,), "pca.variances_": (n_features,)}
+    shapes["pca.components_"] = (n_axes, n_features)
+    for name, shape in shapes.items():
+        if tensors[name].shape != shape:
+            raise ValueError(f"tensor {name} has shape {tensors[name].shape}, not {shape}")
+    for name in ("network.scaling.shift", "network.scaling.divisor"):
+        if tensors[name].shape not in ((1,), (n_features,)):
+            raise ValueError(f"tensor {name} has shape {tensors[name].shape}")
+    known = {*shapes, *(f"history.{column}" for column in config["history_columns"])}
+    strange = [name for name in tensors if name not in known and not name.startswith("network.")]
+    if strange:
+        raise ValueError(f"tensor {strange[0]} belongs to no part of a model")
 
 
 def _config(ae: Autoencoder) -> dict[str, Any]:
@@ -100,9 +144,8 @@ def _tensors(ae: Autoencoder) -> dict[str, NDArray[Any]]:
     for name in _PCA_TENSORS:
         tensors[f"pca.{name}"] = getattr(ae.pca_, name)
     for column in ae.history_[0] if ae.history_ else ():
-        values = np.array([row[column] for row in ae.history_], dtype=np.float64)
-        # NaN marks "not measured"; a file holds finite numbers alone.
-        tensors[f"history.{column}"] = np.where(np.isnan(values), -1.0, values)
+        values = [row[column] for row in ae.history_]
+        tensors[f"history.{column}"] = np.array(values, dtype=np.float64)
     return tensors
 
 
@@ -138,9 +181,6 @@ def _history(columns: list[str], tensors: dict[str, NDArray[Any]]) -> list[dict[
     for column in ("epoch", "step"):
         if column in read:
             read[column] = [int(value) for value in read[column]]
-    if "validation_error" in read:
-        errors = read["validation_error"]
-        read["validation_error"] = [math.nan if error < 0 else error for error in errors]
     return [dict(zip(read, row, strict=True)) for row in zip(*read.values(), strict=True)]
 
 
@@ -153,18 +193,14 @@ def _network(ae: Autoencoder, tensors: dict[str, NDArray[Any]]) -> Autoencoding:
     }
     n_features, n_components = ae.n_features_in_, ae.n_components_
     sizes = ae._objective.output_sizes(n_features, n_components)
-    widths = Widths(n_features, n_components, *sizes)
+    sizes_of_net = Widths(n_features, n_components, *sizes)
     # Counted before anything is built: a forged width must not claim memory.
-    if ae._network_part.n_parameters(widths) > sum(tensor.numel() for tensor in found.values()):
+    if ae._network_part.n_parameters(sizes_of_net) > sum(
+        tensor.numel() for tensor in found.values()
+    ):
         raise ParameterError("the network described is larger than the tensors beside it")
     n_shift, n_divisor = (found[f"scaling.{name}"].numel() for name in ("shift", "divisor"))
     scaling = Scaling(np.zeros(n_shift), np.ones(n_divisor))
-    net = bare_network(scaling, ae._network_part, widths, linear_path=ae.init == "pca")
-    for name, tensor in net.state_dict().items():
-        if name in found and tensor.shape != found[name].shape:
-            raise InconsistentModelFile(
-                f"tensor network.{name} has shape {tuple(found[name].shape)} where"
-                f" {tuple(tensor.shape)} is needed"
-            )
+    net = bare_network(scaling, ae._network_part, sizes_of_net, linear_path=ae.init == "pca")
     net.load_state_dict(found, assign=True)
     return net

@@ -182,7 +182,6 @@ class Run:
         self.errors_at: dict[int, Errors] = {}
         self.best_step = 0
         self.latest_error = self.pca_error = math.nan
-        self.interrupted: KeyboardInterrupt | None = None
         self.diverged = False
         self._best_state = copy.deepcopy(self.state.result.state_dict())
         self._unimproved = 0
@@ -197,25 +196,22 @@ class Run:
         a callback returns True, when the loss is no longer finite (with a warning), or when it has
         fallen behind ``max_seconds`` (with a warning).
         """
-        try:
-            self._measure()
-            if self._nothing_to_gain():
-                return
-            if self.plan.n_steps is None:
-                self._fix_steps()
-            n_steps = self.n_steps
-            self._grid = self.plan.evaluation_steps(n_steps)
-            rule = replace(self.rule, n_steps=n_steps, n_warm_up=self.plan.n_warm_up(n_steps))
-            until = n_steps if until is None else until
-            train(self.state, self._batches, rule, until, self._after_step)
-            self._check_finite()
-        except KeyboardInterrupt as interrupt:
-            self.interrupted = interrupt
+        self._measure()
+        if self._nothing_to_gain():
+            return
+        if self.plan.n_steps is None:
+            self._fix_steps()
+        n_steps = self.n_steps
+        self._grid = self.plan.evaluation_steps(n_steps)
+        rule = replace(self.rule, n_steps=n_steps, n_warm_up=self.plan.n_warm_up(n_steps))
+        until = n_steps if until is None else until
+        train(self.state, self._batches, rule, until, self._after_step)
+        self._check_finite()
 
     @property
     def n_steps(self) -> int:
-        """Steps that the schedule is laid out for; 0 where none were planned."""
-        return self.plan.n_steps or 0
+        """Steps that the schedule is laid out for; 1 where nothing was to be gained by any."""
+        return self.plan.n_steps or 1
 
     @property
     def plan(self) -> Plan:

@@ -59,7 +59,7 @@ def start(
     return Autoencoding(
         scaling,
         LinearPlus(encoder, path.axes, path.into, torch.ones_like(path.left_over), gain),
-        LinearPlus(decoder, path.axes.T.clone(), path.back, path.deviations, path.left_over),
+        LinearPlus(decoder, path.axes.T.contiguous(), path.back, path.deviations, path.left_over),
         path.code_unit,
     ), pca
 
