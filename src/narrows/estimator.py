@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import math
 import os
 import time
 import warnings
@@ -268,7 +269,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Pass once over rows in the order given, at a constant learning rate.
 
-        Nothing is held out and nothing stops early. The first call sets scaling and PCA from its
+        Nothing is held out and nothing stops early, so errors on held-out rows become NaN. The
+        first call sets scaling and PCA from its
         own rows; after `fit` or `load` training goes on from the model as it is, with the
         optimizer's running means empty.
 
@@ -324,6 +326,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
         train(state, in_order, rule, until)
         self.history_ = [*self.history_, state.history[-1]]
+        self.validation_error_ = self.pca_validation_error_ = math.nan
+        self.explained_variance_ratio_ = np.float64(math.nan)
         self.n_steps_ += plan.steps_per_epoch
         self.best_step_ = self.n_steps_
         self._set_network(copy.deepcopy(state.net).cpu())

@@ -40,7 +40,9 @@ def as_rows(X: Any) -> tuple[Any, Shape | None]:
         For more than four axes.
     """
     if type(X).__module__.partition(".")[0] == "torch":
-        X = X.detach().cpu().numpy()
+        X = X.detach().cpu()
+        # NumPy has no bfloat16.
+        X = (X.float() if str(X.dtype) == "torch.bfloat16" else X).numpy()
     if hasattr(X, "toarray") and hasattr(X, "nnz"):
         raise DataTypeError(
             "Sparse data was passed, but dense data is required. Use '.toarray()' to convert it"

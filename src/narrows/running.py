@@ -164,9 +164,10 @@ class Run:
         self.start_net, self.pca = start(source, request.params, plan)
         self.pca_net = pca_network(self.pca, self.start_net.scaling, torch.float32)
         scaling = self.start_net.scaling
+        self.rows = ScaledRows(source, scaling, plan.dtype, plan.device)
+        self._setup_seconds = time.perf_counter() - began
         net = converted(self.start_net, torch.float32).to(plan.device)
         self.state = start_training(net, plan.optimizer, plan.schedule)
-        self.rows = ScaledRows(source, scaling, plan.dtype, plan.device)
         self.rule = StepRule(
             plan.objective,
             scaled_bounds(request.bounds, scaling, plan.dtype, plan.device),
@@ -187,7 +188,6 @@ class Run:
         self._unimproved = 0
         self._grid: set[int] = set()
         self._history: tuple[HistoryRow, ...] = ()
-        self._setup_seconds = time.perf_counter() - began
 
     def train(self, until: int | None = None) -> None:
         """Train to the end of the plan, or to an earlier step ``until``.
