@@ -32,7 +32,7 @@ from narrows.networks import Autoencoding, converted
 from narrows.optimizers import SCHEDULE
 from narrows.parts import PARTS, named_part
 from narrows.planning import Plan, make_plan
-from narrows.running import Callback, Progress, Request, scaled_bounds
+from narrows.running import Callback, Request, print_epochs, scaled_bounds
 from narrows.scaling import SCALING
 from narrows.sources.array import ArraySource, ScaledRows
 from narrows.starting import start
@@ -255,7 +255,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         plan = make_plan(params, len(rows), rows.shape[1], seed)
         bounds = reading.choose_bounds(self.bounds, rows)
         deadline = None if self.max_seconds is None else started + float(self.max_seconds)
-        callbacks = [*self.callbacks, *([_EpochPrinter()] if self.verbose else [])]
+        callbacks = [*self.callbacks, *([print_epochs()] if self.verbose else [])]
         params["callbacks"] = callbacks
         with self._threads(plan):
             outcome = fit_model(Request(ArraySource(rows), plan, params, bounds, deadline))
@@ -270,9 +270,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Pass once over rows in the order given, at a constant learning rate.
 
         Nothing is held out and nothing stops early, so errors on held-out rows become NaN. The
-        first call sets scaling and PCA from its
-        own rows; after `fit` or `load` training goes on from the model as it is, with the
-        optimizer's running means empty.
+        first call sets scaling and PCA from its own rows; after `fit` or `load` training goes on
+        from the model as it is, with the optimizer's running means empty.
 
         Parameters
         ----------
@@ -388,7 +387,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Return the mean squared error per value of each row (N,), in squared data units."""
         check_is_fitted(self)
         rows = self._read(X, reset=False)
-        return squared_errors(self._inference, rows)
+        return self._inference.squared_errors(rows)
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return 1 − Σ‖x − x̂‖² / Σ‖x − mean‖², with the mean of the training rows.
@@ -398,7 +397,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         del y
         check_is_fitted(self)
         rows = self._read(X, reset=False)
-        unexplained = squared_errors(self._inference, rows).mean()
+        unexplained = self._inference.squared_errors(rows).mean()
         spread = self._spread(rows)
         return float(1.0 - unexplained / spread) if spread > 0 else 0.0
 
@@ -588,34 +587,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _set_network(self, net: Autoencoding) -> None:
         self.network_ = net
         self._inference = Inference(net, self._objective, self.bounds_)
-
-
-def squared_errors(inference: Inference, rows: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Return the mean squared error per value (N,) of rows that go through a frozen network."""
-    found = []
-    for first in range(0, len(rows), 4096):
-        X = rows[first : first + 4096]
-        error = inference.reconstruct(X).astype(np.float64) - X.astype(np.float64)
-        found.append(np.square(error).mean(axis=1))
-    return np.concatenate(found)
-
-
-class _EpochPrinter:
-    """Print a line for each epoch."""
-
-    def __init__(self) -> None:
-        self._told = 0
-
-    def __call__(self, progress: Progress) -> None:
-        if progress.epoch < self._told:
-            self._told = 0  # another run has begun
-        for row in progress.history[self._told :]:
-            error = row["validation_error"]
-            held_out = "" if np.isnan(error) else f"  held out {error:.6g}"
-            print(
-                f"epoch {row['epoch']:>4}  step {row['step']:>6}  loss {row['loss']:.6g}{held_out}"
-            )
-        self._told = progress.epoch
 
 
 def load(path: str | os.PathLike[str]) -> Autoencoder:

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrows.errors import DataError
-from narrows.estimator import squared_errors
 from narrows.inference import Inference
 from narrows.starting import pca_network
 
@@ -106,7 +105,7 @@ def evaluate(ae: Autoencoder, X: Any, y: Any = None) -> Report:
     rows = ae._read(X, reset=False)
     labels = None if y is None else _checked_labels(y, len(rows))
     ours, pca = ae._inference, pca_inference(ae)
-    errors, pca_errors = squared_errors(ours, rows), squared_errors(pca, rows)
+    errors, pca_errors = ours.squared_errors(rows), pca.squared_errors(rows)
     spread = ae._spread(rows) or math.inf
     accuracies: list[float | None] = [None, None]
     if labels is not None:

@@ -72,6 +72,15 @@ class Inference:
         """Return the rows (N, D) that come back through the code."""
         return self.decode(self.encode(X))
 
+    def squared_errors(self, X: NDArray[np.generic]) -> NDArray[np.float64]:
+        """Return the mean squared error per value (N,) of rows (N, D) after the round trip."""
+        errors = np.empty(len(X))
+        for first in range(0, len(X), 4096):
+            rows = X[first : first + 4096]
+            difference = self.reconstruct(rows).astype(np.float64) - rows.astype(np.float64)
+            errors[first : first + len(rows)] = np.square(difference).mean(axis=1)
+        return errors
+
     def _clipped(self, x_BD: Tensor) -> Tensor:
         return x_BD if self._bounds is None else x_BD.clamp(*self._bounds)
 

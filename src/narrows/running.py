@@ -77,6 +77,25 @@ class Progress:
 Callback = Callable[[Progress], object]
 
 
+def print_epochs() -> Callback:
+    """Return a callback that prints a line for each epoch of each run."""
+    told = 0
+
+    def show(progress: Progress) -> None:
+        nonlocal told
+        if progress.epoch < told:
+            told = 0  # another run has begun
+        for row in progress.history[told:]:
+            error = row["validation_error"]
+            held_out = "" if math.isnan(error) else f"  held out {error:.6g}"
+            print(
+                f"epoch {row['epoch']:>4}  step {row['step']:>6}  loss {row['loss']:.6g}{held_out}"
+            )
+        told = progress.epoch
+
+    return show
+
+
 @dataclass(frozen=True)
 class Request:
     """All that a fit is given.
