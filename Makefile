@@ -50,8 +50,14 @@ docs: $(VENV)/.dev ## run every command and snippet of the documents
 wheel: $(VENV)/.dev ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
 
-bench: $(VENV)/.dev ## measure what README claims (about an hour)
+bench: $(VENV)/.dev ## measure what README claims (about an hour; peers too after bench-peers)
 	$(BIN)/python benchmarks/run.py
+
+bench-peers: ## make .venv-peers with the programs that benchmarks run beside narrows
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==2.13.0
+	.venv-peers/bin/python -m pip install --quiet --requirement benchmarks/requirements-peers.txt
+	.venv-peers/bin/python -m pip install --quiet --constraint benchmarks/requirements-peers.txt --editable .
 
 clean: ## remove .venv and everything that was made
 	rm -rf $(VENV) .venv-peers out dist build .coverage .mypy_cache .pytest_cache .ruff_cache

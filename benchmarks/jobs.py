@@ -1,6 +1,6 @@
 """The encoder as features, and neighbours on the plane: MNIST, 10,000 test digits.
 
-    python benchmarks/jobs.py [--json FILE]
+    python benchmarks/jobs.py [--out DIR]
 
 Printed are: a classifier of at most 5,000 parameters on 32 numbers beside one of at least 200,000
 on pixels and the small one on PCA's 32 numbers; the 10-NN accuracy of the plane of the recipe
@@ -10,24 +10,32 @@ on pixels and the small one on PCA's 32 numbers; the 10-NN accuracy of the plane
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 from pathlib import Path
 
+import machine
 from narrows import Autoencoder
 from narrows.datasets import load_mnist
 from narrows.evaluation import classify, knn_accuracy, pca_inference
 from narrows.recipes import run_recipe
 
+TOPIC = "jobs"
+
 
 def main() -> None:
     """Measure both jobs."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--out", type=Path, default=machine.RESULTS, help="folder of the results")
     arguments = parser.parse_args()
     X, y = load_mnist("train", return_X_y=True)
     X_test, y_test = load_mnist("test", return_X_y=True)
     found: dict[str, object] = {}
+    lines: list[str] = []
+
+    def tell(line: str) -> None:
+        lines.append(f"- {line}")
+        print(line, flush=True)
+
     ae = Autoencoder(32, max_seconds=30, random_state=0).fit(X)
     pca = pca_inference(ae)
     for name, train, test, hidden, max_iter in (
@@ -37,10 +45,9 @@ def main() -> None:
     ):
         result = classify(train, y, test, y_test, hidden=hidden, max_iter=max_iter)
         found[name] = vars(result)
-        print(
+        tell(
             f"classifier on {name:>22}: accuracy {result.accuracy:.4f},"
-            f" {result.n_parameters:,} parameters, {result.seconds:.1f} s",
-            flush=True,
+            f" {result.n_parameters:,} parameters, {result.seconds:.1f} s"
         )
     for recipe in ("map", "tensorflow-map", "keras-map"):
         with tempfile.TemporaryDirectory() as folder:
@@ -51,9 +58,10 @@ def main() -> None:
         for name, encode in pairs.items():
             accuracy = knn_accuracy(encode(X), y, encode(X_test), y_test)
             found[f"10-NN {name}"] = accuracy
-            print(f"10-NN accuracy of the plane, {name:>15}: {accuracy:.4f}", flush=True)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+            tell(f"10-NN accuracy of the plane, {name:>15}: {accuracy:.4f}")
+    text = "\n".join([machine.markdown_description(machine.describe()), "", *lines])
+    data = {"machine": machine.describe(), "results": found}
+    machine.write_results(TOPIC, text, data, arguments.out)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 For each (k, T) seeds 0 to 2, each fit in a fresh process; printed are the test error (10,000 test
 digits, clipped to [0, 1]), the wall time from the call of `fit` to its return, and the peak memory.
 
-    python benchmarks/mnist.py [--json FILE] [--jobs 128:30 32:60 2:120] [--seeds 3]
+    python benchmarks/mnist.py [--out DIR] [--jobs 128:30 32:60 2:120] [--seeds 3]
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ import sys
 import time
 from pathlib import Path
 
+import machine
+
+TOPIC = "mnist"
 BARS = {(128, 30): 0.0017, (32, 60): 0.0044, (2, 120): 0.0330}
 
 
@@ -46,14 +49,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", nargs="*", default=[f"{k}:{t}" for k, t in BARS])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--out", type=Path, default=machine.RESULTS, help="folder of the results")
     parser.add_argument("--one", help="internal: K:SECONDS:SEED in this process")
     arguments = parser.parse_args()
     if arguments.one:
         k, seconds, seed = arguments.one.split(":")
         print(json.dumps(one(int(k), float(seconds), int(seed))))
         return
-    rows = []
+    rows, lines = [], []
     for job in arguments.jobs:
         k, seconds = job.split(":")
         runs = [_in_a_process(f"{k}:{seconds}:{seed}") for seed in range(arguments.seeds)]
@@ -61,15 +64,16 @@ def main() -> None:
         slowest = max(run["wall"] for run in runs)
         bar = BARS.get((int(k), int(float(seconds))))
         rows.append({"k": int(k), "seconds": float(seconds), "median": median, "runs": runs})
-        print(
-            f"k={k:>3} T={seconds:>3} s  error {median:.5f} (bar {bar}, PCA"
+        lines.append(
+            f"- k={k:>3} T={seconds:>3} s  error {median:.5f} (bar {bar}, PCA"
             f" {runs[0]['pca_error']:.5f})  wall ≤ {slowest:.1f} s  seeds"
             f" {' '.join(format(run['error'], '.5f') for run in runs)}"
-            f"  peak {max(run['peak_mib'] for run in runs):.0f} MiB",
-            flush=True,
+            f"  peak {max(run['peak_mib'] for run in runs):.0f} MiB"
         )
-    if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        print(lines[-1], flush=True)
+    text = "\n".join([machine.markdown_description(machine.describe()), "", *lines])
+    data = {"machine": machine.describe(), "results": rows}
+    machine.write_results(TOPIC, text, data, arguments.out)
 
 
 def _in_a_process(job: str) -> dict[str, float]:
