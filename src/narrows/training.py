@@ -12,6 +12,7 @@ import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
 import torch
@@ -149,7 +150,8 @@ def train(
             for group in state.optimizer.param_groups:
                 group["lr"] = rate * group["share"]
             terms = rule.objective.terms(copy_of_net.net, Batch(x), rule.bounds)
-            loss = torch.stack(tuple(terms.values())).sum() / len(x)
+            sums = {name: term.sum() for name, term in terms.items()}
+            loss = reduce(torch.add, sums.values()) / len(x)
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves backward unannotated
             copy_of_net.hand_over_gradients()
             state.optimizer.step()
@@ -157,7 +159,7 @@ def train(
             state.step += 1
             if state.average is not None and state.step % AVERAGE_EVERY == 0:
                 _blend(state.average, state.net, state.step)
-            record.add(terms, len(x))
+            record.add(sums, len(x))
             if is_last or state.step == until:
                 state.epoch += 1
                 record.finish(state, rate)
@@ -220,22 +222,21 @@ def _gradient(parameter: Tensor) -> Tensor:
 
 
 class _EpochRecord:
-    """Sums of every term over the rows of an epoch, kept as tensors until it ends."""
+    """Sums of every term over the rows of each batch, kept as tensors until the epoch ends."""
 
     def __init__(self) -> None:
-        self._sums: dict[str, Tensor] = {}
-        self._last: Tensor | None = None
-        self._n_rows = 0
+        self._sums: dict[str, list[Tensor]] = {}
+        self._n_rows: list[int] = []
 
-    def add(self, terms: dict[str, Tensor], n_rows: int) -> None:
-        for name, term in terms.items():
-            total = term.detach().sum(dtype=torch.float64)
-            self._sums[name] = self._sums[name] + total if name in self._sums else total
-        self._last = torch.stack([term.detach().mean() for term in terms.values()]).sum()
-        self._n_rows += n_rows
+    def add(self, sums: dict[str, Tensor], n_rows: int) -> None:
+        for name, total in sums.items():
+            self._sums.setdefault(name, []).append(total.detach())
+        self._n_rows.append(n_rows)
 
     def finish(self, state: TrainingState, learning_rate: float) -> None:
-        means = {name: float(total) / self._n_rows for name, total in self._sums.items()}
+        by_batch = {name: torch.stack(sums).tolist() for name, sums in self._sums.items()}
+        means = {name: math.fsum(sums) / sum(self._n_rows) for name, sums in by_batch.items()}
+        last = math.fsum(sums[-1] for sums in by_batch.values()) / self._n_rows[-1]
         state.history.append(
             {
                 "epoch": state.epoch,
@@ -243,7 +244,7 @@ class _EpochRecord:
                 "learning_rate": learning_rate,
                 "loss": math.fsum(means.values()),
                 **means,
-                "last_loss": float(self._last) if self._last is not None else math.nan,
+                "last_loss": last,
                 "validation_error": state.validation_error,
             }
         )

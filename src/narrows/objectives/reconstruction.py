@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
+from torch.nn.functional import mse_loss
 
 from narrows.networks.base import Autoencoding
 from narrows.objectives.base import Batch, Bounds, Objective
@@ -22,7 +24,7 @@ class Reconstruction(Objective):
     Where reconstructions are clipped to bounds (pixels), training minimises the matching loss of
     the clip. With a the decoder's output and c = clip(a),
 
-        ℓ(x, a) = (c − x)² + 2 (c − x)(a − c) = (c − x)(2 a − c − x),     dℓ/da = 2 (c − x).
+        ℓ(x, a) = (c − x)² + 2 (c − x)(a − c) = d (d − 2 c) + 2 d a,  d = c − x,     dℓ/da = 2 d.
 
     It is the square itself inside the bounds, convex in a, never below the clipped error
     (c − x)², and asks nothing of an output that clipping sets right: a black pixel may be as
@@ -43,7 +45,10 @@ class Reconstruction(Objective):
         x_BD = batch.x.float()
         a_BD = self.reconstruction(net, self.code(net, batch.x)).float()
         if bounds is None:
-            return {"reconstruction": (a_BD - x_BD).square().mean(dim=1)}
+            return {"reconstruction": mse_loss(a_BD, x_BD, reduction="none").mean(dim=1)}
         # Held fixed, c leaves 2 (c − x) as the derivative, without the clip's own backward pass.
-        c_BD = a_BD.detach().clamp(bounds.low, bounds.high)
-        return {"reconstruction": ((c_BD - x_BD) * (2 * a_BD - c_BD - x_BD)).mean(dim=1)}
+        with torch.no_grad():
+            c_BD = a_BD.clamp(bounds.low, bounds.high)
+            d_BD = c_BD - x_BD
+            rest_BD = torch.sub(d_BD, c_BD, alpha=2).mul_(d_BD)
+        return {"reconstruction": torch.addcmul(rest_BD, d_BD, a_BD, value=2).mean(dim=1)}

@@ -100,7 +100,7 @@ class ScaledRows:
     def take(self, rows: Rows) -> Tensor:
         """Return rows (B, D), counted within the source."""
         if self._cache is not None:
-            return self._cache[torch.from_numpy(rows).to(self.device)]
+            return self._cache.index_select(0, torch.from_numpy(rows).to(self.device))
         return self._scaled(self.source.take(rows).astype(np.float64))
 
     def batches(
