@@ -280,10 +280,10 @@ class Run:
             self._unimproved += 1
 
     def _after_step(self, state: TrainingState) -> bool:
-        stop = False
-        if state.step in self._grid:
+        stop = self._is_late()
+        if stop or state.step in self._grid:
             self._measure()
-            stop = self._unimproved >= self.plan.patience or self._is_late()
+            stop = stop or self._unimproved >= self.plan.patience
         answers = [callback(self._progress()) for callback in self.request.callbacks]
         return stop or any(answer is True for answer in answers)
 
