@@ -152,7 +152,7 @@ def test_sparse_is_refused_with_a_way_out(make):
 def test_the_first_cell_that_is_not_finite_is_named(value, word):
     X = TABLE.astype(float)
     X[7, 4] = X[9, 1] = value
-    with pytest.raises(DataError, match=f"2 such values is {word} in row 7, column 4") as caught:
+    with pytest.raises(DataError, match=f"such value is {word} in row 7, column 4") as caught:
         quick().fit(X)
     assert isinstance(caught.value, ValueError)
     assert "SimpleImputer" in str(caught.value)

@@ -11,12 +11,13 @@ import pytest
 import torch
 from sklearn.datasets import load_iris, load_wine
 from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 
 from conftest import curved, noise, quick
 from narrows import MLP, Autoencoder
-from narrows.errors import NarrowsWarning
+from narrows.errors import DataError, NarrowsWarning, ParameterError
 from narrows.planning import make_plan
 from narrows.sources.array import folds, held_out_rows
 
@@ -564,3 +565,78 @@ def test_defaults_need_no_argument():
     ae = Autoencoder(max_steps=5).fit(noise())
     assert ae.n_components_ == 2
     assert ae.device_ in ("cpu", "cuda")
+
+
+# ---------------------------------------------------------------- what a failure leaves behind
+
+
+def test_a_refused_fit_leaves_no_half_fitted_estimator():
+    ae = quick(9)
+    with pytest.raises(ParameterError, match="n_features = 4"):
+        ae.fit(noise(50, 4))
+    with pytest.raises(NotFittedError):
+        ae.transform(noise(50, 4))
+
+
+def test_a_refused_refit_leaves_the_earlier_model(X):
+    ae = quick().fit(X)
+    before = ae.transform(X)
+    with pytest.raises(ParameterError, match="n_features = 1"):
+        ae.fit(noise(50, 1))
+    np.testing.assert_array_equal(ae.transform(X), before)
+
+
+def test_rows_that_make_partial_fit_diverge_leave_the_model_as_it_was(X):
+    ae = quick().fit(X).set_params(learning_rate=1e30)
+    before = ae.transform(X)
+    with pytest.raises(DataError, match="diverged"):
+        ae.partial_fit(X)
+    np.testing.assert_array_equal(ae.transform(X), before)
+
+
+def test_a_callback_that_stops_the_repetition_leaves_a_model_that_says_what_it_is(X):
+    def stop(progress):
+        return progress.run == progress.n_runs and progress.step == 3
+
+    ae = quick(callbacks=(stop,), validation_fraction="auto", max_steps=400).fit(X)
+    assert ae.best_step_ == 0
+    assert ae.validation_error_ == ae.pca_validation_error_
+    assert_is_pca_of(ae, X)
+
+
+def test_a_run_that_falls_behind_is_shortened_and_says_so(monkeypatch):
+    from narrows import running
+
+    clock = [0.0]
+
+    def tick():
+        clock[0] += 0.01
+        return clock[0]
+
+    monkeypatch.setattr(running.time, "perf_counter", tick)
+
+    def slow(progress):
+        clock[0] += 0.03 if progress.step > 20 else 0.0
+
+    ae = quick(
+        max_steps=None, max_seconds=20.0, validation_fraction=0.2, schedule="cosine",
+        max_epochs=100_000, callbacks=(slow,),
+    )  # fmt: skip
+    with pytest.warns(NarrowsWarning, match="slower than it was timed"):
+        ae.fit(curved(200))
+    assert ae.history_[-1]["step"] < ae.n_steps_
+    assert (
+        ae.history_[-1]["learning_rate"]
+        < 1e-3 * ae.history_[len(ae.history_) // 2]["learning_rate"]
+    )
+
+
+@pytest.mark.parametrize("scaling", ["auto", "standard", None, (-1.0, 1.0)])
+def test_one_column_comes_back_under_every_scaling(scaling):
+    X = noise(60, 1) * 3 + 5
+    ae = quick(1, scaling=scaling).fit(X)
+    np.testing.assert_allclose(ae.reconstruct(X), X, atol=1e-5)
+    constant = np.full((20, 1), 5.0)
+    np.testing.assert_allclose(
+        quick(1, scaling=scaling).fit(constant).reconstruct(constant), constant, atol=1e-6
+    )

@@ -16,7 +16,7 @@ from narrows.objectives import Bounds, Reconstruction
 from narrows.optimizers import Adam, AdamW, learning_rate_factor
 from narrows.scaling import Scaling
 from narrows.sources import ArraySource, ScaledRows
-from narrows.training import StepRule, start_training, train
+from narrows.training import Pace, StepRule, start_training, train
 
 D, K = 6, 2
 IDENTITY = Scaling(np.zeros(1), np.ones(1))
@@ -35,7 +35,7 @@ def rows(n=50):
     return ScaledRows(ArraySource(X), IDENTITY, torch.float32, torch.device("cpu"))
 
 
-def rule(n_steps, **changes):
+def rule(**changes):
     given = {
         "objective": Reconstruction(),
         "bounds": None,
@@ -43,7 +43,6 @@ def rule(n_steps, **changes):
         "learning_rate": 0.01,
         "schedule": "cosine",
         "n_warm_up": 3,
-        "n_steps": n_steps,
     }
     return StepRule(**{**given, **changes})
 
@@ -54,9 +53,9 @@ def batches_of(n_rows, batch_size):
 
 
 def trained(n_rows, batch_size, n_steps, optimizer=ADAM, **changes):
-    settings = rule(n_steps, **changes)
+    settings = rule(**changes)
     state = start_training(network(), optimizer, settings.schedule)
-    train(state, batches_of(n_rows, batch_size), settings, n_steps)
+    train(state, batches_of(n_rows, batch_size), settings, Pace(n_steps, n_steps))
     return state
 
 
@@ -142,11 +141,11 @@ def test_an_epochs_loss_is_the_mean_over_its_rows_and_not_over_its_batches():
 
 
 def test_it_continues_where_it_stood():
-    settings = rule(12, schedule="constant")
+    settings = rule(schedule="constant")
     whole, parts = (start_training(network(), Adam(), "constant") for _ in range(2))
-    train(whole, batches_of(50, 10), settings, 10)
-    train(parts, batches_of(50, 10), settings, 5)
-    train(parts, batches_of(50, 10), settings, 10)
+    train(whole, batches_of(50, 10), settings, Pace(10, 10))
+    train(parts, batches_of(50, 10), settings, Pace(10, 5))
+    train(parts, batches_of(50, 10), settings, Pace(10, 10))
     for one, other in zip(whole.net.parameters(), parts.net.parameters(), strict=True):
         assert torch.equal(one, other)
     assert [row["loss"] for row in parts.history] == [row["loss"] for row in whole.history]
@@ -154,7 +153,7 @@ def test_it_continues_where_it_stood():
 
 def test_it_stops_when_told():
     state = start_training(network(), Adam(), "constant")
-    train(state, batches_of(50, 10), rule(100), 100, lambda state: state.step == 7)
+    train(state, batches_of(50, 10), rule(), Pace(100, 100), lambda state: state.step == 7)
     assert state.step == 7
 
 
@@ -175,8 +174,8 @@ def test_bfloat16_trains_float32_parameters():
     train(
         state,
         lambda epoch: source.batches(10, seed=7, epoch=epoch),
-        rule(100, dtype=torch.bfloat16, schedule="constant"),
-        100,
+        rule(dtype=torch.bfloat16, schedule="constant"),
+        Pace(100, 100),
     )
     assert {p.dtype for p in state.net.parameters()} == {torch.float32}
     assert state.history[-1]["loss"] < 0.9 * state.history[0]["loss"]
@@ -223,3 +222,13 @@ def test_a_linear_autoencoder_from_anywhere_arrives_at_pca():
     ae = quick(K, **LINEAR, init="random", max_steps=3000, learning_rate=0.01).fit(X)
     error, least = ae.reconstruction_error(X).mean(), training_error_of_pca(X)
     assert least * (1 - 1e-6) <= error <= 1.02 * least
+
+
+def test_a_shortened_run_goes_through_the_rest_of_its_schedule():
+    pace = Pace(100, 100)
+    assert [pace.place(step) for step in (0, 40)] == [0.0, 40.0]
+    pace.shorten(40, 60)
+    assert pace.until == 60
+    assert [pace.place(step) for step in (40, 50, 60)] == [40.0, 70.0, 100.0]
+    pace.shorten(50, 51)
+    assert [pace.place(step) for step in (50, 51)] == [70.0, 100.0]

@@ -44,6 +44,7 @@ from narrows.planning import has_bfloat16_products
 from narrows.recipes import read_recipe
 from narrows.running import Progress
 from narrows.sources import ArraySource
+from narrows.sources.files import check_folder
 
 Pixels = NDArray[np.float32]
 Labels = NDArray[np.uint8]
@@ -118,6 +119,7 @@ def run_demo(
             f"{page} would be overwritten; choose another folder, or pass --overwrite."
         )
     out.mkdir(parents=True, exist_ok=True)
+    check_folder(out)
     tour = Tour(console)
     with tour.timed("reading MNIST", "读取 MNIST"):
         X, y = load_mnist("train", return_X_y=True)

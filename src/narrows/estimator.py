@@ -28,7 +28,7 @@ from narrows.errors import DataError, NarrowsWarning, ParameterError
 from narrows.fields import Limit, check, integer, interval, nothing, one_of, real, replaced, widths
 from narrows.fitting import Outcome, fit_model
 from narrows.inference import Floats, Inference
-from narrows.networks import Autoencoding, converted
+from narrows.networks import Autoencoding, converted, is_finite
 from narrows.optimizers import SCHEDULE
 from narrows.parts import PARTS, named_part
 from narrows.planning import Plan, make_plan
@@ -36,7 +36,7 @@ from narrows.running import Callback, Request, print_epochs, scaled_bounds
 from narrows.scaling import SCALING
 from narrows.sources.array import ArraySource, ScaledRows
 from narrows.starting import start
-from narrows.training import HistoryRow, StepRule, TrainingState, start_training, train
+from narrows.training import HistoryRow, Pace, StepRule, TrainingState, start_training, train
 
 _LIMITS: dict[str, Limit] = {
     "n_components": integer(1),
@@ -103,7 +103,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     max_steps : int, default=None
         Optimizer steps of a run. ``max_steps=n_steps_`` repeats a model that ``max_seconds`` made.
     max_seconds : float, default=None
-        Seconds that `fit` may take in all. The number of steps is fixed by a short timing.
+        Seconds that `fit` may take in all. The number of steps is fixed by a short timing, unless
+        ``max_steps`` gives it; a run that falls behind is shortened, with a warning.
     patience : "auto" or int, default="auto"
         Measurements of the held-out error (24 in a full run) without a gain that end a run.
     validation_fraction : "auto" or float in [0, 1), default="auto"
@@ -130,7 +131,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Threads for `fit`; ``"auto"`` takes torch's setting, but one where steps are small, since
         sharing them out would cost more than it saves. Restored on return.
     callbacks : sequence of callable, default=()
-        Called with a `narrows.running.Progress` after each step; returning True ends the run.
+        Called with a `narrows.running.Progress` after each step of `fit`; returning True ends the
+        run.
     random_state : int, RandomState or None, default=None
         Seeds weights, batches and held-out rows.
     verbose : int, default=0
@@ -149,7 +151,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     network_ : torch.nn.Module
         Scaling, encoder and decoder.
     pca_ : PrincipalComponents
-        The PCA that training started from, with scikit-learn's attribute names.
+        The PCA that training started from, with scikit-learn's attribute names; of the scaled
+        columns under ``scaling="standard"``.
     n_steps_, best_step_ : int
         Steps that a run was planned for, and the step of the state returned; 0 is PCA.
     history_ : list of dict
@@ -157,8 +160,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     validation_error_, pca_validation_error_ : float
         Mean squared error per value on held-out rows, in data units; ours and PCA's.
     explained_variance_ratio_ : float
-        Part of the held-out rows' variance that reconstructions explain; a single number, because
-        the numbers of a code share what they explain.
+        1 − ``validation_error_`` over the mean variance of the training columns; a single number,
+        because the numbers of a code share what they explain.
     device_, precision_, n_threads_ : str, str, int
         What was resolved.
 
@@ -249,6 +252,14 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         del y
         started = time.perf_counter()
         self._check_params()
+        with self._all_or_nothing():
+            interrupted = self._fit(X, started)
+        self._warn_of_dominant_column()
+        if interrupted is not None:
+            raise interrupted
+        return self
+
+    def _fit(self, X: Any, started: float) -> KeyboardInterrupt | None:
         rows = self._read(X, reset=True, least=2)
         seed = self._draw_seed()
         params = self.get_params(deep=False)
@@ -261,10 +272,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             outcome = fit_model(Request(ArraySource(rows), plan, params, bounds, deadline))
         self._remember(outcome, plan, bounds)
         self._training = None
-        self._warn_of_dominant_column()
-        if outcome.interrupted is not None:
-            raise outcome.interrupted
-        return self
+        return outcome.interrupted
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Pass once over rows in the order given, at a constant learning rate.
@@ -289,6 +297,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         del y
         self._check_params()
+        with self._all_or_nothing():
+            self._partial_fit(X)
+        return self
+
+    def _partial_fit(self, X: Any) -> None:
         first = not hasattr(self, "network_")
         rows = self._read(X, reset=first, least=2 if first else 1)
         seed = self._draw_seed()
@@ -303,7 +316,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 bounds = reading.choose_bounds(self.bounds, rows)
                 self._remember(Outcome(net, pca, n_steps=0), plan, bounds)
             self._continue(source, plan)
-        return self
 
     def _continue(self, source: ArraySource, plan: Plan) -> None:
         """Train on from the model as it is, through all rows once."""
@@ -316,14 +328,17 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         rows = ScaledRows(source, scaling, plan.dtype, plan.device)
         bounds = scaled_bounds(self.bounds_, scaling, plan.dtype, plan.device)
         until = state.step + plan.steps_per_epoch
-        rule = StepRule(
-            plan.objective, bounds, plan.dtype, plan.learning_rate, "constant", 0, until
-        )
+        rule = StepRule(plan.objective, bounds, plan.dtype, plan.learning_rate, "constant", 0)
 
         def in_order(epoch: int) -> Iterator[torch.Tensor]:
             return rows.batches(plan.batch_size, seed=plan.seed, epoch=epoch, shuffle=False)
 
-        train(state, in_order, rule, until)
+        train(state, in_order, rule, Pace(until, until))
+        if not is_finite(state.net):
+            raise DataError(
+                "Training diverged on these rows, so the model is left as it was. Use a smaller"
+                f" learning_rate than {plan.learning_rate:g}, or look for far-off values."
+            )
         self.history_ = [*self.history_, state.history[-1]]
         self.validation_error_ = self.pca_validation_error_ = math.nan
         self.explained_variance_ratio_ = np.float64(math.nan)
@@ -524,6 +539,21 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             # Not scikit-learn's global stream: fit leaves global random state alone.
             return int(np.random.default_rng().integers(2**31))
         return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    @contextlib.contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Undo whatever a fit that fails has set, so that an earlier model stands."""
+        before = dict(self.__dict__)
+        try:
+            yield
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            self._training = None
+            raise
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_inference")
 
     @contextlib.contextmanager
     def _threads(self, plan: Plan) -> Iterator[None]:

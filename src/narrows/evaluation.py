@@ -5,7 +5,6 @@ Legend: N rows, D features, K code size.
 
 from __future__ import annotations
 
-import math
 import time
 import warnings
 from dataclasses import asdict, dataclass
@@ -33,7 +32,7 @@ class Report:
     n_rows, n_features, n_components : int
     error, pca_error : float
         Mean squared error per value in data units, clipped to the same bounds; PCA's is that of
-        the rows that the model learned from, at the same code size.
+        the rows that training started from, at the same code size.
     score, pca_score : float
         Part of the variance about the training mean that comes back; 1 is perfect.
     worst_error : float
@@ -106,7 +105,7 @@ def evaluate(ae: Autoencoder, X: Any, y: Any = None) -> Report:
     labels = None if y is None else _checked_labels(y, len(rows))
     ours, pca = ae._inference, pca_inference(ae)
     errors, pca_errors = ours.squared_errors(rows), pca.squared_errors(rows)
-    spread = ae._spread(rows) or math.inf
+    spread = ae._spread(rows)
     accuracies: list[float | None] = [None, None]
     if labels is not None:
         accuracies = [knn_accuracy(model.encode(rows), labels) for model in (ours, pca)]
@@ -116,8 +115,8 @@ def evaluate(ae: Autoencoder, X: Any, y: Any = None) -> Report:
         n_components=ae.n_components_,
         error=float(errors.mean()),
         pca_error=float(pca_errors.mean()),
-        score=float(1 - errors.mean() / spread),
-        pca_score=float(1 - pca_errors.mean() / spread),
+        score=float(1 - errors.mean() / spread) if spread > 0 else 0.0,
+        pca_score=float(1 - pca_errors.mean() / spread) if spread > 0 else 0.0,
         worst_error=float(np.quantile(errors, 0.95)),
         knn_accuracy=accuracies[0],
         pca_knn_accuracy=accuracies[1],
@@ -165,10 +164,13 @@ def knn_accuracy(
     classes, numbers = np.unique(y, return_inverse=True)
     search = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(Z)
     near = search.kneighbors(Z_test, return_distance=False)
-    votes = np.zeros((len(near), len(classes)))
-    np.add.at(votes, (np.arange(len(near))[:, None], numbers[near]), 1)
+    votes = numbers[near]
+    counts = (votes[:, :, None] == votes[:, None, :]).sum(axis=2)
+    # Of the labels with the most votes the smallest wins, as in scikit-learn.
+    first = (counts * (len(classes) + 1) - votes).argmax(axis=1)
+    winners = votes[np.arange(len(votes)), first]
     truth = y if y_test is None else y_test
-    return float(np.mean(classes[votes.argmax(axis=1)] == truth))
+    return float(np.mean(classes[winners] == truth))
 
 
 @dataclass(frozen=True)

@@ -84,11 +84,6 @@ def nothing() -> Limit:
     return Limit(lambda v: v is None, "None")
 
 
-def boolean() -> Limit:
-    """Limit to ``True`` and ``False``."""
-    return Limit(lambda v: isinstance(v, bool), "True or False")
-
-
 def widths() -> Limit:
     """Limit to a sequence (maybe empty) of layer widths."""
     return Limit(

@@ -148,7 +148,8 @@ def _repeat(request: Request, outcome: Outcome) -> None:
         run.train(outcome.best_step)
     except KeyboardInterrupt as interrupt:
         outcome.interrupted = interrupt
-    if outcome.interrupted is None and run is not None and not run.diverged:
+    whole = run is not None and not run.diverged and run.state.step == outcome.best_step
+    if outcome.interrupted is None and run is not None and whole:
         outcome.net, outcome.pca = run.state.result, run.pca
     elif plan.n_folds:
         _return_to_pca(outcome)  # folds leave no other model behind

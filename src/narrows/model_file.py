@@ -65,14 +65,15 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as written:
             os.fsync(written.fileno())
-        mode = target.stat().st_mode if target.exists() else 0o666 & ~_umask()
+        mode = target.stat().st_mode if target.exists() else 0o666 & ~umask()
         temporary.chmod(mode & 0o777)
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _umask() -> int:
+def umask() -> int:
+    """Return the rights that new files are not given."""
     mask = os.umask(0)
     os.umask(mask)
     return mask

@@ -95,7 +95,7 @@ class Adam:
 OPTIMIZERS: dict[str, type[Adam] | type[AdamW]] = {part.name: part for part in (AdamW, Adam)}
 
 
-def learning_rate_factor(schedule: str, step: int, n_steps: int, n_warm_up: int) -> float:
+def learning_rate_factor(schedule: str, step: float, n_steps: int, n_warm_up: int) -> float:
     """Return the factor on the learning rate at a step counted from 0 out of ``n_steps``.
 
     ``"cosine"`` and ``"linear"`` rise linearly over ``n_warm_up`` steps and fall to zero at the

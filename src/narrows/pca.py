@@ -156,11 +156,15 @@ class _Moments:
 
 def _from_gram(centred: Blocks, n_components: int) -> tuple[Array64, Array64]:
     """Take the axes from A Aᵀ, which is smaller than AᵀA where rows are fewer than columns."""
-    rows = np.concatenate(list(centred()))
-    squares, vectors = np.linalg.eigh(rows @ rows.T)
+    gram = np.concatenate([np.concatenate([a @ b.T for b in centred()], axis=1) for a in centred()])
+    squares, vectors = np.linalg.eigh(gram)
     squares, vectors = squares[::-1][:n_components], vectors[:, ::-1][:, :n_components]
     norms = np.sqrt(np.maximum(squares, np.finfo(np.float64).tiny))
-    return squares, (rows.T @ vectors / norms).T
+    axes, first = np.zeros((len(norms), next(iter(centred())).shape[1])), 0
+    for block in centred():
+        axes = axes + (vectors[first : first + len(block)] / norms).T @ block
+        first += len(block)
+    return squares, axes
 
 
 def _from_sketch(

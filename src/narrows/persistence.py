@@ -14,7 +14,7 @@ from narrows import __version__
 from narrows.errors import InconsistentModelFile, ParameterError
 from narrows.fields import check, integer, interval, nothing, widths
 from narrows.model_file import ModelState, read_model, write_model
-from narrows.networks import Autoencoding, Widths
+from narrows.networks import Autoencoding, Widths, is_finite
 from narrows.parts import PARTS, from_json, named_part, to_json
 from narrows.pca import PrincipalComponents
 from narrows.scaling import Scaling
@@ -25,15 +25,30 @@ if TYPE_CHECKING:
 
 _FORGED = (AttributeError, ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
 """What building a model from a configuration that does not describe it may raise."""
-_PCA = ("mean_", "components_", "explained_variance_", "explained_variance_ratio_")
-_PCA_TENSORS = (*_PCA, "singular_values_", "variances_")
+_PCA_TENSORS = (
+    "mean_",
+    "components_",
+    "explained_variance_",
+    "explained_variance_ratio_",
+    "singular_values_",
+    "variances_",
+)
 _NUMBERS = ("validation_error_", "pca_validation_error_", "explained_variance_ratio_")
 _PLAIN = ("n_features_in_", "n_components_", "n_steps_", "best_step_", "n_threads_")
 _TEXTS = ("device_", "precision_")
 
 
 def save(ae: Autoencoder, path: str | os.PathLike[str]) -> None:
-    """Write a fitted estimator to a model file."""
+    """Write a fitted estimator to a model file.
+
+    Raises
+    ------
+    ParameterError
+        If parameters have been set to what `load` would refuse, or the model holds NaN.
+    """
+    ae._check_params()
+    if not is_finite(ae.network_):
+        raise ParameterError("The model holds NaN or infinity and is not saved; train it again.")
     write_model(path, ModelState(_config(ae), _tensors(ae)))
 
 
@@ -49,14 +64,7 @@ def restore(ae: Autoencoder, path: str | os.PathLike[str]) -> None:
     try:
         _check_consistent(state.config, state.tensors)
         _restore(ae, state)
-    except (
-        AttributeError,
-        LookupError,
-        ArithmeticError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-    ) as error:
+    except _FORGED as error:
         words = " ".join(str(error).split())
         raise InconsistentModelFile(
             f"{os.fspath(path)}: its configuration does not describe a model that this narrows"
@@ -201,6 +209,8 @@ def _network(ae: Autoencoder, tensors: dict[str, NDArray[Any]]) -> Autoencoding:
         raise ParameterError("the network described is larger than the tensors beside it")
     n_shift, n_divisor = (found[f"scaling.{name}"].numel() for name in ("shift", "divisor"))
     scaling = Scaling(np.zeros(n_shift), np.ones(n_divisor))
-    net = bare_network(scaling, ae._network_part, sizes_of_net, linear_path=ae.init == "pca")
+    net = bare_network(
+        scaling, ae._network_part, sizes_of_net, linear_path="encoder.weight" in found
+    )
     net.load_state_dict(found, assign=True)
     return net

@@ -17,7 +17,7 @@ from narrows.networks.base import FEW_ROWS, MANY_ROWS
 from narrows.objectives import Objective
 from narrows.optimizers import Optimizer
 from narrows.parts import named_part
-from narrows.sources.array import count_held_out
+from narrows.sources.array import CACHE_BYTES, count_held_out
 
 N_FOLDS = 5
 """Runs of the cross-fitting, where rows are too few for a single held-out part."""
@@ -153,12 +153,12 @@ class Plan:
             Seconds that each further run takes beside its steps: PCA, rows, evaluations.
         """
         n_steps = (MARGIN * seconds / self.n_runs - per_run) / per_step
-        return max(1, min(int(n_steps), self.most_steps))
+        return int(max(1, min(n_steps, self.most_steps)))
 
     @property
     def memory(self) -> int:
         """Bytes that a fit takes beside the data: scaled rows, network, optimizer, covariance."""
-        rows = self.n_rows * self.n_features * self.dtype.itemsize
+        rows = min(self.n_rows * self.n_features * self.dtype.itemsize, CACHE_BYTES)
         network = self.n_parameters * (4 * 5 + 2 * self.dtype.itemsize)
         activations = self.batch_size * (self.n_features * 8 + self.n_parameters // 100) * 4
         covariance = 3 * 8 * min(self.n_features, self.n_rows, 4096) * self.n_features
@@ -207,7 +207,8 @@ def make_plan(
         n_parameters += 2 * n_features * n_components
     n_folds, n_held_out = (0, 0) if partial else _split(params, n_rows)
     batch_size = _batch_size(params["batch_size"], n_rows)
-    steps_per_epoch = math.ceil((n_rows - n_held_out) / batch_size)
+    n_train_rows = n_rows - (n_rows // n_folds if n_folds else n_held_out)
+    steps_per_epoch = math.ceil(n_train_rows / batch_size)
     n_steps, most_steps = _budget(params, n_rows, steps_per_epoch)
     device = _device(params["device"])
     return Plan(

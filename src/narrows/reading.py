@@ -6,6 +6,7 @@ Legend: N rows, D features.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from narrows.errors import DataError, DataTypeError
 Shape = tuple[int, ...]
 PICTURE_SHARE = 0.001
 """Part of the values that must be exactly 0, and exactly 1, for floats to count as pictures."""
+PART_ROWS = 4096
+"""Rows that are looked at together."""
 DOMINANT_SHARE = 0.999
 """Part of the variance in one column from which `fit` warns."""
 
@@ -73,22 +76,24 @@ def _is_numeric(X: Any) -> bool:
 
 def where_not_finite(X: Any, names: Any = None) -> str:
     """Say where the first NaN or infinity of a table stands, or return "" where none is found."""
-    try:
-        table = np.asarray(X, dtype=np.float64)
-    except (TypeError, ValueError):
-        return ""
+    table = np.asarray(X)
     if table.ndim != 2:
         return ""
-    places = np.argwhere(~np.isfinite(table))
-    if not len(places):
-        return ""
-    row, column = (int(n) for n in places[0])
-    name = f" ({names[column]!r})" if names is not None and len(names) > column else ""
-    return (
-        f" The first of {len(places)} such values is {table[row, column]} in row {row}, column"
-        f" {column}{name}, counted from 0. Drop those rows, or fill them in with"
-        " sklearn.impute.SimpleImputer."
-    )
+    for number, part in enumerate(_parts(table)):
+        try:
+            values = part.astype(np.float64)
+        except (TypeError, ValueError):
+            return ""
+        places = np.argwhere(~np.isfinite(values))
+        if len(places):
+            row, column = (int(n) for n in places[0])
+            name = f" ({names[column]!r})" if names is not None and len(names) > column else ""
+            return (
+                f" The first such value is {values[row, column]} in row"
+                f" {row + number * PART_ROWS}, column {column}{name}, counted from 0. Drop such"
+                " rows, or fill them in with sklearn.impute.SimpleImputer."
+            )
+    return ""
 
 
 def choose_bounds(bounds: Any, X: NDArray[np.generic]) -> tuple[float, float] | None:
@@ -105,6 +110,11 @@ def choose_bounds(bounds: Any, X: NDArray[np.generic]) -> tuple[float, float] | 
         return 0.0, 255.0
     if X.dtype.kind != "f" or X.min() != 0 or X.max() != 1:
         return None
-    enough = PICTURE_SHARE * X.size
-    zeros, ones = X.size - np.count_nonzero(X), np.count_nonzero(X == 1)
-    return (0.0, 1.0) if min(zeros, ones) >= enough else None
+    zeros = X.size - np.count_nonzero(X)
+    ones = sum(int(np.count_nonzero(rows == 1)) for rows in _parts(X))
+    return (0.0, 1.0) if min(int(zeros), ones) >= PICTURE_SHARE * X.size else None
+
+
+def _parts(X: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Give rows in parts, so that what is computed of them stays small."""
+    return (X[first : first + PART_ROWS] for first in range(0, len(X), PART_ROWS))

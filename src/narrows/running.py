@@ -20,13 +20,13 @@ from torch import Tensor
 
 from narrows.errors import NarrowsWarning
 from narrows.inference import Inference
-from narrows.networks import Autoencoding, converted
+from narrows.networks import Autoencoding, converted, is_finite
 from narrows.objectives import Bounds, Objective
 from narrows.planning import Plan
 from narrows.scaling import Scaling
 from narrows.sources.array import ArraySource, Rows, ScaledRows
 from narrows.starting import pca_network, start
-from narrows.training import HistoryRow, StepRule, TrainingState, start_training, train
+from narrows.training import HistoryRow, Pace, StepRule, TrainingState, start_training, train
 
 Errors = NDArray[np.float64]
 Interval = tuple[float, float]
@@ -37,8 +37,8 @@ NETWORK, DATA = 0, 1
 """Columns of held-out errors: in the network's units, and in data units."""
 TIMED_SECONDS = 0.7
 TIMED_STEPS = 10
-LATEST_SECONDS = 1.0
-"""A run that has fallen behind its plan is stopped this long after ``max_seconds``."""
+HURRY_SECONDS, LATEST_SECONDS = 0.5, 1.0
+"""Seconds after ``max_seconds`` at which a run would end for it to be shortened, and is ended."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,8 @@ class Run:
         seen = np.setdiff1d(np.arange(plan.n_rows), held) if len(held) else None
         source = request.source if seen is None else request.source.subset(seen)
         self.start_net, self.pca = start(source, request.params, plan)
-        self.pca_net = pca_network(self.pca, self.start_net.scaling, torch.float32)
+        pca_net = pca_network(self.pca, self.start_net.scaling)
+        self.pca_net = converted(pca_net, torch.float32).to(plan.device)
         scaling = self.start_net.scaling
         self.rows = ScaledRows(source, scaling, plan.dtype, plan.device)
         self._setup_seconds = time.perf_counter() - began
@@ -194,7 +195,6 @@ class Run:
             plan.learning_rate,
             plan.schedule,
             n_warm_up=0,
-            n_steps=0,
         )
         self.held_out = (
             HeldOut(request.source.subset(held), scaling, request) if len(held) else None
@@ -206,6 +206,9 @@ class Run:
         self._best_state = copy.deepcopy(self.state.result.state_dict())
         self._unimproved = 0
         self._grid: set[int] = set()
+        self._pace = Pace(1, 1)
+        self._began = 0.0
+        self._hurried = False
         self._history: tuple[HistoryRow, ...] = ()
 
     def train(self, until: int | None = None) -> None:
@@ -222,9 +225,10 @@ class Run:
             self._fix_steps()
         n_steps = self.n_steps
         self._grid = self.plan.evaluation_steps(n_steps)
-        rule = replace(self.rule, n_steps=n_steps, n_warm_up=self.plan.n_warm_up(n_steps))
-        until = n_steps if until is None else until
-        train(self.state, self._batches, rule, until, self._after_step)
+        self._pace = Pace(n_steps, n_steps if until is None else until)
+        rule = replace(self.rule, n_warm_up=self.plan.n_warm_up(n_steps))
+        self._began = time.perf_counter()
+        train(self.state, self._batches, rule, self._pace, self._after_step)
         self._check_finite()
 
     @property
@@ -253,11 +257,8 @@ class Run:
 
     def _variance(self) -> float:
         """Return the mean variance of the columns, in data units."""
-        unit = (
-            self.start_net.scaling.divisor.numpy()
-            if self.request.params["scaling"] == "standard"
-            else 1.0
-        )
+        divisor = self.start_net.scaling.divisor.numpy()
+        unit = divisor if divisor.size > 1 else 1.0  # then the PCA is that of scaled columns
         return float((self.pca.variances_ * unit**2).mean())
 
     def _measure(self) -> None:
@@ -269,7 +270,7 @@ class Run:
         self.latest_error = float(errors[:, DATA].mean())
         if self.state.history and self.state.history[-1]["step"] == step:
             self.state.history[-1]["validation_error"] = self.latest_error
-        else:
+        elif step > 0:
             self.state.validation_error = self.latest_error
         if step == 0:
             self.pca_error = float(self.held_out.errors(self.pca_net)[:, DATA].mean())
@@ -280,8 +281,8 @@ class Run:
             self._unimproved += 1
 
     def _after_step(self, state: TrainingState) -> bool:
-        stop = self._is_late()
-        if stop or state.step in self._grid:
+        stop = self._keep_to_deadline(state.step)
+        if stop or state.step in self._grid or state.step == self._pace.until:
             self._measure()
             stop = stop or self._unimproved >= self.plan.patience
         answers = [callback(self._progress()) for callback in self.request.callbacks]
@@ -308,9 +309,9 @@ class Run:
         return self._history
 
     def _check_finite(self) -> None:
-        self.diverged = bool(self.state.history) and not math.isfinite(
-            self.state.history[-1]["loss"]
-        )
+        history = self.state.history
+        finite_loss = not history or math.isfinite(history[-1]["loss"])
+        self.diverged = not (finite_loss and is_finite(self.state.result))
         if self.diverged:
             warnings.warn(
                 f"The loss was no longer finite after step {self.state.step}; the best state before"
@@ -319,18 +320,27 @@ class Run:
                 stacklevel=2,
             )
 
-    def _is_late(self) -> bool:
+    def _keep_to_deadline(self, step: int) -> bool:
+        """Hurry where the run has fallen behind; tell whether its time is over."""
         deadline = self.request.deadline
-        late = deadline is not None and time.perf_counter() > deadline + LATEST_SECONDS
-        if late and self.state.step < self.n_steps:
-            warnings.warn(
-                f"The machine became slower than it was timed: training stopped at step"
-                f" {self.state.step} of {self.n_steps} to keep to max_seconds. The model cannot be"
-                " repeated by max_steps.",
-                NarrowsWarning,
-                stacklevel=2,
-            )
-        return late
+        if deadline is None or step >= self._pace.until:
+            return False
+        now = time.perf_counter()
+        per_step = (now - self._began) / step
+        behind = now + (self._pace.until - step) * per_step - deadline
+        if step in self._grid and behind > HURRY_SECONDS:
+            left = int((deadline - now) / per_step)
+            if not self._hurried:
+                warnings.warn(
+                    f"Training is slower than it was timed, so it ends after about {step + left}"
+                    f" of {self._pace.until} steps to keep to max_seconds. The model cannot be"
+                    " repeated by max_steps.",
+                    NarrowsWarning,
+                    stacklevel=2,
+                )
+            self._hurried = True
+            self._pace.shorten(step, step + max(left, 1))
+        return now > deadline + LATEST_SECONDS
 
     def _fix_steps(self) -> None:
         """Time a few steps on a copy, and lay out as many as fit before the deadline."""
@@ -343,10 +353,10 @@ class Run:
             ticks.append(time.perf_counter())
             return ticks[-1] >= until and len(ticks) > TIMED_STEPS
 
-        rule = replace(self.rule, n_steps=1 << 30)
-        train(trial, self._batches, rule, 1 << 30, note)
+        train(trial, self._batches, self.rule, Pace(1 << 30, 1 << 30), note)
         # The median is not fooled by the first steps, nor by a moment's load on the machine.
-        per_step = float(np.median(np.diff(ticks)))
+        # A loss that is not finite ends the trial at once.
+        per_step = float(np.median(np.diff(ticks))) if len(ticks) > 1 else math.inf
         measured = time.perf_counter()
         if self.held_out is not None:
             self.held_out.errors(self.state.result)

@@ -139,7 +139,7 @@ def _scaling_and_pca(
     source: ArraySource, asked: Any, plan: Plan
 ) -> tuple[Scaling, PrincipalComponents]:
     n_components = min(plan.n_components, plan.n_features)
-    if asked == "standard":
+    if asked == "standard" and plan.n_features > 1:  # one column's own divisor is common to all
         scaling = choose_scaling(asked, *column_moments(source.blocks), 0.0, 0.0)
 
         def scaled_blocks() -> Iterator[Array64]:

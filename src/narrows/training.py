@@ -44,8 +44,6 @@ class StepRule:
     schedule : {"averaged", "constant", "cosine", "linear"}
     n_warm_up : int
         Steps over which the learning rate rises.
-    n_steps : int
-        Steps at which the schedule ends.
     """
 
     objective: Objective
@@ -54,7 +52,37 @@ class StepRule:
     learning_rate: float
     schedule: str
     n_warm_up: int
+
+
+@dataclass
+class Pace:
+    """Where a run ends, and how far along its schedule a step is.
+
+    Attributes
+    ----------
+    n_steps : int
+        Steps that the schedule was laid out for.
+    until : int
+        Count of steps at which to end.
+    """
+
     n_steps: int
+    until: int
+    _from_step: int = 0
+    _from_place: float = 0.0
+    _end: int | None = None
+
+    def place(self, step: int) -> float:
+        """Return the step of the schedule that a step counts as; they differ once shortened."""
+        if self._end is None:
+            return float(step)
+        share = (step - self._from_step) / max(self._end - self._from_step, 1)
+        return self._from_place + (self.n_steps - self._from_place) * share
+
+    def shorten(self, step: int, until: int) -> None:
+        """From a step on, run through the rest of the schedule faster, to end at ``until``."""
+        self._from_place, self._from_step = self.place(step), step
+        self._end = self.until = until
 
 
 @dataclass
@@ -120,10 +148,10 @@ def train(
     state: TrainingState,
     batches: Batches,
     rule: StepRule,
-    until: int,
+    pace: Pace,
     after_step: Callable[[TrainingState], bool] = lambda state: False,
 ) -> None:
-    """Train until ``until`` steps are taken in all, or ``after_step`` returns True.
+    """Train until ``pace.until`` steps are taken in all, or ``after_step`` returns True.
 
     It also ends after an epoch whose loss is not finite.
 
@@ -134,18 +162,18 @@ def train(
     batches : callable
         Takes the epoch, gives its batches (B, D), in the network's units and ``rule.dtype``.
     rule : StepRule
-    until : int
-        Count of steps at which to end, those that the state already has included.
+    pace : Pace
+        Counts the steps that the state already has, too; may be changed by ``after_step``.
     after_step : callable
         Called after each step.
     """
     copy_of_net = _ComputeCopy(state.net, rule.dtype)
     stopped = False
-    while state.step < until and not stopped:
+    while state.step < pace.until and not stopped:
         record = _EpochRecord()
         for x, is_last in _marked(batches(state.epoch)):
             rate = rule.learning_rate * learning_rate_factor(
-                rule.schedule, state.step, rule.n_steps, rule.n_warm_up
+                rule.schedule, pace.place(state.step), pace.n_steps, rule.n_warm_up
             )
             for group in state.optimizer.param_groups:
                 group["lr"] = rate * group["share"]
@@ -160,12 +188,12 @@ def train(
             if state.average is not None and state.step % AVERAGE_EVERY == 0:
                 _blend(state.average, state.net, state.step)
             record.add(sums, len(x))
-            if is_last or state.step == until:
+            if is_last or state.step == pace.until:
                 state.epoch += 1
                 record.finish(state, rate)
                 stopped = not math.isfinite(state.history[-1]["loss"])
             stopped = after_step(state) or stopped
-            if stopped or state.step == until:
+            if stopped or state.step == pace.until:
                 break
 
 

@@ -169,7 +169,6 @@ FORGED: dict[str, Callable[[dict[str, Any], dict[str, Any]], None]] = {
     "an unknown parameter": _say_of("params", exec="rm -rf /"),
     "a parameter outside its limit": _say_of("params", n_components=-1),
     "a private parameter": _say_of("params", network__hidden__x=1),
-    "another start": _say_of("params", init="random"),
     "parameters as a list": _say(params=[]),
     "a network as a list": _say(network=[]),
     "a network as null": _say(network=None),

@@ -113,14 +113,16 @@ def _undisturbed() -> Iterator[None]:
 def _watched(ae: Autoencoder, console: Console) -> Iterator[None]:
     """Show progress while `fit` runs: a bar on a terminal, a few plain lines elsewhere."""
     before = ae.callbacks
-    if not console.is_terminal:
-        ae.callbacks = (*before, _Lines())
-        yield
-    else:
-        with _new_bar(console) as bar:
-            ae.callbacks = (*before, _Bar(bar))
+    try:
+        if not console.is_terminal:
+            ae.callbacks = (*before, _Lines())
             yield
-    ae.callbacks = before
+        else:
+            with _new_bar(console) as bar:
+                ae.callbacks = (*before, _Bar(bar))
+                yield
+    finally:
+        ae.callbacks = before
 
 
 def _new_bar(console: Console) -> Progress:

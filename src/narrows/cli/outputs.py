@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrows.errors import DataError, FileExists
+from narrows.model_file import umask
 from narrows.sources.files import DATA_SUFFIXES, Table, check_folder, check_target, writing
 
 if TYPE_CHECKING:
@@ -107,16 +108,10 @@ def write_pictures(folder: Path, ae: Autoencoder, rows: NDArray[Any]) -> None:
     try:
         for number, picture in enumerate(pixels):
             Image.fromarray(picture).save(made / f"{number:0{digits}}.png")
-        made.chmod(0o777 & ~_umask())
+        made.chmod(0o777 & ~umask())
         made.replace(folder)
     finally:
         shutil.rmtree(made, ignore_errors=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _pixels(rows: NDArray[Any], bounds: tuple[float, float] | None) -> NDArray[np.uint8]:

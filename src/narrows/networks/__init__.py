@@ -1,6 +1,6 @@
 """Architectures: one file each, found by the name of the file."""
 
-from narrows.networks.base import Autoencoding, Network, Widths, converted, count_parameters
+from narrows.networks.base import Autoencoding, Network, Widths, converted, is_finite
 from narrows.networks.linear_plus import LinearPlus
 from narrows.networks.mlp import MLP
 
@@ -11,5 +11,5 @@ __all__ = [
     "Network",
     "Widths",
     "converted",
-    "count_parameters",
+    "is_finite",
 ]

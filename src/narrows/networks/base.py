@@ -77,9 +77,9 @@ class Autoencoding(nn.Module):
         self.register_buffer("code_unit", torch.tensor(code_unit, dtype=torch.float64))
 
 
-def count_parameters(module: nn.Module) -> int:
-    """Count the trainable numbers of a module."""
-    return sum(parameter.numel() for parameter in module.parameters())
+def is_finite(net: nn.Module) -> bool:
+    """Tell whether no parameter and no buffer holds NaN or infinity."""
+    return all(bool(tensor.isfinite().all()) for tensor in net.state_dict().values())
 
 
 def converted(net: Autoencoding, dtype: torch.dtype) -> Autoencoding:

@@ -44,7 +44,7 @@ class MLP(Network):
     ----------
     hidden : "auto" or sequence of int, default="auto"
         Widths of the encoder's hidden layers; the decoder has them in reverse. ``"auto"`` chooses
-        by the number of features, rows and components (`narrows.planning`).
+        by the number of features, rows and components.
     activation : {"gelu", "relu", "sigmoid", "silu", "tanh", "linear"}, default="gelu"
         After each hidden layer.
     code_activation, output_activation : same names, default="linear"
@@ -77,10 +77,13 @@ class MLP(Network):
     def resolved(self, widths: Widths, n_rows: int) -> MLP:
         """Return a copy in which no field is ``"auto"``."""
         spread = n_rows >= MANY_ROWS and widths.code < NARROW_CODE
+        weights = self.weight_init
+        if weights == "auto":
+            weights = "spread" if spread else "lecun"
         choices = {
             "hidden": auto_hidden(widths, n_rows),
-            "weight_init": "spread" if spread else "lecun",
-            "bias_init": "spread" if spread else "zeros",
+            "weight_init": weights,
+            "bias_init": "spread" if weights == "spread" else "zeros",
         }
         open_fields = {name: c for name, c in choices.items() if getattr(self, name) == "auto"}
         copy = replaced(self, {"hidden": tuple(self.hidden), **open_fields})

@@ -19,6 +19,7 @@ from narrows.errors import FileExists, ParameterError, near_miss
 from narrows.model_file import replacing
 from narrows.parts import PARTS, from_json
 from narrows.recipes.pictures import draw, file_name, watcher
+from narrows.sources.files import check_folder
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
@@ -192,6 +193,8 @@ def run_recipe(
     names = [file_name(name, picture, live) for picture in recipe.pictures]
     files = [model_file, *(out / file for file in names if file is not None)]
     _refuse_existing(files, overwrite)
+    out.mkdir(parents=True, exist_ok=True)
+    check_folder(out)
     tell(recipe.title)
     rows = {part: load_part(recipe.data[part]) for part in ("train", "test")}
     arguments = {**recipe.autoencoder, **changes}
@@ -210,7 +213,6 @@ def run_recipe(
         f"test error {report.error:.6f}, PCA's {report.pca_error:.6f} at the same"
         f" {ae.n_components_} numbers, {seconds:.1f} s"
     )
-    out.mkdir(parents=True, exist_ok=True)
     ae.save(model_file)
     for picture, drawn, seen in zip(recipe.pictures, names, watching, strict=True):
         if drawn is not None:

@@ -31,6 +31,9 @@ class NamedRows(NamedTuple):
     column_names: Names | None
 
 
+_BLANK = {"", "na", "n/a", "nan", "null", "none"}
+
+
 def read_csv(path: Path) -> NamedRows:
     """Read a CSV file as this module's docstring says.
 
@@ -40,7 +43,9 @@ def read_csv(path: Path) -> NamedRows:
         Naming the line that is ragged, or the columns that hold text.
     """
     first = _first_fields(path)
-    has_header = not all(_is_number(field) for field in first)
+    # A blank may be a missing value; a blank corner above numbers is how pandas names an index.
+    corner = first[0] == "" and len(first) > 1 and all(_is_number(field) for field in first[1:])
+    has_header = corner or not all(_is_number(f) or f.lower() in _BLANK for f in first)
     if has_header and len(first) > 1 and all(_is_number(field) for field in first[1:]) and first[0]:
         warnings.warn(
             f"The first line of {path} was taken for names of columns, because it begins with the"
