@@ -351,7 +351,7 @@ def test_a_disk_that_is_full_is_an_oserror(model_file):
     )
     assert result.stdout == "one line\n", result.stderr
     assert model_file.read_bytes() == before
-    assert os.listdir(model_file.parent) == [model_file.name]  # noqa: PTH208
+    assert os.listdir(model_file.parent) == [model_file.name]  # noqa: PTH208 - a plain list of names
 
 
 def test_a_folder_that_is_missing_or_in_the_way(trained, tmp_path):
@@ -360,7 +360,7 @@ def test_a_folder_that_is_missing_or_in_the_way(trained, tmp_path):
     (tmp_path / "folder").mkdir()
     with pytest.raises(OSError, match="folder"):
         trained.save(tmp_path / "folder")
-    assert os.listdir(tmp_path) == ["folder"]  # noqa: PTH208
+    assert os.listdir(tmp_path) == ["folder"]  # noqa: PTH208 - a plain list of names
 
 
 def test_saving_keeps_the_rights_of_the_old_file(model_file, trained):
@@ -388,6 +388,6 @@ def test_the_header_is_the_one_of_the_format(model_file):
     (length,) = struct.unpack("<Q", content[:8])
     assert content[8:9] == b"{"
     with safe_open(model_file, framework="numpy") as file:
-        n_bytes = sum(file.get_tensor(name).nbytes for name in file.keys())  # noqa: SIM118
+        n_bytes = sum(file.get_tensor(name).nbytes for name in file.keys())  # noqa: SIM118 - not a dict
     assert len(content) == 8 + length + n_bytes
     assert metadata_of(model_file)["version"] == "1"

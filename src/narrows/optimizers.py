@@ -21,9 +21,11 @@ class Optimizer(Protocol):
 
     name: ClassVar[str]
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]: ...  # noqa: D102
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the fields by name."""
 
-    def build(self, groups: Iterable[dict[str, Any]]) -> torch.optim.Optimizer: ...  # noqa: D102
+    def build(self, groups: Iterable[dict[str, Any]]) -> torch.optim.Optimizer:
+        """Return the optimizer of torch for parameter groups."""
 
 
 @dataclass(frozen=True)

@@ -287,7 +287,7 @@ def _precision(asked: str, device: torch.device, work: int) -> torch.dtype:
 def has_bfloat16_products() -> bool:
     """Tell whether this processor multiplies bfloat16 matrices in hardware."""
     capabilities = torch.cpu.get_capabilities()
-    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "arm_bf16"))
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
 
 
 def _learning_rate(asked: str | float, n_rows: int, partial: bool) -> float:
