@@ -326,7 +326,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         state, scaling = self._training, self.network_.scaling
         state.net.to(plan.device)
         rows = ScaledRows(source, scaling, plan.dtype, plan.device)
-        bounds = scaled_bounds(self.bounds_, scaling, plan.dtype, plan.device)
+        bounds = scaled_bounds(self.bounds_, rows)
         until = state.step + plan.steps_per_epoch
         rule = StepRule(plan.objective, bounds, plan.dtype, plan.learning_rate, "constant", 0)
 

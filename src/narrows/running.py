@@ -131,9 +131,9 @@ class HeldOut:
     def __init__(self, source: ArraySource, scaling: Scaling, request: Request) -> None:
         device = request.plan.device
         self._objective: Objective = request.plan.objective
-        self._bounds = scaled_bounds(request.bounds, scaling, torch.float32, device)
-        self._divisor = scaling.divisor.to(device, torch.float32)
         self._rows = ScaledRows(source, scaling, torch.float32, device)
+        self._bounds = scaled_bounds(request.bounds, self._rows)
+        self._divisor = scaling.divisor.to(device, torch.float32)
         self._n_rows = source.n_rows
 
     @torch.no_grad()
@@ -151,14 +151,14 @@ class HeldOut:
         return torch.cat(found).double().cpu().numpy()
 
 
-def scaled_bounds(
-    bounds: Interval | None, scaling: Scaling, dtype: torch.dtype, device: torch.device
-) -> Bounds | None:
-    """Bring bounds to the network's units, rounded as the rows are."""
+def scaled_bounds(bounds: Interval | None, rows: ScaledRows) -> Bounds | None:
+    """Bring bounds to the network's units, each (D,), rounded as the rows are."""
     if bounds is None:
         return None
-    ends = (scaling(torch.tensor([end], dtype=torch.float64)) for end in bounds)
-    return Bounds(*(end.to(dtype).to(device, torch.float32) for end in ends))
+    # All of width D, for torch clamps to a single number in a tensor several times more slowly.
+    ends = (torch.full((rows.source.n_features,), end, dtype=torch.float64) for end in bounds)
+    rounded = (rows.scaling(end).to(rows.dtype) for end in ends)
+    return Bounds(*(end.to(rows.device, torch.float32) for end in rounded))
 
 
 class Run:
@@ -190,7 +190,7 @@ class Run:
         self.state = start_training(net, plan.optimizer, plan.schedule)
         self.rule = StepRule(
             plan.objective,
-            scaled_bounds(request.bounds, scaling, plan.dtype, plan.device),
+            scaled_bounds(request.bounds, self.rows),
             plan.dtype,
             plan.learning_rate,
             plan.schedule,

@@ -23,7 +23,7 @@ class Batch(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """Where reconstructions are clipped, in the network's units; each (D,) or (1,)."""
+    """Where reconstructions are clipped, in the network's units; each (D,)."""
 
     low: Tensor
     high: Tensor
