@@ -1,6 +1,6 @@
 """Time from the call of ``fit`` to a given held-out error at 128 numbers, beside the peers.
 
-    python benchmarks/time_to_quality.py --budgets 1 2 3 5 8 12 20 --repetitions 3
+    python benchmarks/time_to_quality.py --budgets 1 2 2.5 3 5 8 12 20 --repetitions 3
 
 The peers train 784-512-256-128 and back (GELU, Adam 0.001, batch 256) and are measured on the
 10,000 test digits after each epoch, their clock standing still meanwhile; compilation is out.
@@ -23,7 +23,7 @@ import peers
 
 DEFAULT_PEERS = ["plain-torch", "pythae", "keras-jax"]
 DEFAULT_GOALS = [0.0034, 0.0026]
-DEFAULT_BUDGETS = [1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0]
+DEFAULT_BUDGETS = [1.0, 2.0, 2.5, 3.0, 5.0, 8.0, 12.0, 20.0]
 NEEDED_FACTOR = 5.0  # at the first goal, against the fastest peer
 
 # One program in one repetition: (seconds, held-out error), in order of time.

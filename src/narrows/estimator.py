@@ -10,7 +10,6 @@ import copy
 import math
 import os
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Self, cast
@@ -24,19 +23,19 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
 from narrows import persistence, reading
-from narrows.errors import DataError, NarrowsWarning, ParameterError
+from narrows.errors import DataError, ParameterError
 from narrows.fields import Limit, check, integer, interval, nothing, one_of, real, replaced, widths
-from narrows.fitting import Outcome, fit_model
+from narrows.fitting import Outcome, fit_model, train_on
 from narrows.inference import Floats, Inference
-from narrows.networks import Autoencoding, converted, is_finite
+from narrows.networks import Autoencoding, converted
 from narrows.optimizers import SCHEDULE
 from narrows.parts import PARTS, named_part
 from narrows.planning import Plan, make_plan
-from narrows.running import Callback, Request, print_epochs, scaled_bounds
+from narrows.running import Callback, Request, print_epochs
 from narrows.scaling import SCALING
-from narrows.sources.array import ArraySource, ScaledRows
+from narrows.sources.array import ArraySource
 from narrows.starting import start
-from narrows.training import HistoryRow, Pace, StepRule, TrainingState, start_training, train
+from narrows.training import HistoryRow, TrainingState, start_training
 
 _LIMITS: dict[str, Limit] = {
     "n_components": integer(1),
@@ -254,7 +253,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self._check_params()
         with self._all_or_nothing():
             interrupted = self._fit(X, started)
-        self._warn_of_dominant_column()
+        if self.scaling != "standard":
+            names = getattr(self, "feature_names_in_", None)
+            reading.warn_of_dominant_column(self._moments()[1], names)
         if interrupted is not None:
             raise interrupted
         return self
@@ -323,18 +324,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             self._training = start_training(
                 converted(self.network_, torch.float32), plan.optimizer, plan.schedule
             )
-        state, scaling = self._training, self.network_.scaling
-        state.net.to(plan.device)
-        rows = ScaledRows(source, scaling, plan.dtype, plan.device)
-        bounds = scaled_bounds(self.bounds_, rows)
-        until = state.step + plan.steps_per_epoch
-        rule = StepRule(plan.objective, bounds, plan.dtype, plan.learning_rate, "constant", 0)
-
-        def in_order(epoch: int) -> Iterator[torch.Tensor]:
-            return rows.batches(plan.batch_size, seed=plan.seed, epoch=epoch, shuffle=False)
-
-        train(state, in_order, rule, Pace(until, until))
-        if not is_finite(state.net):
+        state = self._training
+        if not train_on(state, source, self.network_.scaling, self.bounds_, plan):
             raise DataError(
                 "Training diverged on these rows, so the model is left as it was. Use a smaller"
                 f" learning_rate than {plan.learning_rate:g}, or look for far-off values."
@@ -597,22 +588,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         mean, _ = self._moments()
         blocks = ArraySource(rows).blocks()
         return sum(float(np.square(block - mean).sum()) for block in blocks) / rows.size
-
-    def _warn_of_dominant_column(self) -> None:
-        _, variances = self._moments()
-        total, column = float(variances.sum()), int(variances.argmax())
-        if self.scaling == "standard" or len(variances) < 2:
-            return
-        if variances[column] > reading.DOMINANT_SHARE * total:
-            names = getattr(self, "feature_names_in_", None)
-            name = f" ({names[column]!r})" if names is not None else ""
-            warnings.warn(
-                f"Column {column}{name} carries {100 * variances[column] / total:.4g} % of the"
-                " variance, so the code describes little else. If columns have different units,"
-                " use scaling='standard'.",
-                NarrowsWarning,
-                stacklevel=3,
-            )
 
     def _set_network(self, net: Autoencoding) -> None:
         self.network_ = net

@@ -8,16 +8,20 @@ row is held out once. What won is repeated from the PCA of all rows where that i
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+from torch import Tensor
 
-from narrows.networks import Autoencoding
+from narrows.networks import Autoencoding, is_finite
 from narrows.pca import PrincipalComponents
-from narrows.running import DATA, NETWORK, Errors, Request, Run
-from narrows.sources.array import folds, held_out_rows
+from narrows.planning import Plan
+from narrows.running import DATA, NETWORK, Errors, Interval, Request, Run, scaled_bounds
+from narrows.scaling import Scaling
+from narrows.sources.array import ArraySource, ScaledRows, folds, held_out_rows
 from narrows.starting import start
-from narrows.training import HistoryRow
+from narrows.training import HistoryRow, Pace, StepRule, TrainingState, train
 
 RELATIVE_STANDARD_ERRORS = 4.0
 ABSOLUTE_STANDARD_ERRORS = 0.5
@@ -174,3 +178,36 @@ def stands_out(before: Errors, after: Errors) -> bool:
 def _lies_above_zero(values: Errors, standard_errors: float) -> bool:
     standard_error = float(values.std(ddof=1)) / math.sqrt(len(values))
     return float(values.mean()) > max(standard_errors * standard_error, 0.0)
+
+
+def train_on(
+    state: TrainingState,
+    source: ArraySource,
+    scaling: Scaling,
+    bounds: Interval | None,
+    plan: Plan,
+) -> bool:
+    """Pass once over rows in their order at a constant learning rate; tell whether it went well.
+
+    Parameters
+    ----------
+    state : TrainingState
+        Changed in place.
+    source : ArraySource
+    scaling : Scaling
+    bounds : (float, float) or None
+        In data units.
+    plan : Plan
+    """
+    state.net.to(plan.device)
+    rows = ScaledRows(source, scaling, plan.dtype, plan.device)
+    until = state.step + plan.steps_per_epoch
+    rule = StepRule(
+        plan.objective, scaled_bounds(bounds, rows), plan.dtype, plan.learning_rate, "constant", 0
+    )
+
+    def in_order(epoch: int) -> Iterator[Tensor]:
+        return rows.batches(plan.batch_size, seed=plan.seed, epoch=epoch, shuffle=False)
+
+    train(state, in_order, rule, Pace(until, until))
+    return is_finite(state.net)

@@ -6,13 +6,14 @@ Legend: N rows, D features.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from narrows.errors import DataError, DataTypeError
+from narrows.errors import DataError, DataTypeError, NarrowsWarning
 
 Shape = tuple[int, ...]
 PICTURE_SHARE = 0.001
@@ -113,6 +114,21 @@ def choose_bounds(bounds: Any, X: NDArray[np.generic]) -> tuple[float, float] | 
     zeros = X.size - np.count_nonzero(X)
     ones = sum(int(np.count_nonzero(rows == 1)) for rows in _parts(X))
     return (0.0, 1.0) if min(int(zeros), ones) >= PICTURE_SHARE * X.size else None
+
+
+def warn_of_dominant_column(variances: NDArray[np.float64], names: Any = None) -> None:
+    """Warn where one column (D,) carries nearly all the variance, so that a code shows only it."""
+    total, column = float(variances.sum()), int(variances.argmax())
+    if len(variances) < 2 or variances[column] <= DOMINANT_SHARE * total:
+        return
+    name = f" ({names[column]!r})" if names is not None else ""
+    warnings.warn(
+        f"Column {column}{name} carries {100 * variances[column] / total:.4g} % of the"
+        " variance, so the code describes little else. If columns have different units,"
+        " use scaling='standard'.",
+        NarrowsWarning,
+        stacklevel=3,
+    )
 
 
 def _parts(X: NDArray[Any]) -> Iterator[NDArray[Any]]:
