@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from sklearn.decomposition import PCA
 
 from narrows import MLP, Autoencoder
 
@@ -34,6 +35,24 @@ def quick(n_components=2, **changes):
         "network": MLP(hidden=(16,)),
     }
     return Autoencoder(n_components, **{**given, **changes})
+
+
+def bits(ae):
+    """Every tensor of a fitted network, as bytes by name."""
+    return {name: t.numpy().tobytes() for name, t in ae.network_.state_dict().items()}
+
+
+def without_sign(Z):
+    return Z * np.sign(Z[np.abs(Z).argmax(axis=0), np.arange(Z.shape[1])] + 1e-300)
+
+
+def assert_is_pca_of(ae, X, rtol=1e-8):
+    """The model is scikit-learn's PCA of all rows, up to the signs of the axes."""
+    pca = PCA(ae.n_components_, svd_solver="full").fit(X)
+    Z, expected = without_sign(ae.transform(X)), without_sign(pca.transform(X))
+    np.testing.assert_allclose(Z, expected, atol=rtol * np.abs(expected).max())
+    X_hat = pca.inverse_transform(pca.transform(X))
+    np.testing.assert_allclose(ae.reconstruct(X), X_hat, atol=rtol * np.abs(X_hat).max())
 
 
 @pytest.fixture
