@@ -22,7 +22,7 @@ import machine
 from narrows import Autoencoder, evaluate
 from narrows.datasets import load_mnist
 
-TOPIC = "never_worse"
+TOPIC = "never-worse"
 BETTER = {
     ("digits", 2): 0.70,
     ("digits", 8): 0.70,
