@@ -32,7 +32,7 @@ test: $(VENV)/.dev ## run lint, types and the tests with coverage
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --cov --cov-report=term:skip-covered
 
 check: $(VENV)/.dev ## run the tests alone, stopping at the first failure
 	$(BIN)/python -m pytest -x

@@ -105,6 +105,17 @@ def test_no_hidden_layer_is_a_linear_autoencoder():
     assert len(list(encoder)) == len(list(decoder)) == 1
 
 
+@pytest.mark.parametrize("activation", ["linear", "relu", "sigmoid", "tanh", "gelu", "silu"])
+def test_outputs_stay_in_the_range_that_is_stated(activation):
+    _, decoder = built(output_activation=activation, weight_init="normal")
+    with torch.no_grad():
+        outputs = decoder(1000 * torch.randn(200, 3, generator=generator()))
+    low, high = MLP(output_activation=activation).output_range()
+    assert low <= outputs.min()
+    assert outputs.max() <= high
+    assert (activation in ("relu", "sigmoid", "tanh")) == (low > -math.inf)
+
+
 def test_activations_stand_after_hidden_layers_code_and_output():
     encoder, decoder = built(activation="relu", code_activation="tanh", output_activation="sigmoid")
     kinds = [[type(layer).__name__ for layer in module] for module in (encoder, decoder)]

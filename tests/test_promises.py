@@ -18,7 +18,9 @@ from conftest import assert_is_pca_of, bits, curved, noise, quick
 from narrows import MLP, Autoencoder
 from narrows.errors import NarrowsWarning
 from narrows.planning import make_plan
-from narrows.sources.array import folds, held_out_rows
+from narrows.running import scaled_bounds
+from narrows.scaling import Scaling
+from narrows.sources.array import ArraySource, ScaledRows, folds, held_out_rows
 
 # ---------------------------------------------------------------- one sample, one code
 
@@ -357,3 +359,21 @@ def test_one_column_comes_back_under_every_scaling(scaling):
     np.testing.assert_allclose(
         quick(1, scaling=scaling).fit(constant).reconstruct(constant), constant, atol=1e-6
     )
+
+
+def test_bounds_are_dropped_only_where_outputs_keep_to_them_of_themselves():
+    X = np.clip(curved(60), 0.0, 1.0)
+    rows = ScaledRows(
+        ArraySource(X), Scaling(np.zeros(1), np.ones(1)), torch.float32, torch.device("cpu")
+    )
+    for activation, bounds, dropped in [
+        ("sigmoid", (0.0, 1.0), True),
+        ("sigmoid", (0.1, 1.0), False),
+        ("tanh", (-1.0, 1.0), True),
+        ("tanh", (0.0, 1.0), False),
+        ("linear", (0.0, 1.0), False),
+    ]:
+        found = scaled_bounds(bounds, rows, MLP(output_activation=activation))
+        assert (found is None) == dropped
+        if found is not None:
+            assert [end.unique().tolist() for end in found] == [pytest.approx([b]) for b in bounds]

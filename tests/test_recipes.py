@@ -24,10 +24,11 @@ def test_held_out_costs_lie_within_the_spread_of_five_seeds(name, tmp_path):
     ours = np.array([held_out for _, held_out in result.costs])
     seeds = np.array(REFERENCE["costs"][name])
     assert seeds.shape == (5, len(ours))
-    # A sixth draw lies outside the range of five others now and then; half the range is added
-    # on either side, which is about three standard deviations of the seeds from their mean.
+    # A sixth draw lies outside the range of five others one time in three, and the last bits of
+    # products, which differ between processors and numbers of threads, make another draw of every
+    # seed. The range is added on either side, about 3.5 standard deviations from the mean in all.
     low, high = seeds.min(axis=0), seeds.max(axis=0)
-    margin = 0.5 * (high - low)
+    margin = high - low
     assert (ours >= low - margin).all(), (ours, low)
     assert (ours <= high + margin).all(), (ours, high)
     epochs = [line for line in lines if line.startswith("Epoch: ")]

@@ -22,7 +22,7 @@ STOREYS = [
     {"fields", "datasets"},
     {"scaling", "pca"},
     {"networks", "objectives", "optimizers", "sources", "model_file"},
-    {"parts"},
+    {"parts", "products"},
     {"planning"},
     {"starting", "training", "inference", "reading"},
     {"running"},

@@ -202,9 +202,8 @@ def train_on(
     state.net.to(plan.device)
     rows = ScaledRows(source, scaling, plan.dtype, plan.device)
     until = state.step + plan.steps_per_epoch
-    rule = StepRule(
-        plan.objective, scaled_bounds(bounds, rows), plan.dtype, plan.learning_rate, "constant", 0
-    )
+    ends = scaled_bounds(bounds, rows, plan.network)
+    rule = StepRule(plan.objective, ends, plan.dtype, plan.learning_rate, "constant", n_warm_up=0)
 
     def in_order(epoch: int) -> Iterator[Tensor]:
         return rows.batches(plan.batch_size, seed=plan.seed, epoch=epoch, shuffle=False)

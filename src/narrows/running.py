@@ -20,7 +20,7 @@ from torch import Tensor
 
 from narrows.errors import NarrowsWarning
 from narrows.inference import Inference
-from narrows.networks import Autoencoding, converted, is_finite
+from narrows.networks import Autoencoding, Network, converted, is_finite
 from narrows.objectives import Bounds, Objective
 from narrows.planning import Plan
 from narrows.scaling import Scaling
@@ -132,7 +132,7 @@ class HeldOut:
         device = request.plan.device
         self._objective: Objective = request.plan.objective
         self._rows = ScaledRows(source, scaling, torch.float32, device)
-        self._bounds = scaled_bounds(request.bounds, self._rows)
+        self._bounds = scaled_bounds(request.bounds, self._rows, request.plan.network)
         self._divisor = scaling.divisor.to(device, torch.float32)
         self._n_rows = source.n_rows
 
@@ -151,14 +151,20 @@ class HeldOut:
         return torch.cat(found).double().cpu().numpy()
 
 
-def scaled_bounds(bounds: Interval | None, rows: ScaledRows) -> Bounds | None:
-    """Bring bounds to the network's units, each (D,), rounded as the rows are."""
+def scaled_bounds(bounds: Interval | None, rows: ScaledRows, network: Network) -> Bounds | None:
+    """Bring bounds to the network's units, each (D,), rounded as the rows are.
+
+    Bounds that the network's outputs keep to of themselves are left out.
+    """
     if bounds is None:
         return None
     # All of width D, for torch clamps to a single number in a tensor several times more slowly.
     ends = (torch.full((rows.source.n_features,), end, dtype=torch.float64) for end in bounds)
-    rounded = (rows.scaling(end).to(rows.dtype) for end in ends)
-    return Bounds(*(end.to(rows.device, torch.float32) for end in rounded))
+    low, high = (rows.scaling(end).to(rows.dtype) for end in ends)
+    lowest, highest = network.output_range()
+    if bool((low <= lowest).all()) and bool((high >= highest).all()):
+        return None
+    return Bounds(low.to(rows.device, torch.float32), high.to(rows.device, torch.float32))
 
 
 class Run:
@@ -190,7 +196,7 @@ class Run:
         self.state = start_training(net, plan.optimizer, plan.schedule)
         self.rule = StepRule(
             plan.objective,
-            scaled_bounds(request.bounds, self.rows),
+            scaled_bounds(request.bounds, self.rows, plan.network),
             plan.dtype,
             plan.learning_rate,
             plan.schedule,

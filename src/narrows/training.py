@@ -12,7 +12,6 @@ import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import reduce
 from typing import Any
 
 import torch
@@ -21,6 +20,7 @@ from torch import Tensor
 from narrows.networks import Autoencoding, LinearPlus
 from narrows.objectives.base import Batch, Bounds, Objective
 from narrows.optimizers import Optimizer, learning_rate_factor
+from narrows.products import with_fast_products
 
 AVERAGE_EVERY, AVERAGE_GAMMA = 4, 8
 """Steps between two blendings of the average, and how much it prefers late steps."""
@@ -178,16 +178,16 @@ def train(
             for group in state.optimizer.param_groups:
                 group["lr"] = rate * group["share"]
             terms = rule.objective.terms(copy_of_net.net, Batch(x), rule.bounds)
-            sums = {name: term.sum() for name, term in terms.items()}
-            loss = reduce(torch.add, sums.values()) / len(x)
-            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves backward unannotated
+            # The loss is the mean over rows of the sum of terms: so much for each row of each term.
+            each = torch.full((len(x),), 1 / len(x), device=x.device)
+            torch.autograd.backward(list(terms.values()), [each] * len(terms))
             copy_of_net.hand_over_gradients()
             state.optimizer.step()
             copy_of_net.refresh()
             state.step += 1
             if state.average is not None and state.step % AVERAGE_EVERY == 0:
                 _blend(state.average, state.net, state.step)
-            record.add(sums, len(x))
+            record.add(terms, len(x))
             if is_last or state.step == pace.until:
                 state.epoch += 1
                 record.finish(state, rate)
@@ -223,7 +223,7 @@ class _ComputeCopy:
 
     def __init__(self, net: Autoencoding, dtype: torch.dtype) -> None:
         self._same = dtype == torch.float32
-        self.net = net if self._same else copy.deepcopy(net).to(dtype)
+        self.net = with_fast_products(net) if self._same else copy.deepcopy(net).to(dtype)
         self._masters: list[Tensor] = [p for p in net.parameters() if p.requires_grad]
         self._copies: list[Tensor] = [p for p in self.net.parameters() if p.requires_grad]
         for copied, master in zip(self._copies, self._masters, strict=True):
@@ -256,9 +256,9 @@ class _EpochRecord:
         self._sums: dict[str, list[Tensor]] = {}
         self._n_rows: list[int] = []
 
-    def add(self, sums: dict[str, Tensor], n_rows: int) -> None:
-        for name, total in sums.items():
-            self._sums.setdefault(name, []).append(total.detach())
+    def add(self, terms: dict[str, Tensor], n_rows: int) -> None:
+        for name, term in terms.items():
+            self._sums.setdefault(name, []).append(term.detach().sum())
         self._n_rows.append(n_rows)
 
     def finish(self, state: TrainingState, learning_rate: float) -> None:

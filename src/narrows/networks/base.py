@@ -6,6 +6,7 @@ Legend: B batch, D features, K code size.
 from __future__ import annotations
 
 import copy
+import math
 from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple
 
@@ -49,6 +50,10 @@ class Network(ABC):
     @abstractmethod
     def linear_ends(self) -> bool:
         """Tell whether code and output are linear, as a path around them needs."""
+
+    def output_range(self) -> tuple[float, float]:
+        """Return the interval that no output leaves, in the network's units."""
+        return -math.inf, math.inf
 
 
 class Autoencoding(nn.Module):

@@ -53,8 +53,12 @@ class LinearPlus(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, inputs) to (B, outputs)."""
-        linear = nn.functional.linear(x, self.weight, self.bias)
-        return torch.addcmul(linear, self.gain, cast("Tensor", self.inner(x / self.unit)))
+        curved = cast("Tensor", self.inner(x / self.unit))
+        return torch.addcmul(self.linear(x), self.gain, curved)
+
+    def linear(self, x: Tensor) -> Tensor:
+        """Return the linear path alone (B, outputs)."""
+        return nn.functional.linear(x, self.weight, self.bias)
 
 
 @torch.no_grad()

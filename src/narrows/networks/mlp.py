@@ -26,6 +26,7 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {
     "tanh": nn.Tanh,
     "linear": nn.Identity,
 }
+_RANGES = {"relu": (0.0, math.inf), "sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
 _ACTIVATION = one_of(*_ACTIVATIONS)
 _WEIGHTS = ("lecun", "spread", "torch", "glorot", "normal", "truncated_normal")
 _BIASES = ("zeros", "spread", "torch", "normal")
@@ -93,6 +94,10 @@ class MLP(Network):
     def linear_ends(self) -> bool:
         """Tell whether neither code nor output passes an activation."""
         return self.code_activation == self.output_activation == "linear"
+
+    def output_range(self) -> tuple[float, float]:
+        """Return the interval that no output leaves, in the network's units."""
+        return _RANGES.get(self.output_activation, (-math.inf, math.inf))
 
     def n_parameters(self, widths: Widths) -> int:
         """Count weights and biases of encoder and decoder."""
