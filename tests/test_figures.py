@@ -454,3 +454,10 @@ def test_shorten_counts_wide_characters_twice():
     assert shorten("abcdef", 6) == "abcdef"
     assert shorten("abcdefg", 6) == "abcde…"
     assert shorten("一二三四", 6) == "一二…"
+
+
+def test_epochs_are_counted_in_whole_numbers():
+    figure = figures.training({"narrows": (range(1, 14), [0.1] * 13)})
+    figure.canvas.draw()
+    ticks = figure.axes[0].get_xticks()
+    assert np.array_equal(ticks, np.rint(ticks))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from rich.table import Table
 
 from narrows import __version__, figures
 from narrows.datasets import load_mnist
-from narrows.errors import FileExists
+from narrows.errors import FileExists, NarrowsWarning
 from narrows.estimator import Autoencoder
 from narrows.evaluation import ClassifierResult, classify, evaluate, knn_accuracy, pca_inference
 from narrows.fields import check, nothing, real
@@ -190,7 +191,10 @@ def _train(tour: Tour, name: str, X: Pixels, X_test: Pixels, **arguments: Any) -
 
         model = Autoencoder(**{"random_state": 0, **arguments}, callbacks=(show,))
         started = time.perf_counter()
-        model.fit(X)
+        with warnings.catch_warnings():
+            # That a run was shortened says it cannot be repeated, which nobody asks of a demo.
+            warnings.filterwarnings("ignore", "Training is slower", NarrowsWarning)
+            model.fit(X)
         seconds = time.perf_counter() - started
         report = evaluate(model, X_test)
         bars.update(task, error=f"test {report.error:.4f}, PCA {report.pca_error:.4f}")

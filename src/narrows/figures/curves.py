@@ -112,9 +112,11 @@ def training(
             )
     if not lines:
         raise DataError("training needs at least one curve.")
-    figure, _ = _line_figure(
+    figure, axes = _line_figure(
         lines, THEMES[theme], x_label, y_label, across=("PCA", pca_error), log_x=False
     )
+    if all(np.array_equal(x, np.rint(x)) for x, _ in lines.values()):
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
     return figure
 
 
