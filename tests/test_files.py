@@ -67,6 +67,12 @@ def test_csv_header_is_what_is_not_all_numbers(here):
     assert list(headed.frame().columns) == ["a", "b"]
 
 
+def test_csv_whose_first_row_counts_columns_is_warned_of(here):
+    (here / "counted.csv").write_text("0,1,2\n5,6,7\n")
+    with pytest.warns(NarrowsWarning, match=r"counted\.csv counts 0, 1, 2"):
+        assert read_table("counted.csv").values.shape == (2, 3)
+
+
 @pytest.mark.parametrize(
     ("text", "names"),
     [

@@ -16,7 +16,7 @@ from sklearn.utils import check_random_state
 
 from conftest import assert_is_pca_of, bits, curved, noise, quick
 from narrows import MLP, Autoencoder
-from narrows.errors import NarrowsWarning
+from narrows.errors import DataError, NarrowsWarning
 from narrows.planning import make_plan
 from narrows.running import scaled_bounds
 from narrows.scaling import Scaling
@@ -377,3 +377,18 @@ def test_bounds_are_dropped_only_where_outputs_keep_to_them_of_themselves():
         assert (found is None) == dropped
         if found is not None:
             assert [end.unique().tolist() for end in found] == [pytest.approx([b]) for b in bounds]
+
+
+@pytest.mark.parametrize("unit", [1e-40, 1e-30, 1e30, 1e90])
+def test_errors_follow_the_unit_of_the_data(unit):
+    X = curved(100)
+    expected, found = quick().fit(X), quick().fit(X * unit)
+    assert found.validation_error_ == pytest.approx(expected.validation_error_ * unit**2, rel=1e-3)
+    assert found.explained_variance_ratio_ == pytest.approx(
+        expected.explained_variance_ratio_, rel=1e-3
+    )
+
+
+def test_values_whose_squares_overflow_are_refused():
+    with pytest.raises(DataError, match=r"as large as .*e\+200.*Divide the data"):
+        quick().fit(np.abs(noise()) * 1e200)

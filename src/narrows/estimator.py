@@ -511,6 +511,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 f" {self.sample_shape_}. Pass that shape, or flat rows of as many values."
             )
         if reset:
+            reading.check_magnitude(rows)
             self._came_shaped = shape is not None
             self.sample_shape_ = self._checked_shape(shape, rows.shape[1])
         return rows

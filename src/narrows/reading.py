@@ -20,6 +20,8 @@ PICTURE_SHARE = 0.001
 """Part of the values that must be exactly 0, and exactly 1, for floats to count as pictures."""
 PART_ROWS = 4096
 """Rows that are looked at together."""
+LARGEST = 1e100
+"""Magnitude up to which squares, and sums of them, stay far from the end of float64."""
 DOMINANT_SHARE = 0.999
 """Part of the variance in one column from which `fit` warns."""
 
@@ -89,12 +91,24 @@ def where_not_finite(X: Any, names: Any = None) -> str:
         if len(places):
             row, column = (int(n) for n in places[0])
             name = f" ({names[column]!r})" if names is not None and len(names) > column else ""
+            found = values[row, column]
+            first = "Drop such rows, or" if np.isnan(found) else "Set infinities to NaN, and then"
             return (
-                f" The first such value is {values[row, column]} in row"
-                f" {row + number * PART_ROWS}, column {column}{name}, counted from 0. Drop such"
-                " rows, or fill them in with sklearn.impute.SimpleImputer."
+                f" The first such value is {found} in row {row + number * PART_ROWS},"
+                f" column {column}{name}, counted from 0. {first} fill them in with"
+                " sklearn.impute.SimpleImputer."
             )
     return ""
+
+
+def check_magnitude(X: NDArray[np.generic]) -> None:
+    """Raise a DataError for values (N, D) whose squares float64 could not hold."""
+    largest = max(abs(float(X.min())), abs(float(X.max())))
+    if largest > LARGEST:
+        raise DataError(
+            f"X holds values as large as {largest:.3g}; narrows takes up to {LARGEST:g}, for errors"
+            " are squares. Divide the data by a common number."
+        )
 
 
 def choose_bounds(bounds: Any, X: NDArray[np.generic]) -> tuple[float, float] | None:

@@ -133,7 +133,7 @@ class HeldOut:
         self._objective: Objective = request.plan.objective
         self._rows = ScaledRows(source, scaling, torch.float32, device)
         self._bounds = scaled_bounds(request.bounds, self._rows, request.plan.network)
-        self._divisor = scaling.divisor.to(device, torch.float32)
+        self._divisor = scaling.divisor.cpu()
         self._n_rows = source.n_rows
 
     @torch.no_grad()
@@ -145,10 +145,11 @@ class HeldOut:
             x_hat_BD = self._objective.reconstruction(net, self._objective.code(net, x_BD))
             if self._bounds is not None:
                 x_hat_BD = x_hat_BD.clamp(self._bounds.low, self._bounds.high)
-            error_BD = x_hat_BD - x_BD
+            # In float64, for squares in data units may lie beyond what float32 holds.
+            error_BD = (x_hat_BD - x_BD).cpu().double()
             squares = (error_BD.square(), (error_BD * self._divisor).square())
             found.append(torch.stack([square.mean(dim=1) for square in squares], dim=1))
-        return torch.cat(found).double().cpu().numpy()
+        return torch.cat(found).numpy()
 
 
 def scaled_bounds(bounds: Interval | None, rows: ScaledRows, network: Network) -> Bounds | None:

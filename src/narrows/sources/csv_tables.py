@@ -53,6 +53,13 @@ def read_csv(path: Path) -> NamedRows:
             NarrowsWarning,
             stacklevel=2,
         )
+    if len(first) > 1 and first == [str(number) for number in range(len(first))]:
+        warnings.warn(
+            f"The first line of {path} counts 0, 1, 2, … and was taken for a row. If it numbers"
+            " the columns, as pandas does by default, delete it or give the columns names.",
+            NarrowsWarning,
+            stacklevel=2,
+        )
     frame = _parsed(path, has_header)
     if not len(frame):
         raise DataError(f"{path} holds names of columns, but no rows.")
