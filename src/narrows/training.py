@@ -219,7 +219,7 @@ def _blend(average: Autoencoding, net: Autoencoding, step: int) -> None:
 
 
 class _ComputeCopy:
-    """The network that a step computes on: the network itself in float32, else a rounded copy."""
+    """What a step computes on: in float32 the network's own parameters, else a rounded copy."""
 
     def __init__(self, net: Autoencoding, dtype: torch.dtype) -> None:
         self._same = dtype == torch.float32

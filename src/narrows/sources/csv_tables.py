@@ -53,7 +53,7 @@ def read_csv(path: Path) -> NamedRows:
             NarrowsWarning,
             stacklevel=2,
         )
-    if len(first) > 1 and first == [str(number) for number in range(len(first))]:
+    if len(first) > 2 and first == [str(number) for number in range(len(first))]:
         warnings.warn(
             f"The first line of {path} counts 0, 1, 2, … and was taken for a row. If it numbers"
             " the columns, as pandas does by default, delete it or give the columns names.",
