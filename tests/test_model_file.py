@@ -199,7 +199,7 @@ def test_a_damaged_file_is_refused(name, model_file):
 @pytest.mark.parametrize(
     ("name", "error"),
     [
-        ("version 2", NewerModelFile),
+        ("version 3", NewerModelFile),
         ("text", NotAModelFile),
         ("pickle", NotAModelFile),
         ("another program's", NotAModelFile),
@@ -216,7 +216,7 @@ def test_the_error_says_what_kind_of_damage_it_is(name, error, model_file):
 def test_a_newer_file_asks_for_a_newer_narrows(model_file, monkeypatch):
     state = read_model(model_file)
     with monkeypatch.context() as patch:
-        patch.setattr("narrows.model_file.VERSION", 2)
+        patch.setattr("narrows.model_file.VERSION", 3)
         write_model(model_file, state)
     error = refused(model_file)
     assert isinstance(error, NewerModelFile)
@@ -390,4 +390,4 @@ def test_the_header_is_the_one_of_the_format(model_file):
     with safe_open(model_file, framework="numpy") as file:
         n_bytes = sum(file.get_tensor(name).nbytes for name in file.keys())  # noqa: SIM118 - not a dict
     assert len(content) == 8 + length + n_bytes
-    assert metadata_of(model_file)["version"] == "1"
+    assert metadata_of(model_file)["version"] == "2"

@@ -64,7 +64,7 @@ def by_hand(net, n_rows, batch_size, n_steps, schedule, bounds=None):
     optimizer = torch.optim.Adam(net.parameters(), betas=(0.9, 0.999), eps=1e-8, fused=True)
     step, epoch, losses = 0, 0, []
     while step < n_steps:
-        for x in batches_of(n_rows, batch_size)(epoch):
+        for x, _ in batches_of(n_rows, batch_size)(epoch):
             if step == n_steps:
                 break
             optimizer.param_groups[0]["lr"] = 0.01 * learning_rate_factor(
@@ -134,7 +134,7 @@ def test_history_has_a_row_per_epoch():
 
 def test_an_epochs_loss_is_the_mean_over_its_rows_and_not_over_its_batches():
     state = trained(50, 49, 2, learning_rate=1e-30)
-    x = torch.cat(list(batches_of(50, 49)(0)))
+    x = torch.cat([batch.x for batch in batches_of(50, 49)(0)])
     with torch.no_grad():
         expected = (network().decoder(network().encoder(x)) - x).square().mean().item()
     assert state.history[0]["loss"] == pytest.approx(expected, rel=1e-5)

@@ -22,18 +22,30 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
-from narrows import persistence, reading
+from narrows import generating, persistence, reading
 from narrows.errors import DataError, ParameterError
-from narrows.fields import Limit, check, integer, interval, nothing, one_of, real, replaced, widths
+from narrows.fields import (
+    Limit,
+    check,
+    integer,
+    interval,
+    is_integer,
+    nothing,
+    one_of,
+    real,
+    replaced,
+    widths,
+)
 from narrows.fitting import Outcome, fit_model, train_on
 from narrows.inference import Floats, Inference
 from narrows.networks import Autoencoding, converted
 from narrows.optimizers import SCHEDULE
 from narrows.parts import PARTS, named_part
 from narrows.planning import Plan, make_plan
+from narrows.priors import Normal, Prior
 from narrows.running import Callback, Request, print_epochs
 from narrows.scaling import SCALING
-from narrows.sources.array import ArraySource
+from narrows.sources.array import ArraySource, held_out_rows
 from narrows.starting import start
 from narrows.training import HistoryRow, TrainingState, start_training
 
@@ -155,7 +167,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     n_steps_, best_step_ : int
         Steps that a run was planned for, and the step of the state returned; 0 is PCA.
     history_ : list of dict
-        A row per epoch of the first run: losses, learning rate, held-out error.
+        A row per epoch of the first run: every term of the loss, learning rate, held-out error.
+    priors_ : dict of str to Prior
+        What was fitted to the codes of training rows, for `sample`; ``"normal"`` by `fit`.
     validation_error_, pca_validation_error_ : float
         Mean squared error per value on held-out rows, in data units; ours and PCA's.
     explained_variance_ratio_ : float
@@ -233,7 +247,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ----------
         X : array, frame or tensor (N, D), (N, H, W) or (N, H, W, C)
             At least two rows of finite real numbers.
-        y : ignored
+        y : array-like (N,), optional
+            Classes, for ``objective=VAE(conditional=True)`` and its like; others ignore them.
 
         Returns
         -------
@@ -248,11 +263,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         KeyboardInterrupt
             Raised again, once the best state so far is in place.
         """
-        del y
         started = time.perf_counter()
         self._check_params()
         with self._all_or_nothing():
-            interrupted = self._fit(X, started)
+            interrupted = self._fit(X, y, started)
         if self.scaling != "standard":
             names = getattr(self, "feature_names_in_", None)
             reading.warn_of_dominant_column(self._moments()[1], names)
@@ -260,18 +274,21 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             raise interrupted
         return self
 
-    def _fit(self, X: Any, started: float) -> KeyboardInterrupt | None:
+    def _fit(self, X: Any, y: Any, started: float) -> KeyboardInterrupt | None:
         rows = self._read(X, reset=True, least=2)
+        classes = self._read_classes(y, len(rows))
         seed = self._draw_seed()
         params = self.get_params(deep=False)
-        plan = make_plan(params, len(rows), rows.shape[1], seed)
+        plan = self._plan(params, rows, seed)
+        source = ArraySource(rows, y=classes)
         bounds = reading.choose_bounds(self.bounds, rows)
         deadline = None if self.max_seconds is None else started + float(self.max_seconds)
         callbacks = [*self.callbacks, *([print_epochs()] if self.verbose else [])]
         params["callbacks"] = callbacks
         with self._threads(plan):
-            outcome = fit_model(Request(ArraySource(rows), plan, params, bounds, deadline))
-        self._remember(outcome, plan, bounds)
+            outcome = fit_model(Request(source, plan, params, bounds, deadline))
+            self._remember(outcome, plan, bounds)
+            self._remember_codes(source, seed)
         self._training = None
         return outcome.interrupted
 
@@ -286,7 +303,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ----------
         X : array, frame or tensor (N, D), (N, H, W) or (N, H, W, C)
             At least two rows in the first call.
-        y : ignored
+        y : as in `fit`
+            The first call must hold every class.
 
         Returns
         -------
@@ -296,27 +314,59 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ------
         As `fit`.
         """
-        del y
         self._check_params()
         with self._all_or_nothing():
-            self._partial_fit(X)
+            self._partial_fit(X, y)
         return self
 
-    def _partial_fit(self, X: Any) -> None:
+    def _partial_fit(self, X: Any, y: Any) -> None:
         first = not hasattr(self, "network_")
         rows = self._read(X, reset=first, least=2 if first else 1)
+        classes = self._read_classes(y, len(rows), known=not first)
         seed = self._draw_seed()
         params = self.get_params(deep=False)
         if not first:
             params["n_components"] = self.n_components_
-        plan = make_plan(params, len(rows), rows.shape[1], seed, partial=True)
-        source = ArraySource(rows)
+        plan = self._plan(params, rows, seed, partial=True)
+        source = ArraySource(rows, y=classes)
         with self._threads(plan):
             if first:
-                net, pca = start(source, params, plan)
                 bounds = reading.choose_bounds(self.bounds, rows)
+                net, pca = start(source, params, plan, bounds)
                 self._remember(Outcome(net, pca, n_steps=0), plan, bounds)
             self._continue(source, plan)
+            self._remember_codes(source, seed)
+
+    def _plan(
+        self, params: dict[str, Any], rows: NDArray[np.generic], seed: int, *, partial: bool = False
+    ) -> Plan:
+        return make_plan(
+            params,
+            len(rows),
+            rows.shape[1],
+            seed,
+            sample_shape=self.sample_shape_,
+            n_classes=0 if self._classes is None else len(self._classes),
+            partial=partial,
+        )
+
+    def _read_classes(
+        self, y: Any, n_rows: int, *, known: bool = False
+    ) -> NDArray[np.int64] | None:
+        """Return the classes of rows as numbers from 0, for a family that asks for them."""
+        if not named_part("objective", self.objective).needs_classes:
+            self._classes = None
+            return None
+        if y is None:
+            raise DataError(
+                "This objective learns from classes, and y is None; call fit(X, y) with one label"
+                " per row."
+            )
+        labels = reading.as_labels(y, n_rows)
+        if known and self._classes is not None:
+            return generating.class_numbers(labels, self._classes, n_rows)
+        self._classes, numbers = np.unique(labels, return_inverse=True)
+        return numbers.astype(np.int64)
 
     def _continue(self, source: ArraySource, plan: Plan) -> None:
         """Train on from the model as it is, through all rows once."""
@@ -421,6 +471,193 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         check_is_fitted(self)
         persistence.save(self, path)
 
+    # ------------------------------------------------------------------ generating
+
+    def sample(
+        self,
+        n: int = 1,
+        *,
+        prior: str = "auto",
+        temperature: float = 1.0,
+        y: Any = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> Floats:
+        """Draw codes from a prior and decode them.
+
+        Parameters
+        ----------
+        n : int, default=1
+            Rows to make.
+        prior : {"auto", "normal", "mixture", "flow"}, default="auto"
+            Where codes come from. ``"auto"`` is what the family was trained to follow (N(0, 1)
+            for a VAE, or the flow trained with it), and ``"normal"`` for a family that follows
+            none. The others are fitted to the codes of training rows, when they are first asked
+            for: a normal distribution, a mixture of them, or a normalising flow.
+        temperature : float, default=1.0
+            Factor on the deviations of what is drawn: below 1 samples are more typical and more
+            alike.
+        y : label or array-like (n,), optional
+            Classes to draw, for a model that was trained with classes.
+        random_state : int, RandomState or None, default=None
+            The same seed gives the same samples.
+
+        Returns
+        -------
+        X : ndarray (n, D), or (n, H, W) or (n, H, W, C) if `fit` was given that, float32
+            In data units, within ``bounds_``: what the decoder gives, without pixel noise.
+
+        Raises
+        ------
+        ParameterError
+            For a value outside its limits, or classes where the model knows none.
+        DataError
+            For classes that `fit` did not see, or for a prior that needs training rows where the
+            model was read from a file: see `fit_prior`.
+        """
+        check_is_fitted(self)
+        generating.check_options("sample", n=n, temperature=temperature)
+        source = self._prior(prior, conditional=y is not None)
+        classes = generating.class_numbers(y, self._classes, n)
+        codes = generating.draw_codes(source, n, temperature, random_state, classes)
+        own = source is self._own_prior()
+        return self.inverse_transform(codes * np.float32(self.network_.code_unit) if own else codes)
+
+    def fit_prior(self, prior: str = "mixture", X: Any = None) -> Self:
+        """Fit a prior for `sample` to the codes of rows; it is saved with the model.
+
+        Parameters
+        ----------
+        prior : {"normal", "mixture", "flow"}, default="mixture"
+        X : array, frame or tensor, optional
+            Rows as in `fit`; by default the codes that `fit` kept, of at most 10,000 of its rows.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ParameterError
+            For another name.
+        DataError
+            Without ``X`` where the model was read from a file, which holds no codes.
+        """
+        check_is_fitted(self)
+        generating.check_name(prior)
+        codes = self._codes if X is None else self.transform(X)
+        if codes is None:
+            raise DataError(
+                f"This model was read from a file, which holds no codes of training rows to fit a"
+                f" {prior!r} prior to. Call fit_prior({prior!r}, X) with such rows, or before"
+                " save()."
+            )
+        self.priors_[prior] = generating.fit_prior(prior, codes, self._prior_seed)
+        return self
+
+    def interpolate(self, a: Any, b: Any, steps: int = 8, *, how: str = "linear") -> Floats:
+        """Decode the way from one row's code to another's.
+
+        Parameters
+        ----------
+        a, b : array-like, a row each: (D,) or (1, D), or of the shape of a sample
+        steps : int, default=8
+            Rows to make, the two ends included.
+        how : {"linear", "spherical"}, default="linear"
+            Straight, or around the mean of the codes at the distance of the two ends.
+
+        Returns
+        -------
+        X : ndarray (steps, D), or shaped as `inverse_transform` gives it
+
+        Raises
+        ------
+        ParameterError, DataError
+        """
+        check_is_fitted(self)
+        generating.check_options("interpolate", steps=steps, how=how)
+        start, end = (self.transform(self._single(row))[0] for row in (a, b))
+        centre = self._normal_prior().mean.numpy()
+        codes = generating.between(start, end, centre, steps, how)
+        return self.inverse_transform(codes.astype(start.dtype))
+
+    def traverse(self, x: Any, dimension: int, steps: int = 9, *, span: float = 3.0) -> Floats:
+        """Decode a row's code with one of its numbers moved step by step.
+
+        Parameters
+        ----------
+        x : array-like, one row: (D,) or (1, D), or of the shape of a sample
+        dimension : int
+            Which number of the code, from 0.
+        steps : int, default=9
+            Rows to make; the middle one of an odd number is the reconstruction.
+        span : float, default=3.0
+            How far to either side, in deviations of that number over training rows.
+
+        Returns
+        -------
+        X : ndarray (steps, D), or shaped as `inverse_transform` gives it
+
+        Raises
+        ------
+        ParameterError, DataError
+        """
+        check_is_fitted(self)
+        generating.check_options("traverse", steps=steps, span=span)
+        if not is_integer(dimension) or not 0 <= dimension < self.n_components_:
+            raise ParameterError(
+                f"`dimension` of traverse must be an integer from 0 to {self.n_components_ - 1},"
+                f" got {dimension!r}."
+            )
+        code = self.transform(self._single(x))[0]
+        deviation = float(self._normal_prior().deviations[dimension])
+        return self.inverse_transform(
+            generating.along(code, int(dimension), deviation, steps, span)
+        )
+
+    def _single(self, row: Any) -> Any:
+        """Return one row as an array of one."""
+        array = row if hasattr(row, "columns") else np.asarray(row)
+        if array.shape in ((self.n_features_in_,), self.sample_shape_):
+            return array[None]
+        if len(array) != 1:
+            raise DataError(
+                f"One row was expected, of shape {self.sample_shape_} or"
+                f" ({self.n_features_in_},), got an array of shape {array.shape}."
+            )
+        return array
+
+    def _own_prior(self) -> Prior | None:
+        return self._objective.prior(self.network_)
+
+    def _prior(self, name: str, *, conditional: bool) -> Prior:
+        generating.check_name(name, more=("auto",))
+        own = self._own_prior()
+        if own is not None and name in ("auto", own.name):
+            return own
+        if conditional and self._classes is not None:
+            raise ParameterError(
+                f"A {name!r} prior fitted to codes knows no classes; use prior='auto' with y."
+            )
+        if name == "auto":
+            return self._normal_prior()
+        if name not in self.priors_:
+            self.fit_prior(name)
+        return self.priors_[name]
+
+    def _normal_prior(self) -> Normal:
+        if "normal" not in self.priors_:
+            self.fit_prior("normal")
+        normal = self.priors_["normal"]
+        assert isinstance(normal, Normal)
+        return normal
+
+    def _remember_codes(self, source: ArraySource, seed: int) -> None:
+        """Keep the codes of some training rows in memory, and the normal prior of them."""
+        chosen = held_out_rows(source.n_rows, min(source.n_rows, generating.MOST_CODES), seed)
+        self._codes = self._inference.encode(source.take(chosen))
+        self._prior_seed = seed
+        self.priors_ = {"normal": generating.fit_prior("normal", self._codes, seed)}
+
     # ------------------------------------------------------------------ parameters
 
     def set_params(self, **params: Any) -> Self:
@@ -465,8 +702,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     # ------------------------------------------------------------------ internals
 
     _training: TrainingState | None = None
+    _classes: NDArray[Any] | None = None
+    _codes: Floats | None = None
+    _prior_seed: int = 0
     _came_shaped: bool = False
     history_: list[HistoryRow]
+    priors_: dict[str, Prior]
     sample_shape_: tuple[int, ...]
 
     @property
@@ -476,6 +717,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        with contextlib.suppress(ParameterError):
+            tags.target_tags.required = named_part("objective", self.objective).needs_classes
         return tags
 
     def __getstate__(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from narrows.errors import DataError
 from narrows.inference import Inference
+from narrows.objectives import Reconstruction
 from narrows.starting import pca_network
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def evaluate(ae: Autoencoder, X: Any, y: Any = None) -> Report:
 def pca_inference(ae: Autoencoder) -> Inference:
     """Return the PCA that a model started from, ready to encode and decode as the model does."""
     net = pca_network(ae.pca_, ae.network_.scaling)
-    return Inference(net, ae._objective, ae.bounds_)
+    return Inference(net, Reconstruction(), ae.bounds_)
 
 
 def _checked_labels(y: Any, n_rows: int) -> NDArray[Any]:

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-from torch import Tensor
 
 from narrows.networks import Autoencoding, is_finite
+from narrows.objectives import Batch
 from narrows.pca import PrincipalComponents
 from narrows.planning import Plan
 from narrows.running import DATA, NETWORK, Errors, Interval, Request, Run, scaled_bounds
@@ -26,6 +26,8 @@ from narrows.training import HistoryRow, Pace, StepRule, TrainingState, train
 RELATIVE_STANDARD_ERRORS = 4.0
 ABSOLUTE_STANDARD_ERRORS = 0.5
 """Standard errors by which mean gains must lie above zero: relative ones, and plain ones."""
+PLAIN_STANDARD_ERRORS = 2.0
+"""The same for plain gains where nothing is relative: nats, which may be negative."""
 
 
 @dataclass
@@ -66,7 +68,7 @@ def fit_model(request: Request) -> Outcome:
     holds the best state so far.
     """
     if request.plan.n_folds:
-        outcome = Outcome(*start(request.source, request.params, request.plan))
+        outcome = Outcome(*start(request.source, request.params, request.plan, request.bounds))
         try:
             _cross_fit(request, outcome)
         except KeyboardInterrupt as interrupt:
@@ -107,7 +109,8 @@ def _hold_out(run: Run, outcome: Outcome) -> None:
         return
     outcome.net = run.start_net
     _return_to_pca(outcome)
-    outcome.net, outcome.pca = start(run.request.source, run.request.params, run.request.plan)
+    request = run.request
+    outcome.net, outcome.pca = start(request.source, request.params, request.plan, request.bounds)
 
 
 def _cross_fit(request: Request, outcome: Outcome) -> None:
@@ -164,11 +167,14 @@ def stands_out(before: Errors, after: Errors) -> bool:
 
     The mean of the relative gains ``(before − after) / (before + after)`` must lie four standard
     errors above zero, and the mean of the plain gains half a one. Plain gains alone would let a
-    single far-off row drown the evidence of all others, or make it up.
+    single far-off row drown the evidence of all others, or make it up. Nats, which may be negative,
+    know no relative gain: there the plain one must lie two standard errors above zero.
     """
     if len(before) < 2:
         return False
     gain, total = before - after, before + after
+    if before.min() < 0 or after.min() < 0:
+        return _lies_above_zero(gain, PLAIN_STANDARD_ERRORS)
     relative = np.divide(gain, total, out=np.zeros_like(gain), where=total > 0)
     return _lies_above_zero(relative, RELATIVE_STANDARD_ERRORS) and _lies_above_zero(
         gain, ABSOLUTE_STANDARD_ERRORS
@@ -203,9 +209,18 @@ def train_on(
     rows = ScaledRows(source, scaling, plan.dtype, plan.device)
     until = state.step + plan.steps_per_epoch
     ends = scaled_bounds(bounds, rows, plan.network)
-    rule = StepRule(plan.objective, ends, plan.dtype, plan.learning_rate, "constant", n_warm_up=0)
+    rule = StepRule(
+        plan.objective,
+        ends,
+        plan.dtype,
+        plan.learning_rate,
+        "constant",
+        n_warm_up=0,
+        n_components=plan.n_components,
+        seed=plan.seed,
+    )
 
-    def in_order(epoch: int) -> Iterator[Tensor]:
+    def in_order(epoch: int) -> Iterator[Batch]:
         return rows.batches(plan.batch_size, seed=plan.seed, epoch=epoch, shuffle=False)
 
     train(state, in_order, rule, Pace(until, until))

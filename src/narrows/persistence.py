@@ -17,6 +17,7 @@ from narrows.model_file import ModelState, read_model, write_model
 from narrows.networks import Autoencoding, Widths, is_finite
 from narrows.parts import PARTS, from_json, named_part, to_json
 from narrows.pca import PrincipalComponents
+from narrows.priors import PRIORS, Prior
 from narrows.scaling import Scaling
 from narrows.starting import bare_network
 
@@ -101,7 +102,8 @@ def _check_consistent(config: dict[str, Any], tensors: dict[str, NDArray[Any]]) 
         if tensors[name].shape not in ((1,), (n_features,)):
             raise ValueError(f"tensor {name} has shape {tensors[name].shape}")
     known = {*shapes, *(f"history.{column}" for column in config["history_columns"])}
-    strange = [name for name in tensors if name not in known and not name.startswith("network.")]
+    groups = ("network.", *(f"prior.{name}." for name in config.get("priors", ())))
+    strange = [name for name in tensors if name not in known and not name.startswith(groups)]
     if strange:
         raise ValueError(f"tensor {strange[0]} belongs to no part of a model")
 
@@ -125,6 +127,8 @@ def _config(ae: Autoencoder) -> dict[str, Any]:
         "feature_names": None if names is None else [str(name) for name in names],
         "n_samples": ae.pca_.n_samples_,
         "history_columns": list(ae.history_[0]) if ae.history_ else [],
+        "priors": sorted(ae.priors_),
+        "classes": None if ae._classes is None else ae._classes.tolist(),
     }
     for name in (*_PLAIN, *_TEXTS):
         config[name] = getattr(ae, name)
@@ -149,6 +153,9 @@ def _tensors(ae: Autoencoder) -> dict[str, NDArray[Any]]:
         f"network.{name}": tensor.detach().cpu().numpy()
         for name, tensor in ae.network_.state_dict().items()
     }
+    for kind, prior in ae.priors_.items():
+        for name, tensor in prior.state_dict().items():
+            tensors[f"prior.{kind}.{name}"] = tensor.numpy()
     for name in _PCA_TENSORS:
         tensors[f"pca.{name}"] = getattr(ae.pca_, name)
     for column in ae.history_[0] if ae.history_ else ():
@@ -181,7 +188,27 @@ def _restore(ae: Autoencoder, state: ModelState) -> None:
     pca = {name: np.array(tensors[f"pca.{name}"]) for name in _PCA_TENSORS}
     ae.pca_ = PrincipalComponents(**pca, n_samples_=int(config["n_samples"]))
     ae.history_ = _history(config["history_columns"], tensors)
+    # Files of the first format have neither.
+    ae._classes = None if config.get("classes") is None else np.array(config["classes"])
+    ae.priors_ = {name: _prior(name, ae, tensors) for name in config.get("priors", ())}
     ae._set_network(_network(ae, tensors))
+
+
+def _prior(name: str, ae: Autoencoder, tensors: dict[str, NDArray[Any]]) -> Prior:
+    """Build a prior that was fitted to codes, and fill it from the tensors."""
+    found = _group(f"prior.{name}.", tensors)
+    prior: Prior = PRIORS[name].blank(ae.n_components_, found)
+    prior.load_state_dict(found, assign=True)
+    return prior.requires_grad_(False)
+
+
+def _group(prefix: str, tensors: dict[str, NDArray[Any]]) -> dict[str, torch.Tensor]:
+    """Return the tensors whose names begin so, without that beginning."""
+    return {
+        name.removeprefix(prefix): torch.from_numpy(np.array(tensor))
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }
 
 
 def _history(columns: list[str], tensors: dict[str, NDArray[Any]]) -> list[dict[str, float]]:
@@ -194,14 +221,11 @@ def _history(columns: list[str], tensors: dict[str, NDArray[Any]]) -> list[dict[
 
 def _network(ae: Autoencoder, tensors: dict[str, NDArray[Any]]) -> Autoencoding:
     """Build the network that the configuration describes, and fill it from the tensors."""
-    found = {
-        name.removeprefix("network."): torch.from_numpy(np.array(tensor))
-        for name, tensor in tensors.items()
-        if name.startswith("network.")
-    }
+    found = _group("network.", tensors)
     n_features, n_components = ae.n_features_in_, ae.n_components_
     sizes = ae._objective.output_sizes(n_features, n_components)
-    sizes_of_net = Widths(n_features, n_components, *sizes)
+    n_classes = 0 if ae._classes is None else len(ae._classes)
+    sizes_of_net = Widths(n_features, n_components, *sizes, ae.sample_shape_, n_classes)
     # Counted before anything is built: a forged width must not claim memory.
     if ae._network_part.n_parameters(sizes_of_net) > sum(
         tensor.numel() for tensor in found.values()
@@ -210,7 +234,11 @@ def _network(ae: Autoencoder, tensors: dict[str, NDArray[Any]]) -> Autoencoding:
     n_shift, n_divisor = (found[f"scaling.{name}"].numel() for name in ("shift", "divisor"))
     scaling = Scaling(np.zeros(n_shift), np.ones(n_divisor))
     net = bare_network(
-        scaling, ae._network_part, sizes_of_net, linear_path="encoder.weight" in found
+        scaling,
+        ae._network_part,
+        ae._objective,
+        sizes_of_net,
+        linear="encoder.gain" in found,
     )
     net.load_state_dict(found, assign=True)
     return net

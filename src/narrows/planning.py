@@ -40,6 +40,8 @@ class Plan:
     Attributes
     ----------
     n_rows, n_features, n_components : int
+    widths : Widths
+        Of encoder and decoder.
     network : Network
         With nothing left to choose.
     objective : Objective
@@ -69,6 +71,7 @@ class Plan:
     n_rows: int
     n_features: int
     n_components: int
+    widths: Widths
     network: Network
     objective: Objective
     optimizer: Optimizer
@@ -166,7 +169,14 @@ class Plan:
 
 
 def make_plan(
-    params: dict[str, Any], n_rows: int, n_features: int, seed: int, *, partial: bool = False
+    params: dict[str, Any],
+    n_rows: int,
+    n_features: int,
+    seed: int,
+    *,
+    sample_shape: tuple[int, ...] = (),
+    n_classes: int = 0,
+    partial: bool = False,
 ) -> Plan:
     """Resolve checked constructor parameters for data of a given shape.
 
@@ -177,6 +187,10 @@ def make_plan(
     n_rows, n_features : int
     seed : int
         Drawn from ``random_state``.
+    sample_shape : tuple of int
+        Shape of one row; () where it is not known.
+    n_classes : int
+        Kinds of rows, where they are known.
     partial : bool
         Plan for ``partial_fit``: nothing held out, one pass, constant learning rate.
 
@@ -194,7 +208,8 @@ def make_plan(
             " init='random' for an overcomplete code."
         )
     encoder_out, decoder_out = objective.output_sizes(n_features, n_components)
-    widths = Widths(n_features, n_components, encoder_out, decoder_out)
+    shape = sample_shape or (n_features,)
+    widths = Widths(n_features, n_components, encoder_out, decoder_out, shape, n_classes)
     network = named_part("network", params["network"]).resolved(widths, n_rows)
     if params["init"] == "pca" and not network.linear_ends():
         raise ParameterError(
@@ -204,7 +219,7 @@ def make_plan(
         )
     n_parameters = network.n_parameters(widths)
     if params["init"] == "pca":
-        n_parameters += 2 * n_features * n_components
+        n_parameters += n_features * encoder_out + n_components * decoder_out
     n_folds, n_held_out = (0, 0) if partial else _split(params, n_rows)
     batch_size = _batch_size(params["batch_size"], n_rows)
     n_train_rows = n_rows - (n_rows // n_folds if n_folds else n_held_out)
@@ -215,6 +230,7 @@ def make_plan(
         n_rows=n_rows,
         n_features=n_features,
         n_components=n_components,
+        widths=widths,
         network=network,
         objective=objective,
         optimizer=named_part("optimizer", params["optimizer"]),

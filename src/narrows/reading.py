@@ -148,3 +148,23 @@ def warn_of_dominant_column(variances: NDArray[np.float64], names: Any = None) -
 def _parts(X: NDArray[Any]) -> Iterator[NDArray[Any]]:
     """Give rows in parts, so that what is computed of them stays small."""
     return (X[first : first + PART_ROWS] for first in range(0, len(X), PART_ROWS))
+
+
+def as_labels(y: Any, n_rows: int) -> NDArray[Any]:
+    """Return classes (N,) as an array.
+
+    Raises
+    ------
+    DataError
+        If there is not one for each row, or one is missing.
+    """
+    labels = np.asarray(y)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.shape != (n_rows,):
+        raise DataError(
+            f"y has shape {labels.shape}, but X has {n_rows} rows; give one label per row."
+        )
+    if any(label is None or label != label for label in labels.tolist()):
+        raise DataError("y holds missing labels; leave those rows out, or give them a class.")
+    return labels

@@ -16,17 +16,24 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from narrows.errors import NarrowsWarning
 from narrows.inference import Inference
 from narrows.networks import Autoencoding, Network, converted, is_finite
-from narrows.objectives import Bounds, Objective
+from narrows.objectives import Batch, Bounds, Objective, Reconstruction, Step
 from narrows.planning import Plan
 from narrows.scaling import Scaling
 from narrows.sources.array import ArraySource, Rows, ScaledRows
 from narrows.starting import pca_network, start
-from narrows.training import HistoryRow, Pace, StepRule, TrainingState, start_training, train
+from narrows.training import (
+    HistoryRow,
+    Pace,
+    StepRule,
+    TrainingState,
+    drawn,
+    start_training,
+    train,
+)
 
 Errors = NDArray[np.float64]
 Interval = tuple[float, float]
@@ -34,7 +41,7 @@ Interval = tuple[float, float]
 NOTHING_TO_GAIN = 1e-9
 """Held-out error of PCA, as a fraction of the variance, below which training is pointless."""
 NETWORK, DATA = 0, 1
-"""Columns of held-out errors: in the network's units, and in data units."""
+"""Columns of held-out errors: the family's loss, and the squared error in data units."""
 TIMED_SECONDS = 0.7
 TIMED_STEPS = 10
 HURRY_SECONDS, LATEST_SECONDS = 0.5, 1.0
@@ -131,24 +138,41 @@ class HeldOut:
     def __init__(self, source: ArraySource, scaling: Scaling, request: Request) -> None:
         device = request.plan.device
         self._objective: Objective = request.plan.objective
+        self._n_components, self._seed = request.plan.n_components, request.plan.seed
         self._rows = ScaledRows(source, scaling, torch.float32, device)
         self._bounds = scaled_bounds(request.bounds, self._rows, request.plan.network)
         self._divisor = scaling.divisor.cpu()
         self._n_rows = source.n_rows
 
-    @torch.no_grad()
     def errors(self, net: Autoencoding) -> Errors:
-        """Return mean squared errors (N, 2): in the network's units, and in data units."""
+        """Return per row (N, 2) the family's held-out loss, and the mean squared error.
+
+        The loss is in the units that the family states, the error in data units.
+        """
+        return self._errors(net, self._objective)
+
+    def squared_errors(self, net: Autoencoding) -> Errors:
+        """Return (N, 2) as for the plain autoencoder, for a network that belongs to no family."""
+        return self._errors(net, Reconstruction())
+
+    @torch.no_grad()
+    def _errors(self, net: Autoencoding, objective: Objective) -> Errors:
+        was_training = net.training
+        net.eval()
         found = []
-        for first in range(0, self._n_rows, 1024):
-            x_BD = self._rows.take(np.arange(first, min(first + 1024, self._n_rows)))
-            x_hat_BD = self._objective.reconstruction(net, self._objective.code(net, x_BD))
+        for number, first in enumerate(range(0, self._n_rows, 1024)):
+            batch = self._rows.take(np.arange(first, min(first + 1024, self._n_rows)))
+            x_hat_BD = objective.reconstruction(net, objective.code(net, batch.x))
             if self._bounds is not None:
                 x_hat_BD = x_hat_BD.clamp(self._bounds.low, self._bounds.high)
+            noise = drawn(objective, batch.x, self._n_components, (self._seed, number))
+            step = Step(noise, self._bounds)
+            loss_B = objective.held_out_loss(net, batch, step, x_hat_BD)
             # In float64, for squares in data units may lie beyond what float32 holds.
-            error_BD = (x_hat_BD - x_BD).cpu().double()
-            squares = (error_BD.square(), (error_BD * self._divisor).square())
-            found.append(torch.stack([square.mean(dim=1) for square in squares], dim=1))
+            error_BD = (x_hat_BD - batch.x).cpu().double() * self._divisor
+            error_B = error_BD.square().mean(dim=1)
+            found.append(torch.stack([loss_B.cpu().double(), error_B], dim=1))
+        net.train(was_training)
         return torch.cat(found).numpy()
 
 
@@ -187,7 +211,7 @@ class Run:
         self.number = number
         seen = np.setdiff1d(np.arange(plan.n_rows), held) if len(held) else None
         source = request.source if seen is None else request.source.subset(seen)
-        self.start_net, self.pca = start(source, request.params, plan)
+        self.start_net, self.pca = start(source, request.params, plan, request.bounds)
         pca_net = pca_network(self.pca, self.start_net.scaling)
         self.pca_net = converted(pca_net, torch.float32).to(plan.device)
         scaling = self.start_net.scaling
@@ -202,6 +226,8 @@ class Run:
             plan.learning_rate,
             plan.schedule,
             n_warm_up=0,
+            n_components=plan.n_components,
+            seed=plan.seed,
         )
         self.held_out = (
             HeldOut(request.source.subset(held), scaling, request) if len(held) else None
@@ -252,21 +278,20 @@ class Run:
         """Go back to the state with the smallest held-out error."""
         self.state.result.load_state_dict(self._best_state)
 
-    def _batches(self, epoch: int) -> Iterator[Tensor]:
+    def _batches(self, epoch: int) -> Iterator[Batch]:
         return self.rows.batches(self.plan.batch_size, seed=self.plan.seed, epoch=epoch)
 
     def _nothing_to_gain(self) -> bool:
         """Tell whether PCA already gives the held-out rows back."""
         if self.held_out is None or self.request.params["init"] != "pca":
             return False
-        at_start = float(self.errors_at[0][:, DATA].mean())
-        return at_start <= NOTHING_TO_GAIN * self._variance()
-
-    def _variance(self) -> float:
-        """Return the mean variance of the columns, in data units."""
+        loss, error = self.errors_at[0].mean(axis=0)
         divisor = self.start_net.scaling.divisor.numpy()
-        unit = divisor if divisor.size > 1 else 1.0  # then the PCA is that of scaled columns
-        return float((self.pca.variances_ * unit**2).mean())
+        # In data units; where each column has its own divisor, the PCA is that of scaled columns.
+        variances = self.pca.variances_ * (divisor**2 if divisor.size > 1 else 1.0)
+        # A family whose loss is more than an error may gain where nothing is left of that.
+        exact = loss <= NOTHING_TO_GAIN * float((variances / divisor**2).mean())
+        return bool(exact and error <= NOTHING_TO_GAIN * float(variances.mean()))
 
     def _measure(self) -> None:
         """Measure held-out errors, and remember the state if it is the best so far."""
@@ -280,7 +305,7 @@ class Run:
         elif step > 0:
             self.state.validation_error = self.latest_error
         if step == 0:
-            self.pca_error = float(self.held_out.errors(self.pca_net)[:, DATA].mean())
+            self.pca_error = float(self.held_out.squared_errors(self.pca_net)[:, DATA].mean())
         elif errors[:, NETWORK].mean() < self.errors_at[self.best_step][:, NETWORK].mean():
             self.best_step, self._unimproved = step, 0
             self._best_state = copy.deepcopy(self.state.result.state_dict())

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from narrows.networks import Autoencoding, LinearPlus, Network, Widths
+from narrows.networks import Autoencoding, LinearPath, Network, Widths
+from narrows.objectives import Objective
 from narrows.pca import PrincipalComponents, column_moments, fit_pca
 from narrows.planning import Plan
 from narrows.scaling import Scaling, choose_scaling
@@ -26,7 +27,10 @@ SMALLEST_DEVIATION = 1e-3
 
 
 def start(
-    source: ArraySource, params: dict[str, Any], plan: Plan
+    source: ArraySource,
+    params: dict[str, Any],
+    plan: Plan,
+    bounds: tuple[float, float] | None = None,
 ) -> tuple[Autoencoding, PrincipalComponents]:
     """Build a network with its scaling, and the PCA of the same rows.
 
@@ -37,6 +41,8 @@ def start(
     params : dict
         The estimator's parameters; ``init`` and ``scaling`` are read.
     plan : Plan
+    bounds : (float, float) or None
+        Of the data, where they are known; a family that needs a range gets them scaled to it.
 
     Returns
     -------
@@ -45,57 +51,49 @@ def start(
     pca : PrincipalComponents
         In data units; of the scaled columns where ``scaling="standard"``.
     """
-    scaling, pca = _scaling_and_pca(source, params["scaling"], plan)
-    sizes = plan.objective.output_sizes(plan.n_features, plan.n_components)
+    scaling, pca = _scaling_and_pca(source, params["scaling"], plan, bounds)
     generator = torch.Generator().manual_seed(plan.seed)
-    encoder, decoder = plan.network.build(
-        Widths(plan.n_features, plan.n_components, *sizes), generator
-    )
+    encoder, decoder = plan.network.build(plan.widths, generator)
     if params["init"] == "random":
-        return Autoencoding(scaling, encoder, decoder), pca
-    path = _linear_path(pca, scaling)
-    # A score may be moved by its own deviation, but by no more than there is to explain.
-    gain = path.deviations.clamp(max=float(path.left_over) * math.sqrt(plan.n_features))
-    return Autoencoding(
-        scaling,
-        LinearPlus(encoder, path.axes, path.into, torch.ones_like(path.left_over), gain),
-        LinearPlus(decoder, path.axes.T.contiguous(), path.back, path.deviations, path.left_over),
-        path.code_unit,
-    ), pca
+        extra = plan.objective.build(plan.widths, None, generator)
+        return Autoencoding(scaling, encoder, decoder, extra=extra), pca
+    path = plan.objective.start(linear_path(pca, scaling))
+    extra = plan.objective.build(plan.widths, path, generator)
+    return Autoencoding(scaling, *path.around(encoder, decoder), path.code_unit, extra), pca
 
 
 def bare_network(
-    scaling: Scaling, network: Network, widths: Widths, *, linear_path: bool
+    scaling: Scaling, network: Network, objective: Objective, widths: Widths, *, linear: bool
 ) -> Autoencoding:
-    """Return a network of the right shape whose tensors are still to be filled in."""
-    encoder, decoder = network.build(widths, torch.Generator().manual_seed(0))
-    if linear_path:
-        D, K = widths.features, widths.code
-        one = torch.ones(1)
-        encoder = LinearPlus(encoder, torch.zeros(K, D), torch.zeros(K), one, torch.ones(K))
-        decoder = LinearPlus(decoder, torch.zeros(D, K), torch.zeros(D), torch.ones(K), one)
-    return Autoencoding(scaling, encoder, decoder)
+    """Return a network of the right shape whose tensors are still to be filled in.
 
-
-class _LinearPath(NamedTuple):
-    """PCA in the units of a scaling: ``z = axes x + into``, ``x̂ = axesᵀ z + back``.
-
-    ``axes`` is (K, D), ``into`` (K,), ``back`` (D,); ``deviations`` (K,) are those of the scores,
-    never zero, and ``left_over`` (1,) is the root mean square of what PCA does not explain.
+    Parameters
+    ----------
+    scaling : Scaling
+    network : Network
+    objective : Objective
+    widths : Widths
+    linear : bool
+        Whether it has a linear path.
     """
+    generator = torch.Generator().manual_seed(0)
+    encoder, decoder = network.build(widths, generator)
+    if linear:
+        D, K, out = widths.features, widths.code, widths.decoder_out
+        back = (torch.zeros(out, K), torch.zeros(out), torch.ones(1))
+        E = widths.encoder_out
+        into = (torch.zeros(E, D), torch.zeros(E), torch.ones(E))
+        path = LinearPath(*into, *back, torch.ones(K), 0.0, 1.0)
+        encoder, decoder = path.around(encoder, decoder)
+    extra = objective.build(widths, None, generator)
+    return Autoencoding(scaling, encoder, decoder, extra=extra)
 
-    axes: Tensor
-    into: Tensor
-    back: Tensor
-    deviations: Tensor
-    left_over: Tensor
-    code_unit: float
 
+def linear_path(pca: PrincipalComponents, scaling: Scaling) -> LinearPath:
+    """Return PCA in the units of a scaling.
 
-def _linear_path(pca: PrincipalComponents, scaling: Scaling) -> _LinearPath:
-    """One common divisor, or none, leaves the axes what they are in data units.
-
-    Where each column has its own divisor, ``pca`` is that of the scaled columns already.
+    One common divisor, or none, leaves the axes what they are in data units; where each column
+    has its own, ``pca`` is that of the scaled columns already.
     """
     axes_KD = torch.from_numpy(pca.components_.copy())
     mean_D, code_unit = torch.from_numpy(pca.mean_.copy()), 1.0
@@ -103,16 +101,20 @@ def _linear_path(pca: PrincipalComponents, scaling: Scaling) -> _LinearPath:
         mean_D, code_unit = scaling(mean_D), float(scaling.divisor)
     explained = pca.explained_variance_ / code_unit**2
     floor = SMALLEST_DEVIATION * float(np.sqrt(explained.max(initial=0.0))) or 1.0
-    deviations = np.maximum(np.sqrt(explained), floor)
+    deviations = torch.from_numpy(np.maximum(np.sqrt(explained), floor))
     rest = max(float(pca.variances_.sum()) / code_unit**2 - float(explained.sum()), 0.0)
-    left_over = np.sqrt(rest / len(pca.mean_))
-    return _LinearPath(
-        axes_KD,
-        -axes_KD @ mean_D,
-        mean_D,
-        torch.from_numpy(deviations),
-        torch.tensor([left_over], dtype=torch.float64),
-        code_unit,
+    left_over = math.sqrt(rest / len(pca.mean_))
+    return LinearPath(
+        into_weight=axes_KD,
+        into_bias=-axes_KD @ mean_D,
+        # A score may be moved by its own deviation, but by no more than there is to explain.
+        into_gain=deviations.clamp(max=left_over * math.sqrt(len(pca.mean_))),
+        back_weight=axes_KD.T,
+        back_bias=mean_D,
+        back_gain=torch.tensor([left_over], dtype=torch.float64),
+        deviations=deviations,
+        left_over=left_over,
+        code_unit=code_unit,
     )
 
 
@@ -120,9 +122,9 @@ def pca_network(
     pca: PrincipalComponents, scaling: Scaling, dtype: torch.dtype = torch.float64
 ) -> Autoencoding:
     """Return PCA alone as a network of two linear layers: the yardstick."""
-    path = _linear_path(pca, scaling)
-    encoder = _linear(path.axes, path.into, dtype)
-    decoder = _linear(path.axes.T, path.back, dtype)
+    path = linear_path(pca, scaling)
+    encoder = _linear(path.into_weight, path.into_bias, dtype)
+    decoder = _linear(path.back_weight, path.back_bias, dtype)
     return Autoencoding(scaling, encoder, decoder, path.code_unit)
 
 
@@ -136,9 +138,13 @@ def _linear(weight: Tensor, bias: Tensor, dtype: torch.dtype) -> nn.Linear:
 
 
 def _scaling_and_pca(
-    source: ArraySource, asked: Any, plan: Plan
+    source: ArraySource, asked: Any, plan: Plan, bounds: tuple[float, float] | None
 ) -> tuple[Scaling, PrincipalComponents]:
     n_components = min(plan.n_components, plan.n_features)
+    needed = plan.objective.input_range
+    ends = bounds if needed is not None and asked == "auto" else None
+    if needed is not None and asked == "auto":
+        asked = needed
     if asked == "standard" and plan.n_features > 1:  # one column's own divisor is common to all
         scaling = choose_scaling(asked, *column_moments(source.blocks), 0.0, 0.0)
 
@@ -147,7 +153,7 @@ def _scaling_and_pca(
 
         return scaling, fit_pca(scaled_blocks, n_components, plan.seed)
     pca = fit_pca(source.blocks, n_components, plan.seed)
-    low, high = extremes(source) if isinstance(asked, (tuple, list)) else (0.0, 0.0)
+    low, high = (ends or extremes(source)) if isinstance(asked, (tuple, list)) else (0.0, 0.0)
     return choose_scaling(asked, pca.mean_, pca.variances_, low, high), pca
 
 

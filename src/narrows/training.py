@@ -14,18 +14,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from narrows.networks import Autoencoding, LinearPlus
-from narrows.objectives.base import Batch, Bounds, Objective
+from narrows.objectives.base import Batch, Bounds, Noise, Objective, Step
 from narrows.optimizers import Optimizer, learning_rate_factor
 from narrows.products import with_fast_products
 
 AVERAGE_EVERY, AVERAGE_GAMMA = 4, 8
 """Steps between two blendings of the average, and how much it prefers late steps."""
 HistoryRow = dict[str, float]
-Batches = Callable[[int], Iterator[Tensor]]
+Batches = Callable[[int], Iterator[Batch]]
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,10 @@ class StepRule:
     schedule : {"averaged", "constant", "cosine", "linear"}
     n_warm_up : int
         Steps over which the learning rate rises.
+    n_components : int
+        Numbers in a code, K.
+    seed : int
+        Of the noise, together with the epoch and the batch.
     """
 
     objective: Objective
@@ -52,6 +57,19 @@ class StepRule:
     learning_rate: float
     schedule: str
     n_warm_up: int
+    n_components: int = 1
+    seed: int = 0
+
+    def noise(self, x: Tensor, epoch: int, number: int) -> Noise:
+        """Return what the family draws for rows (B, D), a batch counted within its epoch."""
+        return drawn(self.objective, x, self.n_components, (self.seed, epoch, number))
+
+
+def drawn(objective: Objective, x: Tensor, n_components: int, seed: tuple[int, ...]) -> Noise:
+    """Return what a family draws for rows (B, D); the same seed gives the same."""
+    generator = torch.Generator(x.device)
+    generator.manual_seed(int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> 1))
+    return objective.draw(generator, x, n_components)
 
 
 @dataclass
@@ -100,10 +118,10 @@ class TrainingState:
     step, epoch : int
         Steps taken and epochs begun and finished.
     history : list of dict
-        A row per epoch: ``epoch``, ``step``, ``learning_rate``, the mean of every term and of
-        their sum ``loss`` over the epoch's rows, and the sum on its last batch, ``last_loss``, in
-        squared units of the network per feature; ``validation_error`` where it was measured in
-        that epoch, mean squared error per value in data units, NaN elsewhere.
+        A row per epoch: ``epoch``, ``step``, ``learning_rate``, the mean of every term over the
+        epoch's rows and of the sum of the main phase's terms, ``loss``, and that sum on its last
+        batch, ``last_loss``, in the units that the family states; ``validation_error`` where it
+        was measured in that epoch, mean squared error per value in data units, NaN elsewhere.
     """
 
     net: Autoencoding
@@ -136,11 +154,13 @@ def _parameter_groups(net: Autoencoding) -> list[dict[str, Any]]:
     """
     linear = [part for part in (net.encoder, net.decoder) if isinstance(part, LinearPlus)]
     weights = [part.weight for part in linear]
-    chosen = {id(weight) for weight in weights}
-    left_over = float(net.decoder.gain) if isinstance(net.decoder, LinearPlus) else 1.0
+    extra = [] if net.extra is None else list(net.extra.parameters())
+    chosen = {id(weight) for weight in (*weights, *extra)}
+    left_over = float(net.decoder.gain.mean()) if isinstance(net.decoder, LinearPlus) else 1.0
     return [
         {"params": [p for p in net.parameters() if id(p) not in chosen], "share": 1.0},
         {"params": weights, "share": min(left_over, 1.0), "weight_decay": 0.0},
+        {"params": extra, "share": 1.0, "weight_decay": 0.0},
     ]
 
 
@@ -167,27 +187,31 @@ def train(
     after_step : callable
         Called after each step.
     """
-    copy_of_net = _ComputeCopy(state.net, rule.dtype)
+    objective, phases = rule.objective, rule.objective.phases
+    copy_of_net = _ComputeCopy(state.net, rule.dtype, objective)
     stopped = False
     while state.step < pace.until and not stopped:
         record = _EpochRecord()
-        for x, is_last in _marked(batches(state.epoch)):
+        for number, (batch, is_last) in enumerate(_marked(batches(state.epoch))):
+            place, n_rows = pace.place(state.step), len(batch.x)
             rate = rule.learning_rate * learning_rate_factor(
-                rule.schedule, pace.place(state.step), pace.n_steps, rule.n_warm_up
+                rule.schedule, place, pace.n_steps, rule.n_warm_up
             )
             for group in state.optimizer.param_groups:
                 group["lr"] = rate * group["share"]
-            terms = rule.objective.terms(copy_of_net.net, Batch(x), rule.bounds)
+            noise = rule.noise(batch.x, state.epoch, number)
             # The loss is the mean over rows of the sum of terms: so much for each row of each term.
-            each = torch.full((len(x),), 1 / len(x), device=x.device)
-            torch.autograd.backward(list(terms.values()), [each] * len(terms))
-            copy_of_net.hand_over_gradients()
-            state.optimizer.step()
-            copy_of_net.refresh()
+            each = torch.full((n_rows,), 1 / n_rows, device=batch.x.device)
+            for phase in phases:
+                step = Step(noise, rule.bounds, min(place / pace.n_steps, 1.0), phase)
+                terms = objective.terms(copy_of_net.net, batch, step)
+                copy_of_net.backward(list(terms.values()), [each] * len(terms), phase)
+                state.optimizer.step()
+                copy_of_net.refresh(phase)
+                record.add(terms, n_rows, in_loss=phase == phases[0])
             state.step += 1
             if state.average is not None and state.step % AVERAGE_EVERY == 0:
                 _blend(state.average, state.net, state.step)
-            record.add(terms, len(x))
             if is_last or state.step == pace.until:
                 state.epoch += 1
                 record.finish(state, rate)
@@ -197,7 +221,7 @@ def train(
                 break
 
 
-def _marked(batches: Iterator[Tensor]) -> Iterator[tuple[Tensor, bool]]:
+def _marked(batches: Iterator[Batch]) -> Iterator[tuple[Batch, bool]]:
     """Give each batch with whether it is the last."""
     current = next(batches, None)
     while current is not None:
@@ -216,31 +240,73 @@ def _blend(average: Autoencoding, net: Autoencoding, step: int) -> None:
     kept = max(1.0 - AVERAGE_EVERY / step, 0.0) ** (AVERAGE_GAMMA + 1)
     theirs: list[Tensor] = list(net.parameters())
     torch._foreach_lerp_(list(average.parameters()), theirs, 1.0 - kept)
+    for ours, buffer in zip(average.buffers(), net.buffers(), strict=True):
+        ours.copy_(buffer)
 
 
 class _ComputeCopy:
-    """What a step computes on: in float32 the network's own parameters, else a rounded copy."""
+    """What a step computes on: in float32 the network's own parameters, else a rounded copy.
 
-    def __init__(self, net: Autoencoding, dtype: torch.dtype) -> None:
+    What the family adds is never rounded: it is shared with the network.
+    """
+
+    def __init__(self, net: Autoencoding, dtype: torch.dtype, objective: Objective) -> None:
         self._same = dtype == torch.float32
-        self.net = with_fast_products(net) if self._same else copy.deepcopy(net).to(dtype)
-        self._masters: list[Tensor] = [p for p in net.parameters() if p.requires_grad]
-        self._copies: list[Tensor] = [p for p in self.net.parameters() if p.requires_grad]
-        for copied, master in zip(self._copies, self._masters, strict=True):
-            copied.grad = None
-            master.grad = None if self._same else torch.zeros_like(master)
+        self._original = net
+        self.net = with_fast_products(net) if self._same else self._rounded(net, dtype)
+        self.net.train()
+        self._masters, self._copies = (
+            {phase: _trained(objective, which, phase) for phase in objective.phases}
+            for which in (net, self.net)
+        )
+        for parameter in (*net.parameters(), *self.net.parameters()):
+            parameter.grad = None
+        self._gradients: dict[str, list[Tensor]] = {}
 
-    def hand_over_gradients(self) -> None:
-        if not self._same:
-            gradients = [_gradient(p) for p in self._copies]
-            torch._foreach_copy_([_gradient(p) for p in self._masters], gradients)
+    @staticmethod
+    def _rounded(net: Autoencoding, dtype: torch.dtype) -> Autoencoding:
+        shared = {} if net.extra is None else {id(net.extra): net.extra}
+        copied = copy.deepcopy(net, shared)
+        copied.encoder.to(dtype)
+        copied.decoder.to(dtype)
+        return copied
+
+    def backward(self, terms: list[Tensor], weights: list[Tensor], phase: str) -> None:
+        """Compute the gradients of the phase's parameters and hand them to the originals."""
+        # Named inputs keep a phase from leaving gradients to the parameters of another.
+        inputs = self._copies[phase] if len(self._copies) > 1 else None
+        torch.autograd.backward(terms, weights, inputs=inputs)
+        if self._same:
+            return
+        masters, copies = self._masters[phase], self._copies[phase]
+        kept = self._gradients.setdefault(phase, [torch.zeros_like(p) for p in masters])
+        torch._foreach_copy_(kept, [_gradient(p) for p in copies])
+        for master, gradient in zip(masters, kept, strict=True):
+            master.grad = gradient
 
     @torch.no_grad()
-    def refresh(self) -> None:
+    def refresh(self, phase: str) -> None:
+        """Round the originals of a phase anew, and forget its gradients."""
+        masters, copies = self._masters[phase], self._copies[phase]
         if not self._same:
-            torch._foreach_copy_(self._copies, self._masters)
-        for copied in self._copies:
-            copied.grad = None
+            torch._foreach_copy_(copies, masters)
+            for original, rounded in self._buffers():
+                original.copy_(rounded)
+        for parameter in (*copies, *masters):
+            parameter.grad = None
+
+    def _buffers(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Give the buffers that training may change, as a user's own layers do."""
+        for part in ("encoder", "decoder"):
+            ours, theirs = getattr(self._original, part), getattr(self.net, part)
+            if not isinstance(ours, LinearPlus):
+                yield from zip(ours.buffers(), theirs.buffers(), strict=True)
+            else:
+                yield from zip(ours.inner.buffers(), theirs.inner.buffers(), strict=True)
+
+
+def _trained(objective: Objective, net: Autoencoding, phase: str) -> list[Tensor]:
+    return [p for p in objective.parameters(net, phase) if p.requires_grad]
 
 
 def _gradient(parameter: Tensor) -> Tensor:
@@ -254,23 +320,26 @@ class _EpochRecord:
 
     def __init__(self) -> None:
         self._sums: dict[str, list[Tensor]] = {}
+        self._in_loss: set[str] = set()
         self._n_rows: list[int] = []
 
-    def add(self, terms: dict[str, Tensor], n_rows: int) -> None:
+    def add(self, terms: dict[str, Tensor], n_rows: int, *, in_loss: bool) -> None:
         for name, term in terms.items():
             self._sums.setdefault(name, []).append(term.detach().sum())
-        self._n_rows.append(n_rows)
+        if in_loss:
+            self._in_loss.update(terms)
+            self._n_rows.append(n_rows)
 
     def finish(self, state: TrainingState, learning_rate: float) -> None:
         by_batch = {name: torch.stack(sums).tolist() for name, sums in self._sums.items()}
         means = {name: math.fsum(sums) / sum(self._n_rows) for name, sums in by_batch.items()}
-        last = math.fsum(sums[-1] for sums in by_batch.values()) / self._n_rows[-1]
+        last = math.fsum(by_batch[name][-1] for name in self._in_loss) / self._n_rows[-1]
         state.history.append(
             {
                 "epoch": state.epoch,
                 "step": state.step,
                 "learning_rate": learning_rate,
-                "loss": math.fsum(means.values()),
+                "loss": math.fsum(means[name] for name in self._in_loss),
                 **means,
                 "last_loss": last,
                 "validation_error": state.validation_error,

@@ -1,12 +1,13 @@
 """Architectures: one file each, found by the name of the file."""
 
 from narrows.networks.base import Autoencoding, Network, Widths, converted, is_finite
-from narrows.networks.linear_plus import LinearPlus
+from narrows.networks.linear_plus import LinearPath, LinearPlus
 from narrows.networks.mlp import MLP
 
 __all__ = [
     "MLP",
     "Autoencoding",
+    "LinearPath",
     "LinearPlus",
     "Network",
     "Widths",

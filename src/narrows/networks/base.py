@@ -21,12 +21,26 @@ FEW_ROWS, MANY_ROWS = 1_000, 10_000
 
 
 class Widths(NamedTuple):
-    """Numbers that enter and leave an encoder and a decoder."""
+    """Numbers that enter and leave an encoder and a decoder.
+
+    Attributes
+    ----------
+    features, code : int
+        What enters the encoder (D) and the decoder (K).
+    encoder_out, decoder_out : int
+        What leaves them.
+    sample_shape : tuple of int
+        Shape of one row, such as (28, 28) or (32, 32, 3); () where nothing is known of it.
+    classes : int
+        Kinds that rows were given in `fit`, for the families that ask for them.
+    """
 
     features: int
     code: int
     encoder_out: int
     decoder_out: int
+    sample_shape: tuple[int, ...] = ()
+    classes: int = 0
 
 
 class Network(ABC):
@@ -57,7 +71,7 @@ class Network(ABC):
 
 
 class Autoencoding(nn.Module):
-    """Scaling, encoder and decoder: everything that a model file holds.
+    """Scaling, encoder, decoder and what a family adds: everything that a model file holds.
 
     Parameters
     ----------
@@ -68,17 +82,25 @@ class Autoencoding(nn.Module):
     code_unit : float, default=1.0
         Codes are handed out multiplied by this. Where one common divisor scales the data and the
         linear path is PCA, it is that divisor, so that codes are in data units as PCA's scores.
+    extra : nn.Module, optional
+        Parameters and buffers of the family's own, such as a code book or a critic.
     """
 
     code_unit: Tensor
 
     def __init__(
-        self, scaling: Scaling, encoder: nn.Module, decoder: nn.Module, code_unit: float = 1.0
+        self,
+        scaling: Scaling,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        code_unit: float = 1.0,
+        extra: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.scaling = scaling
         self.encoder = encoder
         self.decoder = decoder
+        self.extra = extra
         self.register_buffer("code_unit", torch.tensor(code_unit, dtype=torch.float64))
 
 
@@ -88,8 +110,9 @@ def is_finite(net: nn.Module) -> bool:
 
 
 def converted(net: Autoencoding, dtype: torch.dtype) -> Autoencoding:
-    """Return a copy on the CPU with encoder and decoder in a dtype; scaling keeps float64."""
+    """Return a copy on the CPU with all but the scaling, which keeps float64, in a dtype."""
     copied = copy.deepcopy(net).to("cpu")
-    copied.encoder.to(dtype)
-    copied.decoder.to(dtype)
+    for part in (copied.encoder, copied.decoder, copied.extra):
+        if part is not None:
+            part.to(dtype)
     return copied

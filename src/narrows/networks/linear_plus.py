@@ -13,10 +13,65 @@ Legend: B batch, D features, K code size.
 
 from __future__ import annotations
 
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
+
+
+class LinearPath(NamedTuple):
+    """Where encoder and decoder start: linear maps, and the units of what is learned beside them.
+
+    From PCA it is ``z = axes x + into`` and ``x̂ = axesᵀ z + back``; a family may change it.
+
+    Attributes
+    ----------
+    into_weight, into_bias, into_gain : Tensor (E, D), (E,), (E,)
+        Of the encoder, E numbers out.
+    back_weight, back_bias, back_gain : Tensor (D, K), (D,), (1,) or (D,)
+        Of the decoder.
+    deviations : Tensor (K,)
+        Of the numbers of a code, never zero.
+    left_over : float
+        Root mean square of what the path does not explain, per feature.
+    code_unit : float
+        Codes are handed out multiplied by this.
+    """
+
+    into_weight: Tensor
+    into_bias: Tensor
+    into_gain: Tensor
+    back_weight: Tensor
+    back_bias: Tensor
+    back_gain: Tensor
+    deviations: Tensor
+    left_over: float
+    code_unit: float
+
+    def whitened(self) -> LinearPath:
+        """Return the same map by codes of deviation 1."""
+        return self._replace(
+            into_weight=self.into_weight / self.deviations[:, None],
+            into_bias=self.into_bias / self.deviations,
+            into_gain=self.into_gain / self.deviations,
+            back_weight=self.back_weight * self.deviations,
+            deviations=torch.ones_like(self.deviations),
+            code_unit=1.0,
+        )
+
+    def around(self, encoder: nn.Module, decoder: nn.Module) -> tuple[LinearPlus, LinearPlus]:
+        """Return encoder and decoder with this path beside them."""
+        one = torch.ones(1, dtype=self.deviations.dtype)
+        return (
+            LinearPlus(encoder, self.into_weight, self.into_bias, one, self.into_gain),
+            LinearPlus(
+                decoder,
+                self.back_weight.contiguous(),
+                self.back_bias,
+                self.deviations,
+                self.back_gain,
+            ),
+        )
 
 
 class LinearPlus(nn.Module):
@@ -25,7 +80,7 @@ class LinearPlus(nn.Module):
     Parameters
     ----------
     inner : nn.Module
-        The non-linear path (B, inputs) to (B, outputs); its last linear layer is set to zero.
+        The non-linear path (B, inputs) to (B, outputs); its last layer is set to zero.
     weight : Tensor (outputs, inputs)
         The linear path, trained along with the rest.
     bias : Tensor (outputs,)
@@ -63,8 +118,9 @@ class LinearPlus(nn.Module):
 
 @torch.no_grad()
 def silence(module: nn.Module) -> None:
-    """Set the last linear layer of a module to zero, so that the module gives zeros."""
-    last = [layer for layer in module.modules() if isinstance(layer, nn.Linear)][-1]
+    """Set the last layer with weights of a module to zero, so that the module gives zeros."""
+    kinds = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+    last = [layer for layer in module.modules() if isinstance(layer, kinds)][-1]
     last.weight.zero_()
     if last.bias is not None:
         last.bias.zero_()

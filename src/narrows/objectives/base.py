@@ -8,18 +8,29 @@ Legend: B batch, D features, K code size.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import ClassVar, NamedTuple
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from narrows import fields
-from narrows.networks.base import Autoencoding
+from narrows.networks.base import Autoencoding, Widths
+from narrows.networks.linear_plus import LinearPath
+from narrows.priors import Prior
+
+Noise = dict[str, Tensor]
+"""What a step draws at random, by name; the leading axis of each is the rows of the batch."""
+PIXEL_SQUARES = "squared units of the network per feature"
+NATS = "nats per sample"
+"""Units that most terms of a loss have."""
 
 
 class Batch(NamedTuple):
-    """Rows of one step, in the network's units: ``x`` is (B, D)."""
+    """Rows of one step, in the network's units: ``x`` is (B, D), ``y`` (B,) their classes."""
 
     x: Tensor
+    y: Tensor | None = None
 
 
 class Bounds(NamedTuple):
@@ -29,19 +40,105 @@ class Bounds(NamedTuple):
     high: Tensor
 
 
+class Step(NamedTuple):
+    """What a step is told beside its rows.
+
+    Attributes
+    ----------
+    noise : dict of str to Tensor
+        As `Objective.draw` gave it.
+    bounds : Bounds or None
+    progress : float
+        How much of the schedule is done, from 0 to 1; 1 outside training.
+    phase : str
+        One of the objective's `phases`.
+    """
+
+    noise: Noise
+    bounds: Bounds | None = None
+    progress: float = 1.0
+    phase: str = "main"
+
+
 class Objective(ABC):
-    """What training makes small, and which numbers are the code of a row."""
+    """What training makes small, and which numbers are the code of a row.
+
+    Attributes
+    ----------
+    name : str
+        As ``objective=`` takes it.
+    units : dict of str to str
+        Every term that `terms` may give, with its unit.
+    phases : tuple of str
+        Steps taken one after the other on each batch, each on parameters of its own.
+    couples_rows : str
+        Why a row's terms depend on the other rows of its batch, for the families where they do;
+        "" promises that they do not.
+    """
 
     name: ClassVar[str]
+    units: ClassVar[dict[str, str]]
+    phases: ClassVar[tuple[str, ...]] = ("main",)
+    couples_rows: ClassVar[str] = ""
     get_params = fields.get_params
+
+    # ------------------------------------------------------------------ shapes and start
+
+    @property
+    def input_range(self) -> tuple[float, float] | None:
+        """Return the range that data must be scaled to, which overrides ``scaling="auto"``."""
+        return None
+
+    @property
+    def needs_classes(self) -> bool:
+        """Tell whether ``fit`` must be given classes ``y``."""
+        return False
 
     def output_sizes(self, n_features: int, n_components: int) -> tuple[int, int]:
         """Return how many numbers the encoder and the decoder give for one row."""
         return n_components, n_features
 
+    def start(self, path: LinearPath) -> LinearPath:
+        """Turn the linear path that PCA gives into the one that this family starts from."""
+        return path
+
+    def build(
+        self, widths: Widths, path: LinearPath | None, generator: torch.Generator
+    ) -> nn.Module | None:
+        """Return parameters and buffers of the family's own; they are trained and saved too.
+
+        Their shapes depend on ``widths`` alone; ``path`` is where training starts, None for
+        ``init="random"`` and for a model that is read from a file.
+        """
+        del widths, path, generator
+        return None
+
+    def parameters(self, net: Autoencoding, phase: str) -> Iterator[nn.Parameter]:
+        """Give the parameters that a phase trains."""
+        del phase
+        return net.parameters()
+
+    # ------------------------------------------------------------------ learning
+
+    def draw(self, generator: torch.Generator, x: Tensor, n_components: int) -> Noise:
+        """Return all that a step on rows (B, D) draws at random, on their device, float32."""
+        del generator, x, n_components
+        return {}
+
     @abstractmethod
-    def terms(self, net: Autoencoding, batch: Batch, bounds: Bounds | None) -> dict[str, Tensor]:
+    def terms(self, net: Autoencoding, batch: Batch, step: Step) -> dict[str, Tensor]:
         """Return each term of the loss, a value per row (B,); the loop adds and reduces them."""
+
+    def held_out_loss(self, net: Autoencoding, batch: Batch, step: Step, x_hat: Tensor) -> Tensor:
+        """Return per row (B,) what chooses the best state, given its clipped reconstruction.
+
+        It is measured on rows that training does not see, with the same noise each time. Where it
+        may be negative, it is in nats.
+        """
+        del net, step
+        return (x_hat - batch.x.float()).square().mean(dim=1)
+
+    # ------------------------------------------------------------------ using
 
     def code(self, net: Autoencoding, x: Tensor) -> Tensor:
         """Return the code (B, K) of rows (B, D), both in the network's units."""
@@ -52,3 +149,8 @@ class Objective(ABC):
         """Return the rows (B, D) that codes (B, K) decode to, both in the network's units."""
         x_hat: Tensor = net.decoder(z)
         return x_hat
+
+    def prior(self, net: Autoencoding) -> Prior | None:
+        """Return the distribution that codes were trained to follow, where there is one."""
+        del net
+        return None

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from narrows.networks.base import Autoencoding
-from narrows.objectives.base import Batch, Bounds, Objective
+from narrows.objectives.base import PIXEL_SQUARES, Batch, Objective, Step
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,13 @@ class Reconstruction(Objective):
     """
 
     name: ClassVar[str] = "reconstruction"
+    units: ClassVar[dict[str, str]] = {"reconstruction": PIXEL_SQUARES}
 
-    def terms(self, net: Autoencoding, batch: Batch, bounds: Bounds | None) -> dict[str, Tensor]:
+    def terms(self, net: Autoencoding, batch: Batch, step: Step) -> dict[str, Tensor]:
         """Return ``{"reconstruction": (B,)}``, squared units of the network per feature."""
         x_BD = batch.x.float()
         a_BD = self.reconstruction(net, self.code(net, batch.x)).float()
+        bounds = step.bounds
         if bounds is None:
             return {"reconstruction": mse_loss(a_BD, x_BD, reduction="none").mean(dim=1)}
         # Held fixed, c leaves 2 (c − x) as the derivative, without the clip's own backward pass.

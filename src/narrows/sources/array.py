@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from narrows.objectives.base import Batch
 from narrows.scaling import Scaling
 
 Rows = NDArray[np.int64]
@@ -30,11 +31,16 @@ class ArraySource:
     X : ndarray (N, D), any real dtype
     rows : ndarray of int64, optional
         Which rows, in this order; all by default.
+    y : ndarray (N,) of int64, optional
+        The class of each row of ``X``, counted from 0.
     """
 
-    def __init__(self, X: NDArray[np.generic], rows: Rows | None = None) -> None:
+    def __init__(
+        self, X: NDArray[np.generic], rows: Rows | None = None, y: Rows | None = None
+    ) -> None:
         self.X = X
         self.rows = rows
+        self.y = y
 
     @property
     def n_rows(self) -> int:
@@ -48,12 +54,16 @@ class ArraySource:
 
     def subset(self, rows: Rows) -> ArraySource:
         """Return the source of some rows, counted within this one."""
-        return ArraySource(self.X, rows if self.rows is None else self.rows[rows])
+        return ArraySource(self.X, rows if self.rows is None else self.rows[rows], self.y)
 
     def take(self, rows: Rows | slice) -> NDArray[np.generic]:
         """Return rows (n, D) in the array's own dtype, counted within this source."""
         chosen: NDArray[np.generic] = self.X[rows if self.rows is None else self.rows[rows]]
         return chosen
+
+    def classes(self) -> Rows | None:
+        """Return the classes of all rows of this source, where there are any."""
+        return self.y if self.y is None or self.rows is None else self.y[self.rows]
 
     def blocks(self) -> Iterator[NDArray[np.float64]]:
         """Give all rows in order, in float64 blocks of bounded size."""
@@ -81,6 +91,8 @@ class ScaledRows:
         self.scaling = scaling
         self.dtype = dtype
         self.device = device
+        classes = source.classes()
+        self._classes = None if classes is None else torch.from_numpy(classes).to(device)
         n_bytes = source.n_rows * source.n_features * dtype.itemsize
         self._cache = self._all_rows() if n_bytes <= CACHE_BYTES else None
 
@@ -97,15 +109,17 @@ class ScaledRows:
         scaled: Tensor = self.scaling(torch.from_numpy(block))
         return scaled.to(self.device, self.dtype)
 
-    def take(self, rows: Rows) -> Tensor:
-        """Return rows (B, D), counted within the source."""
+    def take(self, rows: Rows) -> Batch:
+        """Return rows (B, D) and their classes, counted within the source."""
+        chosen = torch.from_numpy(rows).to(self.device)
+        y = None if self._classes is None else self._classes.index_select(0, chosen)
         if self._cache is not None:
-            return self._cache.index_select(0, torch.from_numpy(rows).to(self.device))
-        return self._scaled(self.source.take(rows).astype(np.float64))
+            return Batch(self._cache.index_select(0, chosen), y)
+        return Batch(self._scaled(self.source.take(rows).astype(np.float64)), y)
 
     def batches(
         self, batch_size: int, *, seed: int, epoch: int, shuffle: bool = True
-    ) -> Iterator[Tensor]:
+    ) -> Iterator[Batch]:
         """Give every row once, in the order of seed and epoch; the last batch may be short."""
         n_rows = self.source.n_rows
         order = np.arange(n_rows, dtype=np.int64)
