@@ -117,8 +117,11 @@ def test_every_learned_attribute_comes_back(model, X, tmp_path, capsys):
     again = load(path)
     learned = {name for name in vars(ae) if name.endswith("_") and not name.startswith("_")}
     assert learned == {name for name in vars(again) if name.endswith("_") and name[0] != "_"}
-    for name in learned - {"network_", "pca_", "history_"}:
+    for name in learned - {"network_", "pca_", "history_", "priors_"}:
         np.testing.assert_array_equal(getattr(again, name), getattr(ae, name), err_msg=name)
+    normal, other = (model.priors_["normal"].state_dict() for model in (ae, again))
+    for name, tensor in normal.items():
+        np.testing.assert_array_equal(tensor, other[name])
     for name, array in vars(ae.pca_).items():
         np.testing.assert_array_equal(getattr(again.pca_, name), array)
     ours, theirs = ae.network_.state_dict(), again.network_.state_dict()

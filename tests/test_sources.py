@@ -22,7 +22,7 @@ def scaled(n=101, dtype=torch.float32):
 
 
 def drawn(rows, batch_size, **where):
-    return list(rows.batches(batch_size, **{"seed": 0, "epoch": 0, **where}))
+    return [batch.x for batch in rows.batches(batch_size, **{"seed": 0, "epoch": 0, **where})]
 
 
 # ---------------------------------------------------------------- who is held out
@@ -135,5 +135,5 @@ def test_a_large_mean_costs_no_digits():
     far = X + 1e9
     scaling = Scaling(far.mean(axis=0), np.ones(1))
     rows = ScaledRows(ArraySource(far), scaling, torch.float32, torch.device("cpu"))
-    found = torch.cat(list(rows.batches(50, seed=0, epoch=0, shuffle=False))).numpy()
+    found = torch.cat(drawn(rows, 50, shuffle=False)).numpy()
     np.testing.assert_allclose(found, X - X.mean(axis=0), atol=1e-6)

@@ -54,7 +54,8 @@ class Normal(Prior):
     @property
     def deviations(self) -> Tensor:
         """Return the deviation (K,) of each number."""
-        return torch.linalg.vector_norm(self.factor, dim=1)
+        deviations: Tensor = torch.linalg.vector_norm(self.factor, dim=1)
+        return deviations
 
     def log_prob(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the log density (...,) of codes (..., K)."""
