@@ -13,23 +13,27 @@ if TYPE_CHECKING:
     from narrows.estimator import Autoencoder, load
     from narrows.evaluation import Report, evaluate
     from narrows.networks import MLP
-    from narrows.objectives import Reconstruction
+    from narrows.objectives import IWAE, VAE, Reconstruction
     from narrows.optimizers import Adam, AdamW
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "IWAE": "narrows.objectives",
     "MLP": "narrows.networks",
     "Adam": "narrows.optimizers",
     "AdamW": "narrows.optimizers",
     "Autoencoder": "narrows.estimator",
     "Reconstruction": "narrows.objectives",
+    "VAE": "narrows.objectives",
     "Report": "narrows.evaluation",
     "evaluate": "narrows.evaluation",
     "load": "narrows.estimator",
 }
 __all__ = [
+    "IWAE",
     "MLP",
+    "VAE",
     "Adam",
     "AdamW",
     "Autoencoder",

@@ -279,7 +279,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         classes = self._read_classes(y, len(rows))
         seed = self._draw_seed()
         params = self.get_params(deep=False)
-        plan = self._plan(params, rows, seed)
+        plan = self._plan(params, rows, seed, classes)
         source = ArraySource(rows, y=classes)
         bounds = reading.choose_bounds(self.bounds, rows)
         deadline = None if self.max_seconds is None else started + float(self.max_seconds)
@@ -327,7 +327,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         params = self.get_params(deep=False)
         if not first:
             params["n_components"] = self.n_components_
-        plan = self._plan(params, rows, seed, partial=True)
+        plan = self._plan(params, rows, seed, classes, partial=True)
         source = ArraySource(rows, y=classes)
         with self._threads(plan):
             if first:
@@ -338,15 +338,25 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             self._remember_codes(source, seed)
 
     def _plan(
-        self, params: dict[str, Any], rows: NDArray[np.generic], seed: int, *, partial: bool = False
+        self,
+        params: dict[str, Any],
+        rows: NDArray[np.generic],
+        seed: int,
+        classes: NDArray[np.int64] | None,
+        *,
+        partial: bool = False,
     ) -> Plan:
+        shares: tuple[float, ...] = ()
+        if classes is not None and self._classes is not None:
+            counts = np.bincount(classes, minlength=len(self._classes))
+            shares = tuple((counts / len(classes)).tolist())
         return make_plan(
             params,
             len(rows),
             rows.shape[1],
             seed,
             sample_shape=self.sample_shape_,
-            n_classes=0 if self._classes is None else len(self._classes),
+            class_shares=shares,
             partial=partial,
         )
 
@@ -627,7 +637,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return array
 
     def _own_prior(self) -> Prior | None:
-        return self._objective.prior(self.network_)
+        return self._objective.trained_prior(self.network_)
 
     def _prior(self, name: str, *, conditional: bool) -> Prior:
         generating.check_name(name, more=("auto",))

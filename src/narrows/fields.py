@@ -79,6 +79,11 @@ def one_of(*names: str) -> Limit:
     return Limit(lambda v: isinstance(v, str) and v in names, listed, names)
 
 
+def boolean() -> Limit:
+    """Limit to True and False."""
+    return Limit(lambda v: isinstance(v, bool), "True or False")
+
+
 def nothing() -> Limit:
     """Limit to ``None``."""
     return Limit(lambda v: v is None, "None")

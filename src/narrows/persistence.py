@@ -225,7 +225,9 @@ def _network(ae: Autoencoder, tensors: dict[str, NDArray[Any]]) -> Autoencoding:
     n_features, n_components = ae.n_features_in_, ae.n_components_
     sizes = ae._objective.output_sizes(n_features, n_components)
     n_classes = 0 if ae._classes is None else len(ae._classes)
-    sizes_of_net = Widths(n_features, n_components, *sizes, ae.sample_shape_, n_classes)
+    # The shares of classes are tensors of the file; here their number is enough.
+    shares = (1 / n_classes,) * n_classes if n_classes else ()
+    sizes_of_net = Widths(n_features, n_components, *sizes, ae.sample_shape_, shares)
     # Counted before anything is built: a forged width must not claim memory.
     if ae._network_part.n_parameters(sizes_of_net) > sum(
         tensor.numel() for tensor in found.values()

@@ -175,7 +175,7 @@ def make_plan(
     seed: int,
     *,
     sample_shape: tuple[int, ...] = (),
-    n_classes: int = 0,
+    class_shares: tuple[float, ...] = (),
     partial: bool = False,
 ) -> Plan:
     """Resolve checked constructor parameters for data of a given shape.
@@ -189,8 +189,8 @@ def make_plan(
         Drawn from ``random_state``.
     sample_shape : tuple of int
         Shape of one row; () where it is not known.
-    n_classes : int
-        Kinds of rows, where they are known.
+    class_shares : tuple of float
+        Part of the rows in each class; () where there are none.
     partial : bool
         Plan for ``partial_fit``: nothing held out, one pass, constant learning rate.
 
@@ -209,7 +209,7 @@ def make_plan(
         )
     encoder_out, decoder_out = objective.output_sizes(n_features, n_components)
     shape = sample_shape or (n_features,)
-    widths = Widths(n_features, n_components, encoder_out, decoder_out, shape, n_classes)
+    widths = Widths(n_features, n_components, encoder_out, decoder_out, shape, class_shares)
     network = named_part("network", params["network"]).resolved(widths, n_rows)
     if params["init"] == "pca" and not network.linear_ends():
         raise ParameterError(

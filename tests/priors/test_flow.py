@@ -13,9 +13,9 @@ def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
-def stirred(n_components, n_classes=0):
+def stirred(n_components, shares=()):
     """A flow with weights that do something."""
-    flow = Flow(n_components, n_classes, generator=generator())
+    flow = Flow(n_components, shares, generator=generator())
     with torch.no_grad():
         for parameter in flow.parameters():
             parameter.add_(0.3 * torch.randn(parameter.shape, generator=generator(1)))
@@ -76,7 +76,7 @@ def test_codes_without_spread(Z):
 
 
 def test_classes_are_those_of_its_base():
-    flow = stirred(2, 3)
+    flow = stirred(2, (0.2, 0.3, 0.5))
     with torch.no_grad():
         flow.base.means.copy_(torch.tensor([[0.0, 0], [30, 0], [0, 30]]))
     y = torch.tensor([0, 1, 2, 1])

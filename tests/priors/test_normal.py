@@ -54,7 +54,7 @@ def test_without_classes_it_is_standard():
 
 
 def test_classes_have_their_own_and_together_they_are_a_mixture():
-    prior = ClassNormals(K, 2)
+    prior = ClassNormals(K, (0.5, 0.5))
     with torch.no_grad():
         prior.means.copy_(torch.tensor([[1.0, 2, 3], [-4, 0, 4]]))
         prior.log_deviations.fill_(0.5)
@@ -67,7 +67,7 @@ def test_classes_have_their_own_and_together_they_are_a_mixture():
 
 
 def test_a_class_can_be_drawn():
-    prior = ClassNormals(K, 2)
+    prior = ClassNormals(K, (0.5, 0.5))
     with torch.no_grad():
         prior.means[1] = 100
         drawn = prior.sample(6, generator(), y=torch.tensor([0, 1, 0, 1, 1, 1]))

@@ -31,8 +31,8 @@ class Widths(NamedTuple):
         What leaves them.
     sample_shape : tuple of int
         Shape of one row, such as (28, 28) or (32, 32, 3); () where nothing is known of it.
-    classes : int
-        Kinds that rows were given in `fit`, for the families that ask for them.
+    class_shares : tuple of float
+        Part of the rows in each class, for the families that ask for classes; () without.
     """
 
     features: int
@@ -40,7 +40,7 @@ class Widths(NamedTuple):
     encoder_out: int
     decoder_out: int
     sample_shape: tuple[int, ...] = ()
-    classes: int = 0
+    class_shares: tuple[float, ...] = ()
 
 
 class Network(ABC):

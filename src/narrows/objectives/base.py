@@ -150,7 +150,7 @@ class Objective(ABC):
         x_hat: Tensor = net.decoder(z)
         return x_hat
 
-    def prior(self, net: Autoencoding) -> Prior | None:
+    def trained_prior(self, net: Autoencoding) -> Prior | None:
         """Return the distribution that codes were trained to follow, where there is one."""
         del net
         return None

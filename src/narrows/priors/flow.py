@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import torch
@@ -83,8 +83,8 @@ class Flow(Prior):
     ----------
     n_components : int
         K.
-    n_classes : int, default=0
-        Classes that the base knows.
+    shares : sequence of float
+        Part of the rows in each class that the base knows; () for no classes.
     generator : torch.Generator
         Draws the weights.
     """
@@ -94,13 +94,13 @@ class Flow(Prior):
     scale: Tensor
 
     def __init__(
-        self, n_components: int, n_classes: int = 0, *, generator: torch.Generator
+        self, n_components: int, shares: Sequence[float] = (), *, generator: torch.Generator
     ) -> None:
         super().__init__()
         hidden = min(256, max(32, 8 * n_components))
         self.register_buffer("shift", torch.zeros(n_components))
         self.register_buffer("scale", torch.ones(n_components))
-        self.base = ClassNormals(n_components, n_classes)
+        self.base = ClassNormals(n_components, shares)
         self.couplings = nn.ModuleList(
             Coupling(_mask(n_components, number), hidden, generator)
             for number in range(N_COUPLINGS)

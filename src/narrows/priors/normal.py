@@ -6,7 +6,7 @@ Legend: N codes, K code size, C classes.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import torch
@@ -83,20 +83,22 @@ class ClassNormals(Prior):
 
     Parameters
     ----------
-    n_components, n_classes : int
+    n_components : int
+        K.
+    shares : sequence of float
+        Part of the rows in each class, C of them; () for no classes.
     """
 
     name: ClassVar[str] = "normal"
     log_frequencies: Tensor
 
-    def __init__(self, n_components: int, n_classes: int = 0) -> None:
+    def __init__(self, n_components: int, shares: Sequence[float] = ()) -> None:
         super().__init__()
-        self.n_components, self.n_classes = n_components, n_classes
-        if n_classes:
-            self.means = nn.Parameter(torch.zeros(n_classes, n_components))
-            self.log_deviations = nn.Parameter(torch.zeros(n_classes, n_components))
-            even = torch.full((n_classes,), -math.log(n_classes))
-            self.register_buffer("log_frequencies", even)
+        self.n_components, self.n_classes = n_components, len(shares)
+        if shares:
+            self.means = nn.Parameter(torch.zeros(self.n_classes, n_components))
+            self.log_deviations = nn.Parameter(torch.zeros(self.n_classes, n_components))
+            self.register_buffer("log_frequencies", torch.tensor(shares).clamp(min=1e-30).log())
 
     def log_prob(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the log density (...,) of codes (..., K), of classes (...,) where given."""

@@ -1,0 +1,134 @@
+"""The importance-weighted autoencoder: a VAE with a tighter bound on the likelihood."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from narrows import variational
+from narrows.fields import boolean, integer, one_of, parameter
+from narrows.likelihoods import LIKELIHOODS
+from narrows.networks.base import Autoencoding, Widths
+from narrows.networks.linear_plus import LinearPath
+from narrows.objectives.base import NATS, Batch, Noise, Objective, Step
+from narrows.priors import Prior
+
+
+@dataclass(frozen=True)
+class IWAE(Objective):
+    """Learn the density of rows by several codes for each of them.
+
+    ::
+
+        x ──encoder──▶ μ, σ        z_s = μ + σ ε_s        z_s ──decoder──▶ p(x|z_s),  s = 1 … S
+
+        −log p(x) ≤ −log 1/S Σ w_s,   w_s = p(x|z_s) p(z_s) / q(z_s|x)          nats per sample
+                    bound
+
+    With S = 1 it is the bound of the VAE; the larger S, the nearer to log p(x), and the less q has
+    to look like the posterior. `transform` gives μ. Gradients are doubly reparameterised: with
+    w̃ the weights divided by their sum, the decoder's are Σ w̃ ∇ log w, the encoder's
+    Σ w̃² ∂ log w / ∂z ∇z, whose signal does not fade as S grows.
+
+    Parameters
+    ----------
+    n_samples : int, default=5
+        S; time grows with it.
+    likelihood : {"gaussian", "bernoulli", "logistic"}, default="gaussian"
+        As for `VAE`.
+    prior : {"normal", "flow"}, default="normal"
+        As for `VAE`.
+    conditional : bool, default=False
+        Whether the prior depends on classes.
+    binarize : bool, default=False
+        Whether grey values are drawn anew as 0 or 1 whenever a row is seen.
+
+    Reference: Y. Burda, R. Grosse and R. Salakhutdinov, "Importance weighted autoencoders", ICLR
+    2016, eq. 8; gradients: G. Tucker et al., "Doubly reparameterized gradient estimators for Monte
+    Carlo objectives", ICLR 2019, eq. 8.
+
+    Not for: codes as compact features (q is looser than the VAE's), or quick training.
+    """
+
+    name: ClassVar[str] = "iwae"
+    units: ClassVar[dict[str, str]] = {"bound": NATS}
+
+    n_samples: int = parameter(5, integer(1), "codes drawn for each row")
+    likelihood: str = parameter("gaussian", one_of(*LIKELIHOODS), "of a row, given its code")
+    prior: str = parameter("normal", one_of("normal", "flow"), "that codes are to follow")
+    conditional: bool = parameter(False, boolean(), "whether the prior depends on classes")
+    binarize: bool = parameter(False, boolean(), "whether grey values are drawn as 0 or 1")
+
+    @property
+    def input_range(self) -> tuple[float, float] | None:
+        """Return [0, 1] where the likelihood is one of pixels."""
+        return LIKELIHOODS[self.likelihood].input_range
+
+    @property
+    def needs_classes(self) -> bool:
+        """Tell whether the prior depends on classes."""
+        return self.conditional
+
+    def output_sizes(self, n_features: int, n_components: int) -> tuple[int, int]:
+        """Return 2K, for mean and log variance, and D."""
+        return 2 * n_components, n_features
+
+    def start(self, path: LinearPath) -> LinearPath:
+        """Return probabilistic PCA."""
+        return variational.start_as_probabilistic_pca(path, self.likelihood)
+
+    def build(
+        self, widths: Widths, path: LinearPath | None, generator: torch.Generator
+    ) -> nn.Module:
+        """Return the prior and the scales of the likelihood."""
+        return variational.build_latent(
+            widths, path, generator, likelihood=self.likelihood, prior=self.prior
+        )
+
+    def draw(self, generator: torch.Generator, x: Tensor, n_components: int) -> Noise:
+        """Return ε (B, S, K), and thresholds (B, D) where grey values are drawn."""
+        shape = (len(x), self.n_samples, n_components)
+        return variational.draw(generator, x, shape, binarize=self.binarize)
+
+    def terms(self, net: Autoencoding, batch: Batch, step: Step) -> dict[str, Tensor]:
+        """Return ``{"bound": (B,)}``, nats per sample."""
+        x_BD = variational.seen(batch.x, step.noise)
+        noise_SBK = step.noise["epsilon"].transpose(0, 1)
+        weights_SB, z_SBK = variational.log_weights(
+            net, x_BD, noise_SBK, self.likelihood, batch.y, held=True
+        )
+        shares_SB = torch.softmax(weights_SB.detach(), dim=0)
+        if z_SBK.requires_grad:
+            # On the way back to the encoder each code's gradient is weighted once more.
+            z_SBK.register_hook(lambda gradient: gradient * shares_SB[..., None])
+        surrogate_B = (shares_SB * weights_SB).sum(dim=0)
+        bound_B = torch.logsumexp(weights_SB, dim=0) - math.log(self.n_samples)
+        # The value of the bound, with the gradients of the surrogate.
+        return {"bound": surrogate_B.detach() - surrogate_B - bound_B.detach()}
+
+    def held_out_loss(self, net: Autoencoding, batch: Batch, step: Step, x_hat: Tensor) -> Tensor:
+        """Return the bound, nats per sample."""
+        del x_hat
+        return self.terms(net, batch, step)["bound"]
+
+    def code(self, net: Autoencoding, x: Tensor) -> Tensor:
+        """Return μ (B, K)."""
+        return variational.posterior(net, x)[0]
+
+    def reconstruction(self, net: Autoencoding, z: Tensor) -> Tensor:
+        """Return the mean of p(x|z), (B, D)."""
+        return LIKELIHOODS[self.likelihood].mean(net.decoder(z))
+
+    def trained_prior(self, net: Autoencoding) -> Prior:
+        """Return p(z)."""
+        return variational.latent(net).prior
+
+    def log_weights(
+        self, net: Autoencoding, x: Tensor, noise: Tensor, y: Tensor | None = None
+    ) -> Tensor:
+        """Return log p(x|z) p(z) / q(z|x), (S, B) in nats, of rows (B, D) and noise (S, B, K)."""
+        return variational.log_weights(net, x, noise, self.likelihood, y)[0]

@@ -1,0 +1,156 @@
+"""The variational autoencoder: codes that follow a known distribution, so that it can generate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from narrows import variational
+from narrows.fields import boolean, one_of, parameter, real
+from narrows.likelihoods import LIKELIHOODS
+from narrows.networks.base import Autoencoding, Widths
+from narrows.networks.linear_plus import LinearPath
+from narrows.objectives.base import NATS, Batch, Noise, Objective, Step
+from narrows.priors import ClassNormals, Prior
+
+
+@dataclass(frozen=True)
+class VAE(Objective):
+    """Learn a distribution of rows: new ones come from decoding codes that a prior draws.
+
+    ::
+
+        x ──encoder──▶ μ, σ        z = μ + σ ε,  ε ~ N(0, 1)        z ──decoder──▶ p(x|z)
+
+        −log p(x) ≤ −log p(x|z)  +  β KL(q(z|x) ‖ p(z))             nats per sample
+                    reconstruction         kl
+
+    `transform` gives μ. With ``init="pca"`` training starts at probabilistic PCA.
+
+    With ``conditional=True``, `fit` takes classes y, and the prior is a distribution of its own
+    for each class: p(z|y). Encoder and decoder do not see y, so rows without a class have codes
+    too, and `sample` makes rows of a class.
+
+    Parameters
+    ----------
+    beta : float, default=1.0
+        Weight of the KL term. Above 1 codes carry less; at 0 nothing holds them to the prior.
+    likelihood : {"gaussian", "bernoulli", "logistic"}, default="gaussian"
+        ``"gaussian"`` has one learned deviation; ``"bernoulli"`` is for pixels that are nearly
+        black or white; ``"logistic"`` puts mass on the 256 values of a pixel. The last two need,
+        and scale data to, [0, 1].
+    prior : {"normal", "flow"}, default="normal"
+        N(0, 1), or a normalising flow that is trained with encoder and decoder.
+    conditional : bool, default=False
+        Whether the prior depends on classes.
+    warm_up : float, default=0.1
+        Part of the run over which the weight of the KL term rises to ``beta``.
+    free_bits : float, default=0.0
+        Nats of each number of a code that are not punished (of all K together with a flow).
+    binarize : bool, default=False
+        Whether grey values are drawn anew as 0 or 1 whenever a row is seen.
+
+    Reference: D. Kingma and M. Welling, "Auto-encoding variational Bayes", ICLR 2014, eq. 7; β:
+    I. Higgins et al., "β-VAE", ICLR 2017; free bits: D. Kingma et al., "Improving variational
+    inference with inverse autoregressive flow", NIPS 2016, here per sample.
+
+    Not for: the smallest reconstruction error at a code size; `reconstruction` is for that.
+    """
+
+    name: ClassVar[str] = "vae"
+    units: ClassVar[dict[str, str]] = {"reconstruction": NATS, "kl": NATS}
+
+    beta: float = parameter(1.0, real(0), "weight of the KL term")
+    likelihood: str = parameter("gaussian", one_of(*LIKELIHOODS), "of a row, given its code")
+    prior: str = parameter("normal", one_of("normal", "flow"), "that codes are to follow")
+    conditional: bool = parameter(False, boolean(), "whether the prior depends on classes")
+    warm_up: float = parameter(0.1, real(0, 1), "part of the run until the KL term has its weight")
+    free_bits: float = parameter(0.0, real(0), "nats of each number that are not punished")
+    binarize: bool = parameter(False, boolean(), "whether grey values are drawn as 0 or 1")
+
+    @property
+    def input_range(self) -> tuple[float, float] | None:
+        """Return [0, 1] where the likelihood is one of pixels."""
+        return LIKELIHOODS[self.likelihood].input_range
+
+    @property
+    def needs_classes(self) -> bool:
+        """Tell whether the prior depends on classes."""
+        return self.conditional
+
+    def output_sizes(self, n_features: int, n_components: int) -> tuple[int, int]:
+        """Return 2K, for mean and log variance, and D."""
+        return 2 * n_components, n_features
+
+    def start(self, path: LinearPath) -> LinearPath:
+        """Return probabilistic PCA."""
+        return variational.start_as_probabilistic_pca(path, self.likelihood)
+
+    def build(
+        self, widths: Widths, path: LinearPath | None, generator: torch.Generator
+    ) -> nn.Module:
+        """Return the prior and the scales of the likelihood."""
+        return variational.build_latent(
+            widths, path, generator, likelihood=self.likelihood, prior=self.prior
+        )
+
+    def draw(self, generator: torch.Generator, x: Tensor, n_components: int) -> Noise:
+        """Return ε (B, K), and thresholds (B, D) where grey values are drawn."""
+        return variational.draw(generator, x, (len(x), n_components), binarize=self.binarize)
+
+    def terms(self, net: Autoencoding, batch: Batch, step: Step) -> dict[str, Tensor]:
+        """Return ``{"reconstruction": (B,), "kl": (B,)}``, nats per sample; kl times its weight."""
+        x_BD = variational.seen(batch.x, step.noise)
+        reconstruction_B, kl_B = self._bound(net, x_BD, batch.y, step.noise["epsilon"])
+        rising = min(1.0, step.progress / self.warm_up) if self.warm_up else 1.0
+        return {"reconstruction": reconstruction_B, "kl": self.beta * rising * kl_B}
+
+    def held_out_loss(self, net: Autoencoding, batch: Batch, step: Step, x_hat: Tensor) -> Tensor:
+        """Return the loss at its full weight, nats per sample."""
+        del x_hat
+        terms = self.terms(net, batch, step._replace(progress=1.0))
+        return terms["reconstruction"] + terms["kl"]
+
+    def _bound(
+        self, net: Autoencoding, x: Tensor, y: Tensor | None, epsilon: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return −log p(x|z) and KL(q(z|x) ‖ p(z)), (B,) each."""
+        mean_BK, log_variance_BK = variational.posterior(net, x)
+        z_BK = mean_BK + torch.exp(0.5 * log_variance_BK) * epsilon
+        a_BD = variational.decoded(net, z_BK, x)
+        parts = variational.latent(net)
+        likelihood = LIKELIHOODS[self.likelihood]
+        reconstruction_B = -likelihood.log_prob(net, a_BD, x.to(a_BD.dtype), parts.log_scale)
+        each_BK = None
+        if isinstance(parts.prior, ClassNormals):
+            each_BK = variational.kl_per_number(mean_BK, log_variance_BK, parts.prior, y)
+        if each_BK is not None:
+            free_BK = each_BK.clamp(min=self.free_bits) if self.free_bits else each_BK
+            return reconstruction_B, free_BK.sum(dim=-1)
+        # Without a closed form, at the code that was drawn; unbiased.
+        log_q = variational.log_posterior(epsilon, log_variance_BK)
+        kl_B = log_q - parts.prior.log_prob(z_BK, y)
+        if self.free_bits:
+            kl_B = kl_B.clamp(min=self.free_bits * z_BK.shape[-1])
+        return reconstruction_B, kl_B
+
+    def code(self, net: Autoencoding, x: Tensor) -> Tensor:
+        """Return μ (B, K)."""
+        return variational.posterior(net, x)[0]
+
+    def reconstruction(self, net: Autoencoding, z: Tensor) -> Tensor:
+        """Return the mean of p(x|z), (B, D)."""
+        return LIKELIHOODS[self.likelihood].mean(net.decoder(z))
+
+    def trained_prior(self, net: Autoencoding) -> Prior:
+        """Return p(z)."""
+        return variational.latent(net).prior
+
+    def log_weights(
+        self, net: Autoencoding, x: Tensor, noise: Tensor, y: Tensor | None = None
+    ) -> Tensor:
+        """Return log p(x|z) p(z) / q(z|x), (S, B) in nats, of rows (B, D) and noise (S, B, K)."""
+        return variational.log_weights(net, x, noise, self.likelihood, y)[0]
