@@ -19,10 +19,11 @@ TESTS = Path(__file__).parent
 STOREYS = [
     {"narrows"},  # the package itself, which imports nothing when it is imported
     {"errors"},
-    {"fields", "datasets"},
+    {"fields", "datasets", "digit_features"},
     {"scaling", "pca"},
     {
         "likelihoods",
+        "losses",
         "model_file",
         "networks",
         "objectives",
@@ -47,6 +48,7 @@ STOREYS = [
         "recipes",
         "demo",
         "estimating",
+        "sample_quality",
     },
     {"cli"},
     {"__main__"},

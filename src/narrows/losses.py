@@ -1,0 +1,42 @@
+"""Losses per row that several families share.
+
+Legend: B batch, D features.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import mse_loss
+
+
+def squared_error(a: Tensor, x: Tensor, bounds: tuple[Tensor, Tensor] | None = None) -> Tensor:
+    """Return the mean squared error (B,) of outputs (B, D) for rows (B, D), per feature, float32.
+
+    Where reconstructions are clipped to bounds (pixels), it is the matching loss of the clip. With
+    c = clip(a),
+
+        ℓ(x, a) = (c − x)² + 2 (c − x)(a − c) = d (d − 2 c) + 2 d a,  d = c − x,     dℓ/da = 2 d.
+
+    It is the square itself inside the bounds, convex in a, never below the clipped error
+    (c − x)², and asks nothing of an output that clipping sets right: a black pixel may be as
+    negative as it likes.
+
+    Parameters
+    ----------
+    a, x : Tensor (B, D)
+    bounds : (Tensor, Tensor), optional
+        Lower and upper, (D,) each.
+
+    Reference: P. Auer, M. Herbster and M. Warmuth, "Exponentially many local minima for single
+    neurons", NIPS 1995 (matching losses).
+    """
+    a_BD, x_BD = a.float(), x.float()
+    if bounds is None:
+        return mse_loss(a_BD, x_BD, reduction="none").mean(dim=1)
+    # Held fixed, c leaves 2 (c − x) as the derivative, without the clip's own backward pass.
+    with torch.no_grad():
+        c_BD = a_BD.clamp(*bounds)
+        d_BD = c_BD - x_BD
+        rest_BD = torch.sub(d_BD, c_BD, alpha=2).mul_(d_BD)
+    return torch.addcmul(rest_BD, d_BD, a_BD, value=2).mean(dim=1)
