@@ -5,16 +5,21 @@ Legend: N codes, K code size.
 
 from __future__ import annotations
 
-from typing import Any
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
 from narrows.errors import DataError, ParameterError, near_miss
 from narrows.fields import complaint, integer, one_of, real
-from narrows.priors import PRIORS, Prior
+from narrows.priors import PRIORS, ClassNormals, Prior
+
+if TYPE_CHECKING:
+    from narrows.estimator import Autoencoder
 
 MOST_CODES = 10_000
 """Training rows whose codes are kept in memory, to fit priors to."""
@@ -114,6 +119,51 @@ def along(code: Codes, dimension: int, deviation: float, steps: int, span: float
     moved = np.repeat(code[None], steps, axis=0)
     moved[:, dimension] += np.linspace(-span, span, steps) * deviation
     return moved
+
+
+def lattice(ae: Autoencoder, steps: int = 15) -> Codes:
+    """Return codes on a lattice over the plane of a model with two numbers.
+
+    They lie at even quantiles of a normal distribution along each axis, so that a decoded plane
+    shows each place about as large as codes are frequent there: N(0, 1) where codes were trained
+    to follow it, else the normal distribution of each number over training rows.
+
+    Parameters
+    ----------
+    ae : Autoencoder
+        Fitted, with ``n_components=2``.
+    steps : int, default=15
+        Codes along each axis.
+
+    Returns
+    -------
+    Z : ndarray (steps², 2), float32
+        For `Autoencoder.inverse_transform` and `narrows.figures.lattice`.
+
+    Raises
+    ------
+    ParameterError
+        For a model with another number of components, or fewer steps than two.
+
+    Reference: D. Kingma and M. Welling, "Auto-encoding variational Bayes", ICLR 2014, figure 4.
+    """
+    check_is_fitted(ae)
+    check_options("lattice", steps=steps)
+    if ae.n_components_ != 2:
+        raise ParameterError(
+            f"A lattice is drawn over two numbers, but a code of this model has"
+            f" {ae.n_components_}. Fit n_components=2, or use traverse."
+        )
+    own = ae._own_prior()
+    if isinstance(own, ClassNormals) and not own.n_classes:
+        mean, deviations = np.zeros(2), np.full(2, ae.network_.code_unit)
+    else:
+        fitted = ae._normal_prior()
+        mean, deviations = fitted.mean.numpy(), fitted.deviations.numpy()
+    quantiles = np.array([NormalDist().inv_cdf((i + 0.5) / steps) for i in range(steps)])
+    x, y = (centre + quantiles * side for centre, side in zip(mean, deviations, strict=True))
+    codes: Codes = np.stack([np.tile(x, steps), np.repeat(y, steps)], axis=1).astype(np.float32)
+    return codes
 
 
 def class_numbers(y: Any, classes: NDArray[Any] | None, n: int) -> NDArray[np.int64] | None:

@@ -5,7 +5,8 @@ every language; the sentences belong to the page around it.
 """
 
 from narrows.figures.codes import plane, space
-from narrows.figures.curves import scree, training
+from narrows.figures.curves import scree, terms, training
+from narrows.figures.generation import denoised, interpolations, lattice, sheet, traversals
 from narrows.figures.look import PALETTE, THEMES, Theme, ThemeName, to_png
 from narrows.figures.samples import (
     reconstruction_frames,
@@ -20,14 +21,20 @@ __all__ = [
     "THEMES",
     "Theme",
     "ThemeName",
+    "denoised",
+    "interpolations",
+    "lattice",
     "plane",
     "reconstruction_frames",
     "reconstructions",
     "save_gif",
     "scree",
+    "sheet",
     "space",
     "strip",
+    "terms",
     "to_gif",
     "to_png",
     "training",
+    "traversals",
 ]

@@ -12,8 +12,18 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocato
 from numpy.typing import NDArray
 
 from narrows.errors import DataError
+from narrows.figures.cells import MARGIN
 from narrows.figures.lettering import Lettering, lettering, shorten
-from narrows.figures.look import PALETTE, THEMES, Theme, ThemeName, new_figure, padded, quiet_axes
+from narrows.figures.look import (
+    PALETTE,
+    THEMES,
+    Theme,
+    ThemeName,
+    new_figure,
+    padded,
+    quiet_axes,
+    widen,
+)
 
 Lines = Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]  # name: (x, y)
 
@@ -120,6 +130,63 @@ def training(
     return figure
 
 
+def terms(
+    history: Sequence[Mapping[str, float]],
+    units: Mapping[str, str],
+    *,
+    x_label: str = "epoch",
+    theme: ThemeName = "light",
+) -> Figure:
+    """Draw the terms of a loss apart as training goes on, one panel for each unit.
+
+    Parameters
+    ----------
+    history : sequence of mapping of str to float
+        A row per epoch, as ``ae.history_`` has it.
+    units : mapping of str to str
+        Terms to draw with their units, as the family's ``units`` states them; those that the
+        history does not have are left out.
+    x_label : str
+        Axis label.
+    theme : {"light", "dark"}, default="light"
+        Colours.
+
+    Returns
+    -------
+    Figure
+        Each term named at its end. An axis is logarithmic where its values are positive and span
+        more than a factor of five.
+
+    Raises
+    ------
+    DataError
+        If the history has no epoch, or none of the terms.
+    """
+    panels: dict[str, dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]] = {}
+    for name, unit in units.items():
+        if history and name in history[0]:
+            pairs = [(row["epoch"], row.get(name, np.nan)) for row in history]
+            where, values = np.array(pairs, dtype=np.float64).T
+            panels.setdefault(unit, {})[name] = where, values
+    if not panels:
+        raise DataError(
+            f"terms needs at least one epoch with one of the terms {', '.join(units) or '(none)'};"
+            f" got {len(history)} epochs" + (f" with {', '.join(history[0])}." if history else ".")
+        )
+    colours, (width, height, below, above) = THEMES[theme], (5.7, 3.3, 0.57, 0.21)
+    figure = new_figure(width, height * len(panels), colours)
+    total = height * len(panels)
+    names = [name for lines in panels.values() for name in lines]
+    palette = dict(zip(names, _colours(names, colours), strict=True))
+    for number, (unit, lines) in enumerate(panels.items()):
+        bottom = total - (number + 1) * height + below
+        axes = figure.add_axes((0.125, bottom / total, 0.7, (height - below - above) / total))
+        _draw_lines(axes, lines, colours, (x_label, unit), palette, log_x=False)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))
+    widen(figure, MARGIN)
+    return figure
+
+
 def _line_figure(
     lines: Lines,
     colours: Theme,
@@ -129,16 +196,38 @@ def _line_figure(
     across: tuple[str, float | None] = ("", None),
     log_x: bool = True,
 ) -> tuple[Figure, Axes]:
-    """Draw named lines, each with its name at its right end."""
-    letters = lettering([*lines, across[0], x_label, y_label])
+    """Return a figure with one pair of axes that hold named lines."""
     figure = new_figure(5.7, 3.9, colours)
     axes = figure.add_axes((0.125, 0.145, 0.7, 0.8))
+    palette = dict(zip(lines, _colours(list(lines), colours), strict=True))
+    _draw_lines(axes, lines, colours, (x_label, y_label), palette, across=across, log_x=log_x)
+    widen(figure, MARGIN)
+    return figure, axes
+
+
+def _colours(names: Sequence[str], colours: Theme) -> list[str]:
+    """Return a colour for each line."""
+    palette = iter(PALETTE[1:] * (1 + len(names) // len(PALETTE)))
+    return [_line_colour(name, colours) or next(palette) for name in names]
+
+
+def _draw_lines(
+    axes: Axes,
+    lines: Lines,
+    colours: Theme,
+    labels: tuple[str, str],
+    palette: Mapping[str, str],
+    *,
+    across: tuple[str, float | None] = ("", None),
+    log_x: bool = True,
+) -> None:
+    """Draw named lines, each with its name at its right end."""
+    letters = lettering([*lines, across[0], *labels])
     ends = []
     every_x = np.concatenate([x for x, _ in lines.values()])
     every_y = np.concatenate([y for _, y in lines.values()])
-    palette = iter(PALETTE[1:] * (1 + len(lines) // len(PALETTE)))
     for name, (x, y) in lines.items():
-        colour = _line_colour(name, colours) or next(palette)
+        colour = palette[name]
         marker = "o" if len(x) <= 30 else ""
         axes.plot(x, y, color=colour, lw=2, marker=marker, ms=5, mew=0, zorder=3)
         measured = np.flatnonzero(np.isfinite(y))
@@ -156,10 +245,9 @@ def _line_figure(
     axes.set_axisbelow(True)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
-    for label, setter in ((x_label, axes.set_xlabel), (y_label, axes.set_ylabel)):
+    for label, setter in ((labels[0], axes.set_xlabel), (labels[1], axes.set_ylabel)):
         setter(letters.drawable(label), font=letters.font(10), color=colours.muted)
     _name_ends(axes, ends, letters)
-    return figure, axes
 
 
 def _line_colour(name: str, colours: Theme) -> str | None:

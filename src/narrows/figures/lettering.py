@@ -128,9 +128,15 @@ def _candidates() -> Iterable[tuple[str, str]]:
             yield family, path
     # Matplotlib's list is cached on disk: a font installed since then is found only by looking.
     known = {e.fname for e in listed}
-    for path in sorted(font_manager.findSystemFonts()):
+    unlisted = sorted(font_manager.findSystemFonts(), key=lambda path: (_is_heavy(path), path))
+    for path in unlisted:
         if path not in known and _WIDE_COVERAGE.search(Path(path).name):
             yield "", path
+
+
+def _is_heavy(path: str) -> bool:
+    """Tell by a font file's name whether it is a bold face, wanted only for want of another."""
+    return re.search(r"bold|black|heavy", Path(path).name, re.I) is not None
 
 
 def _covered(path: str, characters: frozenset[str]) -> frozenset[str]:

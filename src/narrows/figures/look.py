@@ -117,6 +117,25 @@ def drawn_width(artist: Any, figure: Figure) -> float:
     return float(artist.get_window_extent(canvas.get_renderer()).width) / figure.dpi
 
 
+def widen(figure: Figure, margin: float) -> None:
+    """Widen a figure where texts beside its axes would be cut off; axes keep their size.
+
+    ``margin`` is left around them, in inches.
+    """
+    canvas: Any = figure.canvas  # get_renderer carries no types
+    box, width = figure.get_tightbbox(canvas.get_renderer()), float(figure.get_figwidth())
+    left = max(0.0, margin - float(box.x0))
+    right = max(0.0, float(box.x1) + margin - width)
+    if left + right == 0:
+        return
+    wider = width + left + right
+    figure.set_figwidth(wider)
+    for axes in figure.axes:
+        place = axes.get_position()
+        x0 = (place.x0 * width + left) / wider
+        axes.set_position((x0, place.y0, place.width * width / wider, place.height))
+
+
 def padded(low: float, high: float) -> tuple[float, float]:
     """Return limits a little outside [low, high], also where the two are equal."""
     pad = 0.05 * (high - low)

@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from narrows.errors import DataError
-from narrows.figures.lettering import lettering, shorten
-from narrows.figures.look import DPI, THEMES, Theme, ThemeName, drawn_width, new_figure
-
-Images = NDArray[np.float64]  # (rows, n, height, width, 3), in [0, 1]
-
-_CELL = 0.7  # height of one picture cell, inches
-_GAP = 0.09  # between cells, as a fraction of a cell
-_MARGIN = 0.1  # around the picture, inches
+from narrows.figures.cells import (
+    Images,
+    grid_figure,
+    picture_shape,
+    pictures,
+    spaced,
+    value_range,
+)
+from narrows.figures.look import THEMES, Theme, ThemeName
 
 
 def reconstructions(
@@ -64,9 +64,9 @@ def reconstructions(
     DataError
         If an array has another shape than the originals, or no picture can be made of it.
     """
-    named = [(original_label, X), *_named_rows(X_hat)]
-    images = _image_rows([array for _, array in named], sample_shape, columns, named)
-    return _image_figure(images, [name for name, _ in named], THEMES[theme])
+    named = [(original_label, X), *named_rows(X_hat, "x̂")]
+    images = image_rows([array for _, array in named], sample_shape, columns, named)
+    return grid_figure(spaced(images), THEMES[theme], row_names=[name for name, _ in named])
 
 
 def strip(
@@ -103,8 +103,8 @@ def strip(
     DataError
         If no picture can be made of the samples.
     """
-    images = _image_rows([X], sample_shape, columns, [("X", X)], bounds)
-    return _image_figure(images, [], THEMES[theme], margin=0.0)
+    images = image_rows([X], sample_shape, columns, [("X", X)], bounds)
+    return grid_figure(spaced(images), THEMES[theme], margin=0.0)
 
 
 def reconstruction_frames(
@@ -150,10 +150,10 @@ def reconstruction_frames(
     notes = iter(captions) if captions is not None else None
     for number, snapshot in enumerate(snapshots):
         pair = [("X", X), (f"snapshot {number}", snapshot)]
-        images = _image_rows([X, snapshot], sample_shape, columns, pair)
+        images = image_rows([X, snapshot], sample_shape, columns, pair)
         factor = scale or max(1, round(84 / images.shape[2]))
         caption = next(notes, "") if notes is not None else None
-        yield _frame(_mosaic(images, colours.paper), factor, caption, colours)
+        yield _frame(spaced(images).sheet(colours.paper), factor, caption, colours)
 
 
 def to_gif(
@@ -225,139 +225,46 @@ def save_gif(
         raise
 
 
-def _named_rows(X_hat: Any) -> list[tuple[str, ArrayLike]]:
+def named_rows(X_hat: Any, name: str) -> list[tuple[str, ArrayLike]]:
+    """Return arrays with their names; one without a name gets the one given."""
     if isinstance(X_hat, Mapping):
         return list(X_hat.items())
     if isinstance(X_hat, list | tuple) and all(
         isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str) for item in X_hat
     ):
         return list(X_hat)
-    return [("x̂", X_hat)]
+    return [(name, X_hat)]
 
 
-def _image_rows(
+def image_rows(
     arrays: Sequence[ArrayLike],
     sample_shape: Sequence[int] | None,
     columns: int,
     named: Sequence[tuple[str, object]],
     bounds: tuple[float, float] | None = None,
 ) -> Images:
-    """Return (rows, n, H, W, 3) in [0, 1], all on the first array's scale."""
+    """Return (rows, n, H, W, 3) in [0, 1], all on the first array's scale or within bounds.
+
+    Raises
+    ------
+    DataError
+        Where an array has another shape than the first, or no picture can be made of it.
+    """
     first = np.asarray(arrays[0])
     if columns < 1:
         raise DataError(f"columns must be at least 1, got {columns}.")
-    shape = _picture_shape(first, sample_shape)
-    low, high = bounds or _value_range(first[:columns])
+    shape, shown = picture_shape(first, sample_shape), min(columns, len(first))
+    ends = bounds or value_range(first[:columns])
     rows = []
     for (name, _), array in zip(named, arrays, strict=True):
         values = np.asarray(array)
-        if values.shape[:1] < (min(columns, len(first)),) or values[:1].size != first[:1].size:
+        if values.shape[:1] < (shown,) or values[:1].size != first[:1].size:
             raise DataError(
                 f"{name!r} has shape {values.shape}, but the originals have shape {first.shape}: "
                 "give the reconstructions of the same rows."
             )
-        cells = values[: min(columns, len(first))].reshape(-1, *shape).astype(np.float64)
-        rows.append(np.clip((np.nan_to_num(cells, nan=low) - low) / (high - low), 0.0, 1.0))
-    stacked = np.stack(rows)
-    return np.repeat(stacked, 3, axis=-1) if shape[2] == 1 else stacked[..., :3]
-
-
-def _picture_shape(X: NDArray[Any], sample_shape: Sequence[int] | None) -> tuple[int, int, int]:
-    """Return (H, W, C) of one sample."""
-    if X.ndim < 2 or not X.size:
-        raise DataError(
-            "Pictures need at least one sample, of shape (n, D), (n, H, W) or (n, H, W, C); "
-            f"got an array of shape {X.shape}."
-        )
-    size = X[0].size
-    shape = tuple(int(s) for s in sample_shape) if sample_shape is not None else X.shape[1:]
-    if len(shape) == 1:
-        side = round(size**0.5)
-        if side * side != size:
-            raise DataError(
-                f"A flat sample of {size} values is not a square picture: "
-                "give sample_shape=(height, width)."
-            )
-        shape = (side, side)
-    if len(shape) == 2:
-        shape = (*shape, 1)
-    if len(shape) != 3 or shape[2] not in {1, 3, 4} or np.prod(shape) != size:
-        raise DataError(
-            f"A sample of {size} values cannot be drawn with the shape {tuple(shape)}: allowed "
-            "are (H, W) and (H, W, C) with C of 1, 3 or 4, and their product must be the size."
-        )
-    return shape[0], shape[1], shape[2]
-
-
-def _value_range(X: NDArray[Any]) -> tuple[float, float]:
-    if X.dtype.kind == "b":
-        return 0.0, 1.0
-    if X.dtype.kind in "ui":
-        return 0.0, max(255.0, float(X.max()))
-    finite = X[np.isfinite(X)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
-    return (low, high) if high > low else (low - 0.5, low + 0.5)
-
-
-def _gap(images: Images) -> int:
-    """Return the space between cells, in pixels of a sample."""
-    return max(1, round(_GAP * float(min(images.shape[2:4]))))
-
-
-def _mosaic(images: Images, paper: str) -> NDArray[np.float64]:
-    """Lay (rows, n, H, W, 3) out on paper with gaps; return (height, width, 3)."""
-    rows, n, height, width, _ = images.shape
-    gap = _gap(images)
-    sheet = np.empty((rows * (height + gap) - gap, n * (width + gap) - gap, 3))
-    sheet[:] = to_rgb(paper)
-    for r in range(rows):
-        for c in range(n):
-            y, x = r * (height + gap), c * (width + gap)
-            sheet[y : y + height, x : x + width] = images[r, c]
-    return sheet
-
-
-def _pixel_inches(images: Images) -> float:
-    """Return the side of one sample pixel, in inches.
-
-    A whole number of screen pixels keeps the squares even; big pictures are scaled down.
-    """
-    height, width = float(images.shape[2]), float(images.shape[3])
-    inches = _CELL / max(height, width / 4)
-    return round(inches * DPI) / DPI if inches * DPI >= 1 else inches
-
-
-def _image_figure(
-    images: Images, names: Sequence[str], colours: Theme, margin: float = _MARGIN
-) -> Figure:
-    sheet, pixel = _mosaic(images, colours.paper), _pixel_inches(images)
-    letters, figure = lettering(names), new_figure(1, 1, colours)
-    texts = [
-        figure.text(
-            0,
-            0,
-            letters.drawable(shorten(name, 24)),
-            font=letters.font(10),
-            color=colours.muted,
-            ha="right",
-            va="center",
-            parse_math=False,
-        )
-        for name in names
-    ]
-    left = margin + max((drawn_width(t, figure) + 0.12 for t in texts), default=0.0)
-    size = np.array([sheet.shape[1] * pixel, sheet.shape[0] * pixel])
-    total = size + np.array([left + margin, 2 * margin])
-    figure.set_size_inches(*total)
-    corner, extent = np.array([left, margin]) / total, size / total
-    axes = figure.add_axes((corner[0], corner[1], extent[0], extent[1]))
-    axes.imshow(sheet, interpolation="nearest" if pixel * DPI >= 1 else "antialiased")
-    axes.set_axis_off()
-    height = images.shape[2]
-    for row, text in enumerate(texts):
-        middle = margin + (row * (height + _gap(images)) + height / 2) * pixel
-        text.set_position(((left - 0.12) / total[0], 1 - middle / total[1]))
-    return figure
+        rows.append(pictures(values[:shown], shape, ends))
+    return np.stack(rows)
 
 
 def _frame(

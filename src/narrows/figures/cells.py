@@ -1,0 +1,234 @@
+"""Pictures in rows and columns: from arrays of samples to one sheet with names beside it.
+
+Legend: R rows of a sheet, n pictures a row, H height, W width, C channels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from numpy.typing import NDArray
+
+from narrows.errors import DataError
+from narrows.figures.lettering import Lettering, lettering, shorten
+from narrows.figures.look import DPI, Theme, drawn_width, new_figure
+
+Images = NDArray[np.float64]  # (R, n, H, W, 3), in [0, 1]
+
+CELL = 0.7
+"""Height of one picture, in inches, where there are few."""
+MARGIN = 0.1
+"""Around a sheet, in inches."""
+_GAP, _BREAK = 0.09, 0.4
+"""Between pictures, and where a row breaks, as fractions of a picture."""
+_SPACE = 0.12
+"""Between a sheet and the names beside it, in inches."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Pictures in rows and columns, measured in pixels of a sample.
+
+    Parameters
+    ----------
+    images : Images
+    gap : int
+        Between two pictures.
+    breaks : tuple of int
+        Columns that a wider gap stands before.
+    """
+
+    images: Images
+    gap: int
+    breaks: tuple[int, ...] = ()
+
+    @property
+    def left(self) -> NDArray[np.intp]:
+        """Return where each column begins (n,)."""
+        n, width = self.images.shape[1], self.images.shape[3]
+        wider = max(self.gap, round(_BREAK * min(self.images.shape[2:4])))
+        gaps = [wider if column in self.breaks else self.gap for column in range(1, n)]
+        steps: NDArray[np.intp] = np.array([0, *(gap + width for gap in gaps)], dtype=np.intp)
+        left: NDArray[np.intp] = np.cumsum(steps)
+        return left
+
+    @property
+    def top(self) -> NDArray[np.intp]:
+        """Return where each row begins (R,)."""
+        top: NDArray[np.intp] = np.arange(len(self.images)) * (self.images.shape[2] + self.gap)
+        return top
+
+    def sheet(self, paper: str) -> NDArray[np.float64]:
+        """Return all pictures on paper, (height, width, 3) in [0, 1]."""
+        height, width = self.images.shape[2:4]
+        sheet = np.empty((self.top[-1] + height, self.left[-1] + width, 3))
+        sheet[:] = to_rgb(paper)
+        for row, y in enumerate(self.top):
+            for column, x in enumerate(self.left):
+                sheet[y : y + height, x : x + width] = self.images[row, column]
+        return sheet
+
+
+def spaced(images: Images, breaks: tuple[int, ...] = ()) -> Grid:
+    """Return pictures with the usual space between them."""
+    return Grid(images, max(1, round(_GAP * float(min(images.shape[2:4])))), breaks)
+
+
+def picture_shape(X: NDArray[Any], sample_shape: Sequence[int] | None) -> tuple[int, int, int]:
+    """Return (H, W, C) of one sample of (n, …).
+
+    Raises
+    ------
+    DataError
+        Where a sample is no picture.
+    """
+    if X.ndim < 2 or not X.size:
+        raise DataError(
+            "Pictures need at least one sample, of shape (n, D), (n, H, W) or (n, H, W, C); "
+            f"got an array of shape {X.shape}."
+        )
+    size = X[0].size
+    shape = tuple(int(s) for s in sample_shape) if sample_shape is not None else X.shape[1:]
+    if len(shape) == 1:
+        side = round(size**0.5)
+        if side * side != size:
+            raise DataError(
+                f"A flat sample of {size} values is not a square picture: "
+                "give sample_shape=(height, width)."
+            )
+        shape = (side, side)
+    if len(shape) == 2:
+        shape = (*shape, 1)
+    if len(shape) != 3 or shape[2] not in {1, 3, 4} or np.prod(shape) != size:
+        raise DataError(
+            f"A sample of {size} values cannot be drawn with the shape {tuple(shape)}: allowed "
+            "are (H, W) and (H, W, C) with C of 1, 3 or 4, and their product must be the size."
+        )
+    return shape[0], shape[1], shape[2]
+
+
+def value_range(X: NDArray[Any]) -> tuple[float, float]:
+    """Return the values drawn black and white: 0 and 255 for integers, else the extremes."""
+    if X.dtype.kind == "b":
+        return 0.0, 1.0
+    if X.dtype.kind in "ui":
+        return 0.0, max(255.0, float(X.max()))
+    finite = X[np.isfinite(X)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    return (low, high) if high > low else (low - 0.5, low + 0.5)
+
+
+def pictures(
+    X: NDArray[Any], shape: tuple[int, int, int], bounds: tuple[float, float]
+) -> NDArray[np.float64]:
+    """Return samples (n, …) as pictures (n, H, W, 3) in [0, 1]; NaN is black."""
+    low, high = bounds
+    cells = X.reshape(-1, *shape).astype(np.float64)
+    shares = np.clip((np.nan_to_num(cells, nan=low) - low) / (high - low), 0.0, 1.0)
+    return np.repeat(shares, 3, axis=-1) if shape[2] == 1 else shares[..., :3]
+
+
+def pixel_inches(images: Images) -> float:
+    """Return the side of one sample pixel, in inches.
+
+    A whole number of screen pixels keeps the squares even; big pictures are scaled down.
+    """
+    height, width = float(images.shape[2]), float(images.shape[3])
+    inches = CELL / max(height, width / 4)
+    return round(inches * DPI) / DPI if inches * DPI >= 1 else inches
+
+
+def pixel_within(sheet: NDArray[np.float64], longest: float) -> float:
+    """Return the largest side of a sample pixel with which a sheet is so long, in inches."""
+    inches = longest / float(max(sheet.shape[:2]))
+    if math.isinf(inches):
+        return inches
+    return math.floor(inches * DPI) / DPI if inches * DPI >= 1 else inches
+
+
+def grid_figure(
+    grid: Grid,
+    colours: Theme,
+    *,
+    row_names: Sequence[str] = (),
+    column_names: Sequence[str] = (),
+    margin: float = MARGIN,
+    longest: float = math.inf,
+) -> Figure:
+    """Draw a grid with the names of its rows to the left and those of its columns above.
+
+    Parameters
+    ----------
+    grid : Grid
+    colours : Theme
+    row_names, column_names : sequence of str
+        One for each row or column, or none at all. Where columns are narrow, some go unnamed.
+    margin : float
+        Around all, in inches.
+    longest : float
+        Longest side that very many pictures are shrunk to, in inches.
+    """
+    sheet = grid.sheet(colours.paper)
+    pixel = min(pixel_inches(grid.images), pixel_within(sheet, longest))
+    letters, figure = lettering([*row_names, *column_names]), new_figure(1, 1, colours)
+    rows = [_name(figure, letters, name, 10, colours, "right") for name in row_names]
+    columns = [_name(figure, letters, name, 9, colours, "center") for name in column_names]
+    left = margin + max((drawn_width(t, figure) + _SPACE for t in rows), default=0.0)
+    above = 0.28 if columns else 0.0
+    size = np.array([sheet.shape[1] * pixel, sheet.shape[0] * pixel])
+    total = size + np.array([left + margin, 2 * margin + above])
+    figure.set_size_inches(*total)
+    corner, extent = np.array([left, margin]) / total, size / total
+    axes = figure.add_axes((corner[0], corner[1], extent[0], extent[1]))
+    axes.imshow(sheet, interpolation="nearest" if pixel * DPI >= 1 else "antialiased")
+    axes.set_axis_off()
+    height, width = grid.images.shape[2:4]
+    for y, text in zip(grid.top[: len(rows)], rows, strict=True):
+        middle = margin + above + (y + height / 2) * pixel
+        text.set_position(((left - _SPACE) / total[0], 1 - middle / total[1]))
+    for x, text in zip(grid.left[: len(columns)], columns, strict=True):
+        middle = left + (x + width / 2) * pixel
+        text.set_position((middle / total[0], 1 - (margin + above / 2 - 0.02) / total[1]))
+    _thin_out(columns, figure)
+    return figure
+
+
+def _name(
+    figure: Figure, letters: Lettering, name: str, size: float, colours: Theme, side: str
+) -> Text:
+    return figure.text(
+        0,
+        0,
+        letters.drawable(shorten(name, 24)),
+        font=letters.font(size),
+        color=colours.muted,
+        ha=side,
+        va="center",
+        parse_math=False,
+    )
+
+
+def _thin_out(names: list[Text], figure: Figure) -> None:
+    """Leave out names evenly, the last one kept, until they do not touch."""
+    if len(names) < 2:
+        return
+    room = 0.08 * figure.dpi
+    canvas: Any = figure.canvas  # get_renderer carries no types
+    ends = [text.get_window_extent(canvas.get_renderer()) for text in names]
+    for stride in range(1, len(names)):
+        kept = range(0, len(names), stride)
+        apart = all(ends[j].x0 - ends[i].x1 >= room for i, j in pairwise(kept))
+        if apart and (len(names) - 1) % stride == 0:
+            break
+    else:
+        kept = range(1)
+    for number, text in enumerate(names):
+        text.set_visible(number in kept)
