@@ -258,6 +258,19 @@ def test_evaluate_takes_mnists_labels(narrows, monkeypatch):
     monkeypatch.setattr("narrows.cli.fitting.read_table", few)
     assert narrows("fit mnist:test --out m.safetensors --max-steps 2")[0] == 0
     assert "accuracy" in narrows("evaluate m.safetensors mnist:test")[1]
+    line = "evaluate m.safetensors mnist:test --samples 50 --prior normal --out report.json"
+    code, text, _ = narrows(line)
+    assert code == 0
+    samples = json.loads(Path("report.json").read_text())["samples"]
+    assert samples["n_samples"] == 50
+    assert f"Fréchet distance {samples['frechet']:.4g}" in text
+
+
+def test_evaluate_says_why_samples_are_not_measured(narrows):
+    code, text, complaints = narrows("evaluate iris.safetensors iris.csv --samples 50")
+    assert code == 0
+    assert "samples" not in text
+    assert "rows of 4 values" in complaints
 
 
 def test_info(narrows):
@@ -311,6 +324,8 @@ WRONG_USAGE = {
     "encode iris.safetensors iris.csv --out z.npyy": "Did you mean '.npy'?",
     "decode digits.safetensors flat.npy --out z.gif": "folder/",
     "evaluate iris.safetensors iris.csv --out r.jsn": "Did you mean '.json'?",
+    "evaluate iris.safetensors iris.csv --samples -1": "`samples` of evaluate must be",
+    "evaluate iris.safetensors iris.csv --prior flo": "Did you mean 'flow'?",
     "recipe run torch3d": "Did you mean 'torch-3d'?",
 }
 FAILURES = {

@@ -13,9 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from narrows.errors import DataError
+from narrows.errors import DataError, NarrowsWarning
+from narrows.fields import check, integer
+from narrows.generating import check_name
 from narrows.inference import Inference
 from narrows.objectives import Reconstruction
+from narrows.sample_quality import SampleQuality, as_grey_pictures, sample_quality
 from narrows.starting import pca_network
 
 if TYPE_CHECKING:
@@ -41,6 +44,8 @@ class Report:
     knn_accuracy, pca_knn_accuracy : float or None
         Part of the rows whose label is the most frequent one among the 10 nearest other rows, by
         codes; None without labels.
+    samples : SampleQuality or None
+        Fréchet distance, precision and recall of samples, where they were asked for.
     """
 
     n_rows: int
@@ -53,6 +58,7 @@ class Report:
     worst_error: float
     knn_accuracy: float | None = None
     pca_knn_accuracy: float | None = None
+    samples: SampleQuality | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the numbers by name, ready for JSON."""
@@ -72,6 +78,8 @@ class Report:
         if self.knn_accuracy is not None:
             accuracies = f"{self.knn_accuracy:.4f} (PCA {self.pca_knn_accuracy:.4f})"
             found.append((f"{NEIGHBOURS}-NN accuracy of codes", accuracies))
+        if self.samples is not None:
+            found += self.samples.lines()
         return found
 
     def __str__(self) -> str:
@@ -79,7 +87,15 @@ class Report:
         return "\n".join(f"{name:<{width}}  {value}" for name, value in self.lines())
 
 
-def evaluate(ae: Autoencoder, X: Any, y: Any = None) -> Report:
+def evaluate(
+    ae: Autoencoder,
+    X: Any,
+    y: Any = None,
+    *,
+    samples: int = 0,
+    prior: str = "auto",
+    random_state: Any = 0,
+) -> Report:
     """Measure a fitted model on rows, which should be rows that it never saw.
 
     Parameters
@@ -89,6 +105,13 @@ def evaluate(ae: Autoencoder, X: Any, y: Any = None) -> Report:
     X : array, frame or tensor (N, D), (N, H, W) or (N, H, W, C)
     y : array-like (N,), optional
         Labels, for the accuracy of neighbours in the space of codes.
+    samples : int, default=0
+        Pictures to draw from a prior and to compare with the rows, where these are grey pictures
+        of 28 × 28 pixels; 10,000 are usual, and take seconds.
+    prior : str, default="auto"
+        What to draw them from, as for `Autoencoder.sample`.
+    random_state : int, RandomState or None, default=0
+        Seeds what is drawn.
 
     Returns
     -------
@@ -97,11 +120,16 @@ def evaluate(ae: Autoencoder, X: Any, y: Any = None) -> Report:
     Raises
     ------
     DataError
-        If ``y`` does not have one label per row, or fewer than 12 rows have labels.
+        If ``y`` does not have one label per row, or fewer than 12 rows have labels; or for fewer
+        than 8 samples or rows to compare.
+    ParameterError
+        For ``samples`` below 0, or an unknown prior.
     """
     from sklearn.utils.validation import check_is_fitted
 
     check_is_fitted(ae)
+    check("evaluate", {"samples": samples}, {"samples": integer(0)})
+    check_name(prior, more=("auto",))
     rows = ae._read(X, reset=False)
     labels = None if y is None else _checked_labels(y, len(rows))
     ours, pca = ae._inference, pca_inference(ae)
@@ -121,6 +149,7 @@ def evaluate(ae: Autoencoder, X: Any, y: Any = None) -> Report:
         worst_error=float(np.quantile(errors, 0.95)),
         knn_accuracy=accuracies[0],
         pca_knn_accuracy=accuracies[1],
+        samples=_quality_of_samples(ae, rows, samples, prior, random_state) if samples else None,
     )
 
 
@@ -128,6 +157,24 @@ def pca_inference(ae: Autoencoder) -> Inference:
     """Return the PCA that a model started from, ready to encode and decode as the model does."""
     net = pca_network(ae.pca_, ae.network_.scaling)
     return Inference(net, Reconstruction(), ae.bounds_)
+
+
+def _quality_of_samples(
+    ae: Autoencoder, rows: NDArray[np.generic], n: int, prior: str, random_state: Any
+) -> SampleQuality | None:
+    """Compare samples with rows (N, D) where both are pictures that the features are made for."""
+    real = as_grey_pictures(rows, ae.bounds_)
+    if real is None:
+        warnings.warn(
+            "Samples are compared with rows where these are grey pictures of 28 × 28 pixels with"
+            f" bounds (0, 1) or (0, 255); this model has rows of {rows.shape[1]:,} values and"
+            f" bounds {ae.bounds_}, so its samples are not measured.",
+            NarrowsWarning,
+            stacklevel=3,
+        )
+        return None
+    generated = ae.sample(n, prior=prior, random_state=random_state).reshape(n, -1)
+    return sample_quality(as_grey_pictures(generated, ae.bounds_), real)
 
 
 def _checked_labels(y: Any, n_rows: int) -> NDArray[Any]:

@@ -269,6 +269,17 @@ def evaluate(
             show_default="those of mnist:*",
         ),
     ] = None,
+    samples: Annotated[
+        int,
+        typer.Option(
+            metavar="INT",
+            help="Pictures to draw and to compare with DATA: 28 × 28, grey; 10000 are usual.",
+            show_default="none",
+        ),
+    ] = 0,
+    prior: Annotated[
+        str, typer.Option(metavar="NAME", help="To draw them from: auto, normal, mixture or flow.")
+    ] = "auto",
     out: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write the report too: .json.")
     ] = None,
@@ -277,7 +288,7 @@ def evaluate(
     """Measure a model on rows that it never saw, PCA beside it."""
     from narrows.cli import using
 
-    using.evaluate(model, data, labels, out, overwrite=overwrite)
+    using.evaluate(model, data, labels, out, overwrite=overwrite, samples=samples, prior=prior)
 
 
 @app.command(rich_help_panel="Look")

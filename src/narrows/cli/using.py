@@ -103,7 +103,14 @@ def _write_rows(ae: Autoencoder, rows: Any, source: Table, target: Path, *, pict
 
 
 def evaluate(
-    model: str, data: str, labels: str | None, out: str | None, *, overwrite: bool
+    model: str,
+    data: str,
+    labels: str | None,
+    out: str | None,
+    *,
+    overwrite: bool,
+    samples: int = 0,
+    prior: str = "auto",
 ) -> None:
     """Print errors on rows, PCA's beside ours, and accuracies where there are labels."""
     import narrows
@@ -114,7 +121,7 @@ def evaluate(
     ae, table = open_model(model), read_table(data)
     y = table.labels if labels is None else read_labels(labels, len(table.values))
     with expected_failures():
-        report = narrows.evaluate(ae, rows_for(ae, table), y)
+        report = narrows.evaluate(ae, rows_for(ae, table), y, samples=samples, prior=prior)
     if target is not None:
         with writing(target) as temporary:
             temporary.write_text(json.dumps(_plain(report.as_dict()), indent=2) + "\n", "utf-8")
