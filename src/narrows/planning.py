@@ -295,7 +295,8 @@ def _device(asked: str) -> torch.device:
 def _precision(asked: str, device: torch.device, work: int) -> torch.dtype:
     """Choose bfloat16 where the processor has it and the products outweigh the rounding."""
     if asked == "auto":
-        fast = device.type == "cuda" or has_bfloat16_products()
+        on_gpu = device.type == "cuda"
+        fast = _gpu_has_bfloat16_products() if on_gpu else has_bfloat16_products()
         return torch.bfloat16 if fast and work >= WORK_FOR_BFLOAT16 else torch.float32
     return torch.bfloat16 if asked == "bfloat16" else torch.float32
 
@@ -304,6 +305,11 @@ def has_bfloat16_products() -> bool:
     """Tell whether this processor multiplies bfloat16 matrices in hardware."""
     capabilities = torch.cpu.get_capabilities()
     return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16"))
+
+
+def _gpu_has_bfloat16_products() -> bool:
+    """Tell the same of the CUDA device; older ones multiply it by way of float32."""
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
 def _learning_rate(asked: str | float, n_rows: int, partial: bool) -> float:

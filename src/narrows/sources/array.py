@@ -111,7 +111,10 @@ class ScaledRows:
 
     def take(self, rows: Rows) -> Batch:
         """Return rows (B, D) and their classes, counted within the source."""
-        chosen = torch.from_numpy(rows).to(self.device)
+        return self._take(rows, torch.from_numpy(rows).to(self.device))
+
+    def _take(self, rows: Rows, chosen: Tensor) -> Batch:
+        """Return rows whose numbers are given in NumPy and on the device."""
         y = None if self._classes is None else self._classes.index_select(0, chosen)
         if self._cache is not None:
             return Batch(self._cache.index_select(0, chosen), y)
@@ -125,8 +128,11 @@ class ScaledRows:
         order = np.arange(n_rows, dtype=np.int64)
         if shuffle:
             order = np.random.default_rng((seed, epoch)).permutation(n_rows)
+        # Moved to the device at once: each transfer waits until the device has nothing to do.
+        on_device = torch.from_numpy(order).to(self.device)
         for start in range(0, n_rows, batch_size):
-            yield self.take(order[start : start + batch_size])
+            part = slice(start, start + batch_size)
+            yield self._take(order[part], on_device[part])
 
 
 def held_out_rows(n_rows: int, n_held_out: int, seed: int) -> Rows:

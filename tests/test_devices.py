@@ -1,0 +1,124 @@
+"""Every tensor of a step lies on the device of its rows, and no step waits for that device.
+
+Without a GPU, torch's "meta" device stands in for one: it has shapes and no numbers, so whatever
+reads a number in the middle of a step fails on it.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+from torch.overrides import TorchFunctionMode
+
+from conftest import curved, quick
+from narrows import MLP, training
+from narrows.networks import converted
+from narrows.objectives import VAE, Step
+from narrows.parts import PARTS
+from narrows.planning import make_plan
+from narrows.running import scaled_bounds
+from narrows.sources.array import ArraySource, ScaledRows
+from narrows.starting import start
+
+DEVICE = torch.device("meta")
+FAMILIES = [pytest.param(family(), id=name) for name, family in PARTS["objective"].items()]
+FAMILIES.append(pytest.param(VAE(prior="flow", conditional=True, binarize=True), id="vae+"))
+each_family = pytest.mark.parametrize("objective", FAMILIES)
+N, K = 40, 3
+
+
+def tensors_in(given):
+    if isinstance(given, torch.Tensor):
+        return [given]
+    if isinstance(given, dict):
+        given = given.values()
+    elif not isinstance(given, (list, tuple)):
+        return []
+    return [tensor for item in given for tensor in tensors_in(item)]
+
+
+class OneDevice(TorchFunctionMode):
+    """Refuses what a GPU refuses: operations on tensors of two devices, single numbers aside."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        tensors = tensors_in([args, kwargs or {}])
+        devices = {tensor.device.type for tensor in tensors if tensor.dim() > 0}
+        assert len(devices) < 2, f"{function} was given tensors on {devices}"
+        return function(*args, **(kwargs or {}))
+
+
+def request(objective, dtype):
+    """A network at its start and its rows, on the device."""
+    X = curved(N)
+    X = (X - X.min()) / np.ptp(X)
+    ae = quick(K, objective=objective, network=MLP(hidden=(5,)))
+    shares = (0.5, 0.5) if objective.needs_classes else ()
+    params = ae.get_params(deep=False)
+    plan = make_plan(params, N, X.shape[1], 0, sample_shape=(X.shape[1],), class_shares=shares)
+    source = ArraySource(X, y=np.arange(N) % 2 if shares else None)
+    net, _ = start(source, params, plan, (0.0, 1.0))
+    rows = ScaledRows(source, net.scaling, dtype, DEVICE)
+    return plan, converted(net, torch.float32).to(DEVICE), rows
+
+
+def noise(objective, x):
+    # A generator of the device's own is what training takes; "meta" has none.
+    return objective.draw(torch.Generator(), x, K)
+
+
+def test_the_watch_sees_mixed_devices():
+    here, there = torch.zeros(2, 2), torch.zeros(2, 2, device=DEVICE)
+    with OneDevice():
+        for mixed in (
+            lambda: there @ here,
+            lambda: there[here.long()],
+            lambda: torch.cat([here, there]),
+        ):
+            with pytest.raises(AssertionError, match="meta"):
+                mixed()
+        assert (there * torch.tensor(2.0)).device == DEVICE
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@each_family
+def test_the_loop_keeps_to_the_device(objective, dtype, monkeypatch):
+    plan, net, rows = request(objective, dtype)
+    ended = []
+
+    def finish(record, state, learning_rate):
+        """Once an epoch numbers are read; "meta" has none."""
+        state.history.append({"loss": 0.0})
+        ended.append(state.step)
+
+    monkeypatch.setattr(training, "drawn", lambda objective, x, *_: noise(objective, x))
+    monkeypatch.setattr(training._EpochRecord, "finish", finish)
+    bounds = scaled_bounds((0.0, 1.0), rows, plan.network)
+    rule = training.StepRule(objective, bounds, dtype, 1e-3, "averaged", 1, K)
+
+    def batches(epoch):
+        return rows.batches(16, seed=0, epoch=epoch)
+
+    # The optimizers of narrows are fused, which "meta" does not offer.
+    plain = torch.optim.SGD([{"params": list(net.parameters()), "share": 1.0}])
+    state = training.TrainingState(net, plain, copy.deepcopy(net))
+    with OneDevice():
+        training.train(state, batches, rule, training.Pace(6, 6))
+    assert ended == [3, 6]
+    assert {p.device for p in state.net.parameters()} == {DEVICE}
+
+
+@each_family
+def test_held_out_measurements_keep_to_the_device(objective):
+    plan, net, rows = request(objective, torch.float32)
+    net.eval()
+    bounds = scaled_bounds((0.0, 1.0), rows, plan.network)
+    batch = rows.take(np.arange(N))
+    with OneDevice(), torch.no_grad():
+        x_hat = objective.reconstruction(net, objective.code(net, batch.x))
+        drawn = noise(objective, batch.x)
+        loss = objective.held_out_loss(net, batch, Step(drawn, bounds), x_hat)
+    assert {tensor.device for tensor in (x_hat, loss, *drawn.values())} == {DEVICE}
+    assert loss.shape == (N,)
