@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from narrows.errors import ParameterError
 from narrows.networks import Autoencoding, LinearPath, Network, Widths
 from narrows.objectives import Objective
 from narrows.pca import PrincipalComponents, column_moments, fit_pca
@@ -142,9 +143,10 @@ def _scaling_and_pca(
 ) -> tuple[Scaling, PrincipalComponents]:
     n_components = min(plan.n_components, plan.n_features)
     needed = plan.objective.input_range
-    ends = bounds if needed is not None and asked == "auto" else None
-    if needed is not None and asked == "auto":
-        asked = needed
+    ends = None
+    if needed is not None:
+        _check_range(source, asked, plan.objective, needed)
+        asked, ends = (needed, bounds) if asked == "auto" else (asked, None)
     if asked == "standard" and plan.n_features > 1:  # one column's own divisor is common to all
         scaling = choose_scaling(asked, *column_moments(source.blocks), 0.0, 0.0)
 
@@ -155,6 +157,21 @@ def _scaling_and_pca(
     pca = fit_pca(source.blocks, n_components, plan.seed)
     low, high = (ends or extremes(source)) if isinstance(asked, (tuple, list)) else (0.0, 0.0)
     return choose_scaling(asked, pca.mean_, pca.variances_, low, high), pca
+
+
+def _check_range(
+    source: ArraySource, asked: Any, objective: Objective, needed: tuple[float, float]
+) -> None:
+    """Refuse a scaling that leaves the range which a family needs."""
+    given = asked if isinstance(asked, (tuple, list)) else needed
+    if asked is None:
+        given = extremes(source)
+    if asked == "standard" or given[0] < needed[0] or given[1] > needed[1]:
+        low, high = needed
+        raise ParameterError(
+            f"{objective!r} needs values from {low:g} to {high:g}, and scaling={asked!r} does not"
+            " keep to them here; use scaling='auto', which brings the data's bounds to that range."
+        )
 
 
 def extremes(source: ArraySource) -> tuple[float, float]:

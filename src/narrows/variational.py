@@ -140,8 +140,8 @@ def log_weights(
     y: Tensor | None = None,
     *,
     held: bool = False,
-) -> tuple[Tensor, Tensor]:
-    """Return log p(x|z) p(z) / q(z|x) and the codes z it was taken at.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return log p(x|z) p(z) / q(z|x), its first part, and the codes z it was taken at.
 
     Parameters
     ----------
@@ -158,7 +158,10 @@ def log_weights(
 
     Returns
     -------
-    weights : Tensor (S, B), nats
+    weights : Tensor (S, B)
+        In nats.
+    likelihood : Tensor (S, B)
+        Its part log p(x|z).
     z : Tensor (S, B, K)
     """
     mean_BK, log_variance_BK = posterior(net, x)
@@ -166,7 +169,7 @@ def log_weights(
     parts = latent(net)
     chosen = LIKELIHOODS[likelihood]
     a_SBD = decoded(net, z_SBK, x)
-    log_likelihood = chosen.log_prob(net, a_SBD, x.to(a_SBD.dtype), parts.log_scale)
+    log_likelihood_SB = chosen.log_prob(net, a_SBD, x.to(a_SBD.dtype), parts.log_scale)
     if held:
         fixed, log_variance = mean_BK.detach(), log_variance_BK.detach()
         noise = (z_SBK - fixed) * torch.exp(-0.5 * log_variance)
@@ -174,7 +177,8 @@ def log_weights(
     else:
         log_q = log_posterior(noise, log_variance_BK)
     classes = None if y is None else y.expand(noise.shape[:-1])
-    return log_likelihood + parts.prior.log_prob(z_SBK, classes) - log_q, z_SBK
+    weights_SB = log_likelihood_SB + parts.prior.log_prob(z_SBK, classes) - log_q
+    return weights_SB, log_likelihood_SB, z_SBK
 
 
 def draw(

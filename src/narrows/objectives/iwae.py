@@ -98,13 +98,15 @@ class IWAE(Objective):
         """Return ``{"bound": (B,)}``, nats per sample."""
         x_BD = variational.seen(batch.x, step.noise)
         noise_SBK = step.noise["epsilon"].transpose(0, 1)
-        weights_SB, z_SBK = variational.log_weights(
+        weights_SB, _, z_SBK = variational.log_weights(
             net, x_BD, noise_SBK, self.likelihood, batch.y, held=True
         )
         shares_SB = torch.softmax(weights_SB.detach(), dim=0)
         if z_SBK.requires_grad:
             # On the way back to the encoder each code's gradient is weighted once more.
-            z_SBK.register_hook(lambda gradient: gradient * shares_SB[..., None])
+            z_SBK.register_hook(  # type: ignore[no-untyped-call]
+                lambda gradient: gradient * shares_SB[..., None]
+            )
         surrogate_B = (shares_SB * weights_SB).sum(dim=0)
         bound_B = torch.logsumexp(weights_SB, dim=0) - math.log(self.n_samples)
         # The value of the bound, with the gradients of the surrogate.
@@ -129,6 +131,15 @@ class IWAE(Objective):
 
     def log_weights(
         self, net: Autoencoding, x: Tensor, noise: Tensor, y: Tensor | None = None
-    ) -> Tensor:
-        """Return log p(x|z) p(z) / q(z|x), (S, B) in nats, of rows (B, D) and noise (S, B, K)."""
-        return variational.log_weights(net, x, noise, self.likelihood, y)[0]
+    ) -> tuple[Tensor, Tensor]:
+        """Return log p(x|z) p(z) / q(z|x) and log p(x|z), (S, B) each, in nats.
+
+        Parameters
+        ----------
+        net : Autoencoding
+        x : Tensor (B, D)
+        noise : Tensor (S, B, K)
+            Standard normal.
+        y : Tensor (B,), optional
+        """
+        return variational.log_weights(net, x, noise, self.likelihood, y)[:2]

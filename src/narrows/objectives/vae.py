@@ -151,6 +151,15 @@ class VAE(Objective):
 
     def log_weights(
         self, net: Autoencoding, x: Tensor, noise: Tensor, y: Tensor | None = None
-    ) -> Tensor:
-        """Return log p(x|z) p(z) / q(z|x), (S, B) in nats, of rows (B, D) and noise (S, B, K)."""
-        return variational.log_weights(net, x, noise, self.likelihood, y)[0]
+    ) -> tuple[Tensor, Tensor]:
+        """Return log p(x|z) p(z) / q(z|x) and log p(x|z), (S, B) each, in nats.
+
+        Parameters
+        ----------
+        net : Autoencoding
+        x : Tensor (B, D)
+        noise : Tensor (S, B, K)
+            Standard normal.
+        y : Tensor (B,), optional
+        """
+        return variational.log_weights(net, x, noise, self.likelihood, y)[:2]
