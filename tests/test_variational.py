@@ -9,7 +9,7 @@ from sklearn.decomposition import PCA
 from torch.distributions import Normal, kl_divergence
 
 from conftest import quick
-from narrows import IWAE, MLP, VAE
+from narrows import IWAE, MLP, VAE, evaluate
 from narrows.density import measure_density
 from narrows.errors import ParameterError
 from narrows.priors import ClassNormals
@@ -147,6 +147,18 @@ def test_an_idle_number_is_not_active():
     pruned = VAE(beta=4, warm_up=0.0)
     ae = quick(3, objective=pruned, max_steps=1500, learning_rate=0.01, keep="last").fit(X)
     assert measure_density(ae, X).active_units == 1
+
+
+def test_evaluate_reports_the_density_of_probabilistic_families_alone():
+    X = factors(60)
+    report = evaluate(started(VAE(), X), X)
+    assert report.density == measure_density(started(VAE(), X), X, n_samples=50)
+    assert "50 importance samples" in str(report)
+    assert report.as_dict()["density"]["n_samples"] == 50
+    assert evaluate(started(VAE(), X), X, importance_samples=0).density is None
+    assert evaluate(quick(max_steps=2).fit(X), X).density is None
+    with pytest.raises(ParameterError, match="importance_samples"):
+        evaluate(started(VAE(), X), X, importance_samples=-1)
 
 
 def test_families_without_a_density_say_so():

@@ -67,6 +67,16 @@ class Density:
     kl: float
     active_units: int
 
+    def lines(self) -> list[tuple[str, str]]:
+        """Return pairs of a name and a number in words, for a table."""
+        error = f" ± {self.standard_error:.2g} ({self.n_samples:,} importance samples)"
+        return [
+            ("log-likelihood, nats per row", f"{self.log_likelihood:.5g}{error}"),
+            ("its bound (ELBO)", f"{self.elbo:.5g}"),
+            ("KL to the prior, nats per row", f"{self.kl:.4g}"),
+            ("active units", f"{self.active_units}"),
+        ]
+
 
 def is_probabilistic(ae: Autoencoder) -> bool:
     """Tell whether a fitted model gives a density of rows."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from narrows.density import Density, is_probabilistic, measure_density
 from narrows.errors import DataError, NarrowsWarning
 from narrows.fields import check, integer
 from narrows.generating import check_name
@@ -46,6 +47,9 @@ class Report:
         codes; None without labels.
     samples : SampleQuality or None
         Fréchet distance, precision and recall of samples, where they were asked for.
+    density : Density or None
+        Log-likelihood, its bound and its parts, in nats per row; None for a family that gives no
+        density.
     """
 
     n_rows: int
@@ -59,6 +63,7 @@ class Report:
     knn_accuracy: float | None = None
     pca_knn_accuracy: float | None = None
     samples: SampleQuality | None = None
+    density: Density | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the numbers by name, ready for JSON."""
@@ -78,6 +83,8 @@ class Report:
         if self.knn_accuracy is not None:
             accuracies = f"{self.knn_accuracy:.4f} (PCA {self.pca_knn_accuracy:.4f})"
             found.append((f"{NEIGHBOURS}-NN accuracy of codes", accuracies))
+        if self.density is not None:
+            found += self.density.lines()
         if self.samples is not None:
             found += self.samples.lines()
         return found
@@ -94,6 +101,7 @@ def evaluate(
     *,
     samples: int = 0,
     prior: str = "auto",
+    importance_samples: int = 50,
     random_state: Any = 0,
 ) -> Report:
     """Measure a fitted model on rows, which should be rows that it never saw.
@@ -110,6 +118,9 @@ def evaluate(
         of 28 × 28 pixels; 10,000 are usual, and take seconds.
     prior : str, default="auto"
         What to draw them from, as for `Autoencoder.sample`.
+    importance_samples : int, default=50
+        Codes per row that the log-likelihood of a VAE or IWAE is estimated with; 0 leaves it out.
+        5,000 are usual for numbers to publish, and take a hundred times as long.
     random_state : int, RandomState or None, default=0
         Seeds what is drawn.
 
@@ -123,18 +134,22 @@ def evaluate(
         If ``y`` does not have one label per row, or fewer than 12 rows have labels; or for fewer
         than 8 samples or rows to compare.
     ParameterError
-        For ``samples`` below 0, or an unknown prior.
+        For ``samples`` or ``importance_samples`` below 0, or an unknown prior.
     """
     from sklearn.utils.validation import check_is_fitted
 
     check_is_fitted(ae)
-    check("evaluate", {"samples": samples}, {"samples": integer(0)})
+    counts = {"samples": samples, "importance_samples": importance_samples}
+    check("evaluate", counts, dict.fromkeys(counts, integer(0)))
     check_name(prior, more=("auto",))
     rows = ae._read(X, reset=False)
     labels = None if y is None else _checked_labels(y, len(rows))
     ours, pca = ae._inference, pca_inference(ae)
     errors, pca_errors = ours.squared_errors(rows), pca.squared_errors(rows)
     spread = ae._spread(rows)
+    density = None
+    if importance_samples and is_probabilistic(ae):
+        density = measure_density(ae, X, n_samples=importance_samples, random_state=random_state)
     accuracies: list[float | None] = [None, None]
     if labels is not None:
         accuracies = [knn_accuracy(model.encode(rows), labels) for model in (ours, pca)]
@@ -150,6 +165,7 @@ def evaluate(
         knn_accuracy=accuracies[0],
         pca_knn_accuracy=accuracies[1],
         samples=_quality_of_samples(ae, rows, samples, prior, random_state) if samples else None,
+        density=density,
     )
 
 
