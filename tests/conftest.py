@@ -80,3 +80,32 @@ def model_file(trained, tmp_path):
     path = tmp_path / "model.safetensors"
     trained.save(path)
     return path
+
+
+# ---------------------------------------------------------------------- the command line
+
+
+def outcome(arguments):
+    """Run a command; return its exit code."""
+    from narrows.cli import run
+
+    with pytest.raises(SystemExit) as ended:
+        run(arguments)
+    return ended.value.code
+
+
+@pytest.fixture(name="narrows")
+def command_line(folder, tmp_path, monkeypatch, capsys):
+    """Run a command beside a module's ``folder`` of data; return code, output, complaints."""
+    for path in folder.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    monkeypatch.chdir(tmp_path)
+
+    def run(line, *more):
+        capsys.readouterr()
+        code = outcome([*line.split(), *more])
+        said = capsys.readouterr()
+        assert "\x1b" not in said.out + said.err, "control characters without a terminal"
+        return code, said.out, said.err
+
+    return run

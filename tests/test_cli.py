@@ -16,9 +16,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from conftest import outcome
+
 GOLDEN = Path(__file__).parent / "golden" / "help.txt"
 VERBS = ["", "demo", "recipe", "recipe list", "recipe run", "fit", "encode", "decode"]
-VERBS += ["reconstruct", "evaluate", "info"]
+VERBS += ["reconstruct", "sample", "interpolate", "traverse", "evaluate", "info"]
 _PRINT_HELP = """
 import sys
 from narrows.cli import run
@@ -76,31 +78,6 @@ def folder(tmp_path_factory):
     return made
 
 
-def outcome(arguments):
-    from narrows.cli import run
-
-    with pytest.raises(SystemExit) as ended:
-        run(arguments)
-    return ended.value.code
-
-
-@pytest.fixture
-def narrows(folder, tmp_path, monkeypatch, capsys):
-    """Run a command where the data lies; return exit code, output, complaints."""
-    for path in folder.iterdir():
-        (tmp_path / path.name).symlink_to(path)
-    monkeypatch.chdir(tmp_path)
-
-    def run(line, *more):
-        capsys.readouterr()
-        code = outcome([*line.split(), *more])
-        said = capsys.readouterr()
-        assert "\x1b" not in said.out + said.err, "control characters without a terminal"
-        return code, said.out, said.err
-
-    return run
-
-
 def picture(path):
     with Image.open(path) as image:
         return np.asarray(image)
@@ -137,6 +114,7 @@ def test_options_of_fit_are_parameters_of_the_estimator():
     from narrows.cli.app import fit
 
     options = set(inspect.signature(fit).parameters) - {"data", "out", "settings", "overwrite"}
+    options -= {"labels", "prior"}  # these are y of `fit`, and calls of `fit_prior`
     assert options <= set(Autoencoder().get_params(deep=False))
 
 
@@ -340,7 +318,9 @@ FAILURES = {
     "encode iris.csv iris.csv --out z.npy": "not a model that narrows wrote",
     "encode digits.safetensors iris.csv --out z.npy": "4 features, but Autoencoder is expecting 64",
     "decode iris.safetensors flat.npy --out x.npy": "64 columns, but a code of this model has 2",
+    "encode digits.safetensors iris.csv --out y.npy": "narrows: iris.csv: X has 4 features",
     "decode three.safetensors three.npy --out x/": "--set sample_shape=HEIGHT,WIDTH",
+    "reconstruct iris.safetensors iris.csv --out x/": "shape (4,), which is not known to be a pic",
     "decode digits.safetensors flat.npy --out iris.csv/": "is a file; name another folder",
     "reconstruct three.safetensors three.npy --out x.png": "--set sample_shape=HEIGHT,WIDTH",
     "evaluate iris.safetensors iris.csv --labels flat.npy": "shape (100, 64)",

@@ -7,7 +7,7 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import KNeighborsClassifier
 
 from narrows import Autoencoder, evaluate
-from narrows.errors import DataError
+from narrows.errors import DataError, DataTypeError
 from narrows.evaluation import classify, knn_accuracy
 
 
@@ -84,3 +84,9 @@ def test_classifier_counts_its_parameters(digits):
     result = classify(X[:400], y[:400], X[400:], y[400:], hidden=8, max_iter=200)
     assert result.n_parameters == 64 * 8 + 8 + 8 * 10 + 10
     assert result.accuracy > 0.6
+
+
+def test_arguments_the_wrong_way_round_are_named_without_printing_the_rows(digits):
+    ae, X_test, _ = digits
+    with pytest.raises(DataTypeError, match=r"Autoencoder first, .* is of type ndarray\.$"):
+        evaluate(X_test, ae)

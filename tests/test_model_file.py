@@ -273,9 +273,15 @@ def test_forging_alone_does_not_make_a_file_bad(model_file, trained, X):
     np.testing.assert_array_equal(load(model_file).transform(X), trained.transform(X))
 
 
-def test_folders_and_missing_files_are_refused_in_pythons_words(tmp_path):
+def test_a_folder_is_refused_in_pythons_words(tmp_path):
     assert isinstance(refused(tmp_path), IsADirectoryError)
-    assert isinstance(refused(tmp_path / "nothing.safetensors"), FileNotFoundError)
+
+
+def test_a_missing_file_is_refused_with_its_neighbour(model_file):
+    error = refused(model_file.parent / "modle.safetensors")
+    assert isinstance(error, FileNotFoundError)
+    assert "no such file; give a model" in str(error)
+    assert "Did you mean 'model.safetensors'?" in str(error)
 
 
 @pytest.mark.parametrize(

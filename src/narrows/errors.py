@@ -26,6 +26,10 @@ class FileExists(NarrowsError, FileExistsError):
     """A file stands where the result should go."""
 
 
+class FileMissing(NarrowsError, FileNotFoundError):
+    """A file that should be read is not there."""
+
+
 class ModelFileError(NarrowsError, ValueError):
     """Root of what can be wrong with a model file."""
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrows.density import Density, is_probabilistic, measure_density
-from narrows.errors import DataError, NarrowsWarning
+from narrows.errors import DataError, DataTypeError, NarrowsWarning
 from narrows.fields import check, integer
 from narrows.generating import check_name
 from narrows.inference import Inference
@@ -133,11 +133,20 @@ def evaluate(
     DataError
         If ``y`` does not have one label per row, or fewer than 12 rows have labels; or for fewer
         than 8 samples or rows to compare.
+    DataTypeError
+        If ``ae`` is no model.
     ParameterError
         For ``samples`` or ``importance_samples`` below 0, or an unknown prior.
     """
     from sklearn.utils.validation import check_is_fitted
 
+    from narrows.estimator import Autoencoder
+
+    if not isinstance(ae, Autoencoder):  # scikit-learn would print the whole array
+        raise DataTypeError(
+            "evaluate(ae, X, y) takes a fitted Autoencoder first, then the rows; its first"
+            f" argument is of type {type(ae).__name__}."
+        )
     check_is_fitted(ae)
     counts = {"samples": samples, "importance_samples": importance_samples}
     check("evaluate", counts, dict.fromkeys(counts, integer(0)))

@@ -53,6 +53,13 @@ RowsOut = Annotated[
     str,
     typer.Option(metavar="PATH", help="Result: .npy, .npz or .csv, or a folder/ of PNG pictures."),
 ]
+SheetOut = Annotated[
+    str,
+    typer.Option(
+        metavar="PATH",
+        help="Result: .npy, .npz or .csv, a folder/ of PNG pictures, or one .png sheet.",
+    ),
+]
 
 
 def _version(asked: bool) -> None:
@@ -176,6 +183,22 @@ def fit(
         str | None,
         typer.Option(metavar="INT", help="Seed; the same seed gives the same model."),
     ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="One class per row, for an objective that learns from classes: .npy, .csv, .txt.",
+            show_default="those of mnist:*",
+        ),
+    ] = None,
+    prior: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Fit a prior to the codes, for `sample`: mixture or flow; may be repeated.",
+            show_default="normal",
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -211,7 +234,7 @@ def fit(
     ae = make_autoencoder(given, settings or [])
     target = Path(out)
     check_target(target, (".safetensors",), overwrite=overwrite)
-    fit_to_file(ae, data, target)
+    fit_to_file(ae, data, target, labels=labels, priors=prior or ())
 
 
 @app.command(rich_help_panel="Use")
@@ -257,6 +280,106 @@ def reconstruct(
     using.reconstruct(model, data, out, overwrite=overwrite)
 
 
+@app.command(rich_help_panel="Generate")
+def sample(
+    model: Model,
+    out: SheetOut,
+    n: Annotated[int, typer.Option("--n", metavar="INT", help="Rows to make.")] = 100,
+    prior: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="Where codes come from: auto (what the model was trained to follow), normal, or"
+            " one that `fit --prior` fitted.",
+        ),
+    ] = "auto",
+    temperature: Annotated[
+        float,
+        typer.Option(metavar="NUMBER", help="Below 1: more typical, and more alike."),
+    ] = 1.0,
+    y: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LABEL",
+            help="Class to make, or one for each row: 3 or 0,1,2.",
+            show_default="any",
+        ),
+    ] = None,
+    random_state: Annotated[
+        int | None, typer.Option(metavar="INT", help="Seed; the same seed gives the same rows.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write new rows: codes drawn from a prior, and decoded."""
+    from narrows.cli import generating
+
+    generating.sample(
+        model,
+        n,
+        out,
+        prior=prior,
+        temperature=temperature,
+        y=y,
+        random_state=random_state,
+        overwrite=overwrite,
+    )
+
+
+@app.command(rich_help_panel="Generate")
+def interpolate(
+    model: Model,
+    data: Data,
+    out: SheetOut,
+    rows: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="A,B",
+            help="Two rows of DATA, numbered from 0; may be repeated.",
+            show_default="0,1",
+        ),
+    ] = None,
+    steps: Annotated[
+        int, typer.Option(metavar="INT", help="Rows to make for a pair, both ends included.")
+    ] = 8,
+    how: Annotated[str, typer.Option(metavar="NAME", help="linear or spherical.")] = "linear",
+    overwrite: Overwrite = False,
+) -> None:
+    """Write the way from one row to another, decoded from codes between theirs."""
+    from narrows.cli import generating
+
+    generating.interpolate(
+        model, data, rows or ["0,1"], out, steps=steps, how=how, overwrite=overwrite
+    )
+
+
+@app.command(rich_help_panel="Generate")
+def traverse(
+    model: Model,
+    data: Data,
+    out: SheetOut,
+    row: Annotated[int, typer.Option(metavar="INT", help="Row of DATA, numbered from 0.")] = 0,
+    dimensions: Annotated[
+        str | None,
+        typer.Option(
+            metavar="INT,...",
+            help="Numbers of the code to move, from 0.",
+            show_default="the ten that vary most",
+        ),
+    ] = None,
+    steps: Annotated[int, typer.Option(metavar="INT", help="Rows to make for a number.")] = 9,
+    span: Annotated[
+        float, typer.Option(metavar="NUMBER", help="How far to either side, in deviations.")
+    ] = 3.0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write what a row becomes as one number of its code is moved step by step."""
+    from narrows.cli import generating
+
+    generating.traverse(
+        model, data, row, dimensions, out, steps=steps, span=span, overwrite=overwrite
+    )
+
+
 @app.command(rich_help_panel="Look")
 def evaluate(
     model: Model,
@@ -280,6 +403,12 @@ def evaluate(
     prior: Annotated[
         str, typer.Option(metavar="NAME", help="To draw them from: auto, normal, mixture or flow.")
     ] = "auto",
+    importance_samples: Annotated[
+        int,
+        typer.Option(
+            metavar="INT", help="Codes per row for the log-likelihood of a VAE or IWAE; 0: none."
+        ),
+    ] = 50,
     out: Annotated[
         str | None, typer.Option(metavar="FILE", help="Write the report too: .json.")
     ] = None,
@@ -288,7 +417,16 @@ def evaluate(
     """Measure a model on rows that it never saw, PCA beside it."""
     from narrows.cli import using
 
-    using.evaluate(model, data, labels, out, overwrite=overwrite, samples=samples, prior=prior)
+    using.evaluate(
+        model,
+        data,
+        labels,
+        out,
+        overwrite=overwrite,
+        samples=samples,
+        prior=prior,
+        importance_samples=importance_samples,
+    )
 
 
 @app.command(rich_help_panel="Look")

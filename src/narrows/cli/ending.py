@@ -22,7 +22,7 @@ from typing import Any, NoReturn, TextIO
 
 import typer
 
-from narrows.errors import DataError, NarrowsError, ParameterError, near_miss
+from narrows.errors import DataError, DataTypeError, NarrowsError, ParameterError, near_miss
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 _ADVICE = {
@@ -88,16 +88,23 @@ def one_line(error: BaseException) -> str:
 
 
 @contextmanager
-def expected_failures() -> Iterator[None]:
-    """Turn what scikit-learn says of unusable data, and torch of no memory, into our errors."""
+def expected_failures(source: str = "") -> Iterator[None]:
+    """Turn what scikit-learn says of unusable data, and torch of no memory, into our errors.
+
+    Where ``source`` is given, what is said of data begins with it: the file that the data is from.
+    """
     try:
         yield
+    except (DataError, DataTypeError) as error:
+        if not source or source in str(error):
+            raise
+        raise type(error)(f"{source}: {one_line(error)}") from error
     except NarrowsError:
         raise
     except (ValueError, TypeError) as error:
         if not _checks_data(error):
             raise
-        raise DataError(one_line(error)) from error
+        raise DataError(f"{source}: {one_line(error)}" if source else one_line(error)) from error
     except RuntimeError as error:
         if any(words in str(error).lower() for words in _NO_MEMORY):
             raise MemoryError(str(error).splitlines()[0]) from error

@@ -6,19 +6,25 @@ import contextlib
 import math
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from narrows.cli.ending import INTERRUPTED, complain, expected_failures
 from narrows.cli.printing import err, in_bytes, in_seconds, say, say_pairs
+from narrows.errors import DataError, ParameterError
 from narrows.estimating import estimate_seconds
+from narrows.generating import check_name
+from narrows.parts import named_part
 from narrows.planning import Plan, make_plan
-from narrows.sources.files import Table, naming, read_table
+from narrows.sources.files import Table, naming, read_labels, read_table
+from narrows.wording import is_plain, term_words
 
 if TYPE_CHECKING:
     from narrows import running
@@ -28,7 +34,14 @@ REFRESH_SECONDS = 0.1
 """Between two looks of the progress bar."""
 
 
-def fit_to_file(ae: Autoencoder, data: str, target: Path) -> None:
+def fit_to_file(
+    ae: Autoencoder,
+    data: str,
+    target: Path,
+    *,
+    labels: str | None = None,
+    priors: Sequence[str] = (),
+) -> None:
     """Read DATA, print the plan, train, save, print what came of it.
 
     Parameters
@@ -38,18 +51,28 @@ def fit_to_file(ae: Autoencoder, data: str, target: Path) -> None:
     data : str
     target : Path
         Checked to be writable.
+    labels : str, optional
+        File with one class per row; MNIST's own by default.
+    priors : sequence of str
+        What to fit to the codes of training rows, beside the normal prior.
 
     Raises
     ------
+    ParameterError
+        For labels that the objective does not ask for, or an unknown prior.
+    DataError
+        Where the objective learns from classes and there are none.
     typer.Exit
         With 130 after Ctrl-C; the best state so far is then saved.
     """
+    for prior in priors:
+        check_name(prior)
     table = read_table(data)
-    n_rows, n_features = len(table.values), math.prod(table.values.shape[1:])
-    plan = make_plan(ae.get_params(deep=False), n_rows, n_features, seed=0)
+    y = _classes(ae, table, labels, data)
+    plan = _plan(ae, table, y)
     say_pairs(_plan_lines(ae, plan, table), title=f"fit {data}")
     started = time.perf_counter()
-    interrupted = not _fit(ae, table)
+    interrupted = not (_fit(ae, table, y, data) and _fit_priors(ae, priors))
     seconds = time.perf_counter() - started
     if interrupted and not hasattr(ae, "network_"):
         complain("Interrupted before there was a state to save; nothing was written.")
@@ -63,6 +86,41 @@ def fit_to_file(ae: Autoencoder, data: str, target: Path) -> None:
     say(f"Next: narrows evaluate {target} DATA, with rows that it never saw.")
 
 
+def _classes(ae: Autoencoder, table: Table, labels: str | None, data: str) -> NDArray[Any] | None:
+    """Return one class per row where the objective learns from classes."""
+    objective = named_part("objective", ae.objective)
+    if not objective.needs_classes:
+        if labels is not None:
+            raise ParameterError(
+                f"--labels was given, but the objective {objective!r} learns without classes; leave"
+                " --labels out, or choose one that uses them: --objective vae --set"
+                " objective__conditional=true."
+            )
+        return None
+    if labels is not None:
+        return read_labels(labels, len(table.values))
+    if table.labels is None:
+        raise DataError(
+            f"The objective {objective!r} learns from classes, and {data} brings none; give one"
+            " label per row with --labels FILE."
+        )
+    return table.labels
+
+
+def _plan(ae: Autoencoder, table: Table, y: NDArray[Any] | None) -> Plan:
+    """Plan as `fit` will, for the same shape of a row and shares of classes."""
+    shape = table.values.shape[1:]
+    counts = [] if y is None else np.unique(y, return_counts=True)[1].tolist()
+    return make_plan(
+        ae.get_params(deep=False),
+        len(table.values),
+        math.prod(shape),
+        seed=0,
+        sample_shape=tuple(ae.sample_shape or shape),
+        class_shares=tuple(count / len(table.values) for count in counts),
+    )
+
+
 def _plan_lines(ae: Autoencoder, plan: Plan, table: Table) -> list[tuple[str, str]]:
     """Say what will be done, in numbers and units."""
     seconds = estimate_seconds(plan, ae.max_seconds)
@@ -70,9 +128,11 @@ def _plan_lines(ae: Autoencoder, plan: Plan, table: Table) -> list[tuple[str, st
     if plan.n_folds:
         held_out = f"each held out once, in {plan.n_folds} folds"
     steps = "as many as fit the time" if plan.n_steps is None else f"{plan.n_steps:,}"
+    n_classes = len(plan.widths.class_shares)
     return [
         ("rows", f"{plan.n_rows:,} ({held_out})"),
         ("features", f"{plan.n_features:,} → {plan.n_components} → {plan.n_features:,}"),
+        *([("classes", f"{n_classes:,}")] if n_classes else []),
         ("parameters", f"{plan.n_parameters:,}"),
         ("steps", f"{steps}, of {plan.batch_size:,} rows each"),
         ("memory", f"about {in_bytes(plan.memory)} beside the data ({_size(table)})"),
@@ -88,12 +148,23 @@ def _name(dtype: Any) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def _fit(ae: Autoencoder, table: Table) -> bool:
+def _fit(ae: Autoencoder, table: Table, y: NDArray[Any] | None, data: str) -> bool:
     """Train, showing progress; return False after Ctrl-C."""
     console = err()
     try:
-        with expected_failures(), _watched(ae, console):
-            ae.fit(table.frame())
+        with expected_failures(data), _watched(ae, console):
+            ae.fit(table.frame(), y)
+    except KeyboardInterrupt:
+        return False
+    return True
+
+
+def _fit_priors(ae: Autoencoder, priors: Sequence[str]) -> bool:
+    """Fit priors to codes, saying so; return False after Ctrl-C."""
+    try:
+        for prior in dict.fromkeys(priors):
+            complain(f"fitting a {prior} prior to codes")
+            ae.fit_prior(prior)
     except KeyboardInterrupt:
         return False
     return True
@@ -194,13 +265,23 @@ def _summary(ae: Autoencoder, target: Path, seconds: float) -> list[tuple[str, s
         steps += f"; --max-steps {ae.n_steps_} repeats this model"
     pairs = [
         *error_lines(ae),
+        *_loss_lines(ae),
         ("steps", steps),
+        ("priors", ", ".join(ae.priors_)),
         ("time", in_seconds(seconds)),
         ("file", f"{target} ({in_bytes(target.stat().st_size)})"),
     ]
     if ae.best_step_ == 0 and ae.init == "pca":
         pairs.insert(-2, ("model", "PCA: no gain over it stood out from the noise"))
     return pairs
+
+
+def _loss_lines(ae: Autoencoder) -> list[tuple[str, str]]:
+    """Return the terms of the last epoch's loss, where it is more than a squared error."""
+    units = ae._objective.units
+    if is_plain(units) or not ae.history_:
+        return []
+    return [("loss while training", term_words(ae.history_[-1], units))]
 
 
 def error_lines(ae: Autoencoder) -> list[tuple[str, str]]:

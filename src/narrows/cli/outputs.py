@@ -15,16 +15,28 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from narrows.cli.printing import say
 from narrows.errors import DataError, FileExists
 from narrows.model_file import umask
-from narrows.sources.files import DATA_SUFFIXES, Table, check_folder, check_target, writing
+from narrows.sources.files import (
+    DATA_SUFFIXES,
+    Table,
+    check_folder,
+    check_target,
+    write_table,
+    writing,
+)
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from narrows.estimator import Autoencoder
 
 Kind = Literal["file", "folder", "sheet"]
 SHEET_COLUMNS = 10
 """Pictures on a sheet."""
+SMALLEST_SIDE = 8
+"""Pixels that a side of a picture has at the least, where nothing but its rows tells its shape."""
 
 
 def check_out(out: str, *, overwrite: bool, sheet: bool = False) -> Kind:
@@ -65,20 +77,24 @@ def _check_picture_folder(path: Path, overwrite: bool) -> None:
 def picture_shape(ae: Autoencoder) -> tuple[int, ...]:
     """Return (H, W) or (H, W, C) of a model's rows.
 
+    Flat rows count as pictures where they cannot be taken for a table: square, at least 8 × 8,
+    without names of columns, and with the bounds of pixels, (0, 1) or (0, 255).
+
     Raises
     ------
     DataError
         Where rows are no pictures.
     """
     shape, size = ae.sample_shape_, ae.n_features_in_
-    side = math.isqrt(size)
-    if len(shape) == 1 and side * side == size:
-        return side, side
     if len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3, 4)):
         return tuple(shape)
+    side = math.isqrt(size)
+    pixels = ae.bounds_ in ((0.0, 1.0), (0.0, 255.0)) and feature_names(ae) is None
+    if len(shape) == 1 and side * side == size and side >= SMALLEST_SIDE and pixels:
+        return side, side
     raise DataError(
-        f"A row of this model has the shape {shape}, which is no picture (height, width); write a"
-        " .npy, .npz or .csv file, or fit with --set sample_shape=HEIGHT,WIDTH."
+        f"A row of this model has the shape {shape}, which is not known to be a picture (height,"
+        " width); write a .npy, .npz or .csv file, or fit with --set sample_shape=HEIGHT,WIDTH."
     )
 
 
@@ -132,9 +148,38 @@ def write_sheet(path: Path, ae: Autoencoder, table: Table) -> int:
         sample_shape=picture_shape(ae),
         columns=SHEET_COLUMNS,
     )
+    write_figure(path, figure)
+    return len(first.values)
+
+
+def write_figure(path: Path, figure: Figure) -> None:
+    """Write a figure as a PNG file."""
+    from narrows import figures
+
     with writing(path) as temporary:
         temporary.write_bytes(figures.to_png(figure))
-    return len(first.values)
+
+
+def write_rows(
+    ae: Autoencoder,
+    rows: NDArray[Any],
+    target: Path,
+    *,
+    pictures: bool,
+    row_names: tuple[str, ...] | None = None,
+) -> None:
+    """Write rows as a folder of pictures or as one file of numbers, and say so."""
+    if pictures:
+        write_pictures(target, ae, rows)
+        say(f"wrote {count(len(rows), 'picture')} to {target}/")
+        return
+    write_table(target, Table(rows, row_names, feature_names(ae)))
+    say(f"wrote {count(len(rows), 'row')} of {ae.n_features_in_:,} numbers to {target}")
+
+
+def count(n: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def rows_for(ae: Autoencoder, table: Table) -> Any:

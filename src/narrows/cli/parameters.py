@@ -66,7 +66,7 @@ def make_autoencoder(given: Mapping[str, str | None], settings: Sequence[str]) -
     ae.set_params(**{name: value for name, value in values.items() if "__" not in name})
     ae._check_params()
     fields = {name: value for name, value in values.items() if "__" in name}
-    _check_parts(fields)
+    _check_parts(fields, ae)
     ae.set_params(**fields)
     ae._check_params()
     return ae
@@ -91,13 +91,21 @@ def _check_names(names: Sequence[str], estimator: type[Autoencoder]) -> None:
             )
 
 
-def _check_parts(fields: Mapping[str, Any]) -> None:
-    from narrows.parts import PARTS
+def _check_parts(fields: Mapping[str, Any], ae: Autoencoder) -> None:
+    from narrows.parts import PARTS, named_part
 
     for name in fields:
-        kind = name.partition("__")[0]
+        kind, _, field = name.partition("__")
         if kind not in PARTS:
             raise ParameterError(
                 f"--set {name}: there is no part {kind!r}; parts are {', '.join(PARTS)}."
                 f"{near_miss(kind, PARTS)}"
+            )
+        part = named_part(kind, getattr(ae, kind))
+        owners = [other for other, its in PARTS[kind].items() if field in its().get_params()]
+        if owners and field not in part.get_params():
+            choice = f"--set {kind}=" if kind == "optimizer" else f"--{kind} "
+            raise ParameterError(
+                f"--set {name}: {type(part).__name__} has no parameter {field!r}; it is one of"
+                f" {', '.join(owners)}. Add {choice}{owners[0]}."
             )

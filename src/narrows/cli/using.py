@@ -11,14 +11,15 @@ from narrows.cli.ending import expected_failures
 from narrows.cli.fitting import error_lines
 from narrows.cli.outputs import (
     check_out,
+    count,
     feature_names,
     picture_shape,
     rows_for,
-    write_pictures,
+    write_rows,
     write_sheet,
 )
 from narrows.cli.printing import in_bytes, say, say_pairs
-from narrows.errors import DataError, near_miss
+from narrows.errors import DataError
 from narrows.estimator import Autoencoder, load
 from narrows.sources.files import (
     DATA_SUFFIXES,
@@ -32,26 +33,20 @@ from narrows.sources.files import (
 
 
 def open_model(model: str) -> Autoencoder:
-    """Load a model file, naming its neighbours where there is none.
+    """Load a model file.
 
     Raises
     ------
     DataError
+        Where it is a folder.
+    FileMissing
         Where there is no such file.
     ModelFileError
         Where it is not a model, or is damaged.
     """
-    path = Path(model)
-    if path.is_dir():
+    if Path(model).is_dir():
         raise DataError(f"{model} is a folder; give the .safetensors file of a model.")
-    if not path.exists():
-        folder = path.parent
-        standing = [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
-        raise DataError(
-            f"{model}: there is no such file; give a model that `narrows fit` or `save` wrote."
-            f"{near_miss(path.name, standing)}"
-        )
-    return load(path)
+    return load(model)
 
 
 def encode(model: str, data: str, out: str, *, overwrite: bool) -> None:
@@ -59,11 +54,11 @@ def encode(model: str, data: str, out: str, *, overwrite: bool) -> None:
     target = Path(out)
     check_target(target, DATA_SUFFIXES, overwrite=overwrite)
     ae, table = open_model(model), read_table(data)
-    with expected_failures():
+    with expected_failures(data):
         codes = ae.transform(rows_for(ae, table))
     names = tuple(str(name) for name in ae.get_feature_names_out())
     write_table(target, Table(codes, table.row_names, names))
-    say(f"wrote {_count(len(codes), 'code')} of {codes.shape[1]} numbers to {target}")
+    say(f"wrote {count(len(codes), 'code')} of {codes.shape[1]} numbers to {target}")
 
 
 def decode(model: str, codes: str, out: str, *, overwrite: bool) -> None:
@@ -72,9 +67,9 @@ def decode(model: str, codes: str, out: str, *, overwrite: bool) -> None:
     ae, table = open_model(model), read_table(codes)
     if kind == "folder":
         picture_shape(ae)
-    with expected_failures():
+    with expected_failures(codes):
         rows = ae.inverse_transform(table.values)
-    _write_rows(ae, rows, table, Path(out), pictures=kind == "folder")
+    write_rows(ae, rows, Path(out), pictures=kind == "folder", row_names=table.row_names)
 
 
 def reconstruct(model: str, data: str, out: str, *, overwrite: bool) -> None:
@@ -84,22 +79,13 @@ def reconstruct(model: str, data: str, out: str, *, overwrite: bool) -> None:
     if kind != "file":
         picture_shape(ae)
     table = read_table(data)
-    with expected_failures():
+    with expected_failures(data):
         if kind == "sheet":
             shown = write_sheet(target, ae, table)
-            say(f"wrote {target}: {_count(shown, 'original')} above, reconstructions below")
+            say(f"wrote {target}: {count(shown, 'original')} above, reconstructions below")
             return
         rows = ae.reconstruct(rows_for(ae, table))
-    _write_rows(ae, rows, table, target, pictures=kind == "folder")
-
-
-def _write_rows(ae: Autoencoder, rows: Any, source: Table, target: Path, *, pictures: bool) -> None:
-    if pictures:
-        write_pictures(target, ae, rows)
-        say(f"wrote {_count(len(rows), 'picture')} to {target}/")
-        return
-    write_table(target, Table(rows, source.row_names, feature_names(ae)))
-    say(f"wrote {_count(len(rows), 'row')} of {ae.n_features_in_:,} numbers to {target}")
+    write_rows(ae, rows, target, pictures=kind == "folder", row_names=table.row_names)
 
 
 def evaluate(
@@ -111,6 +97,7 @@ def evaluate(
     overwrite: bool,
     samples: int = 0,
     prior: str = "auto",
+    importance_samples: int = 50,
 ) -> None:
     """Print errors on rows, PCA's beside ours, and accuracies where there are labels."""
     import narrows
@@ -120,8 +107,15 @@ def evaluate(
         check_target(target, (".json",), overwrite=overwrite)
     ae, table = open_model(model), read_table(data)
     y = table.labels if labels is None else read_labels(labels, len(table.values))
-    with expected_failures():
-        report = narrows.evaluate(ae, rows_for(ae, table), y, samples=samples, prior=prior)
+    with expected_failures(data):
+        report = narrows.evaluate(
+            ae,
+            rows_for(ae, table),
+            y,
+            samples=samples,
+            prior=prior,
+            importance_samples=importance_samples,
+        )
     if target is not None:
         with writing(target) as temporary:
             temporary.write_text(json.dumps(_plain(report.as_dict()), indent=2) + "\n", "utf-8")
@@ -133,7 +127,11 @@ def evaluate(
 def _plain(report: dict[str, Any]) -> dict[str, Any]:
     """Replace what JSON has no word for by null."""
     return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        name: _plain(value)
+        if isinstance(value, dict)
+        else None
+        if isinstance(value, float) and not math.isfinite(value)
+        else value
         for name, value in report.items()
     }
 
@@ -151,6 +149,8 @@ def info(model: str) -> None:
             ("names of columns", _some(feature_names(ae))),
             ("network", repr(ae._network_part)),
             ("objective", repr(ae._objective)),
+            ("classes", _classes(ae)),
+            ("priors", _priors(ae)),
             ("start", f"init={ae.init!r}, scaling={ae.scaling!r}"),
             ("bounds", bounds),
             ("parameters", f"{n_parameters:,}"),
@@ -164,11 +164,18 @@ def info(model: str) -> None:
     )
 
 
+def _classes(ae: Autoencoder) -> str:
+    return "none" if ae._classes is None else _some(tuple(map(str, ae._classes.tolist())))
+
+
+def _priors(ae: Autoencoder) -> str:
+    """Name the priors that `sample` can draw from, as fitted to codes or trained with them."""
+    own = ae._own_prior()
+    fitted = f"{', '.join(ae.priors_) or 'none'} (fitted to codes)"
+    return fitted if own is None else f"{own.name} (trained with the model); {fitted}"
+
+
 def _some(names: tuple[str, ...] | None) -> str:
     if names is None:
         return "none"
     return ", ".join(names[:6]) + (f" … ({len(names):,} in all)" if len(names) > 6 else "")
-
-
-def _count(n: int, noun: str) -> str:
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

@@ -1,0 +1,217 @@
+"""The verbs that make new rows: ``sample``, ``interpolate``, ``traverse``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from narrows import figures
+from narrows.cli.ending import expected_failures
+from narrows.cli.outputs import (
+    check_out,
+    count,
+    picture_shape,
+    rows_for,
+    write_figure,
+    write_rows,
+)
+from narrows.cli.printing import say
+from narrows.cli.using import open_model
+from narrows.errors import DataError, ParameterError, near_miss
+from narrows.estimator import Autoencoder
+from narrows.generating import check_name, check_options
+from narrows.sources.files import Table, read_table
+
+MOST_DIMENSIONS = 10
+"""Numbers of a code that ``traverse`` moves where none are named."""
+
+
+def sample(
+    model: str,
+    n: int,
+    out: str,
+    *,
+    prior: str,
+    temperature: float,
+    y: str | None,
+    random_state: int | None,
+    overwrite: bool,
+) -> None:
+    """Write new rows, as numbers, pictures or one sheet."""
+    check_options("sample", n=n, temperature=temperature)
+    check_name(prior, more=("auto",))
+    ae, kind, target = _opened(model, out, overwrite)
+    _check_prior(ae, prior, model)
+    labels = None if y is None else _labels(ae, y)
+    rows = ae.sample(n, prior=prior, temperature=temperature, y=labels, random_state=random_state)
+    if kind == "sheet":
+        shape = picture_shape(ae)
+        write_figure(target, figures.sheet(rows, sample_shape=shape, bounds=ae.bounds_))
+        say(f"wrote {target}: {count(n, 'sample')}")
+        return
+    write_rows(ae, rows, target, pictures=kind == "folder")
+
+
+def interpolate(
+    model: str,
+    data: str,
+    pairs: list[str],
+    out: str,
+    *,
+    steps: int,
+    how: str,
+    overwrite: bool,
+) -> None:
+    """Write the way from one row to another for each pair of rows."""
+    check_options("interpolate", steps=steps, how=how)
+    numbers = [_pair(text) for text in pairs]
+    ae, kind, target = _opened(model, out, overwrite)
+    table = read_table(data)
+    names = _names(table, sorted({number for pair in numbers for number in pair}), data)
+    with expected_failures(data):
+        ways = [
+            ae.interpolate(_row(ae, table, a), _row(ae, table, b), steps, how=how)
+            for a, b in numbers
+        ]
+    labels = [f"{names[a]} → {names[b]}" for a, b in numbers]
+    if kind == "sheet":
+        first, last = (table.values[[pair[end] for pair in numbers]] for end in (0, 1))
+        shape = picture_shape(ae)
+        figure = figures.interpolations(
+            ways,
+            ends=(np.asarray(first).reshape(-1, *shape), np.asarray(last).reshape(-1, *shape)),
+            sample_shape=shape,
+            row_labels=labels,
+            bounds=ae.bounds_,
+        )
+        write_figure(target, figure)
+        say(f"wrote {target}: {count(len(ways), 'way')} of {steps} steps")
+        return
+    shares = [f"{share:.3g}" for share in np.linspace(0, 1, steps)]
+    step_names = tuple(f"{label} {share}" for label in labels for share in shares)
+    _write_strips(ae, ways, target, kind, step_names)
+
+
+def traverse(
+    model: str,
+    data: str,
+    row: int,
+    dimensions: str | None,
+    out: str,
+    *,
+    steps: int,
+    span: float,
+    overwrite: bool,
+) -> None:
+    """Write what a row becomes as numbers of its code are moved, one after the other."""
+    check_options("traverse", steps=steps, span=span)
+    asked = None if dimensions is None else _integers("--dimensions", dimensions)
+    ae, kind, target = _opened(model, out, overwrite)
+    table = read_table(data)
+    _names(table, [row], data)
+    chosen = _most_varied(ae) if asked is None else asked
+    with expected_failures(data):
+        start = _row(ae, table, row)
+        ways = {number: ae.traverse(start, number, steps, span=span) for number in chosen}
+    if kind == "sheet":
+        shape = picture_shape(ae)
+        figure = figures.traversals(ways, span=span, sample_shape=shape, bounds=ae.bounds_)
+        write_figure(target, figure)
+        say(f"wrote {target}: {count(len(ways), 'number')} of a code, {steps} steps each")
+        return
+    moves = [f"{move:+.3g}" for move in np.linspace(-span, span, steps)]
+    step_names = tuple(f"z{number} {move}" for number in ways for move in moves)
+    _write_strips(ae, list(ways.values()), target, kind, step_names)
+
+
+def _opened(model: str, out: str, overwrite: bool) -> tuple[Autoencoder, str, Path]:
+    """Open a model, once it is known that its results can be written as ``out`` asks."""
+    kind = check_out(out, overwrite=overwrite, sheet=True)
+    ae = open_model(model)
+    if kind != "file":
+        picture_shape(ae)
+    return ae, kind, Path(out)
+
+
+def _check_prior(ae: Autoencoder, prior: str, model: str) -> None:
+    own = ae._own_prior()
+    known = ("auto", *ae.priors_, *(() if own is None else (own.name,)))
+    if prior not in known:
+        raise DataError(
+            f"{model} has no {prior!r} prior, and holds no codes to fit one to; it has"
+            f" {', '.join(dict.fromkeys(known))}. Fit it with `narrows fit ... --prior {prior}`."
+        )
+
+
+def _labels(ae: Autoencoder, text: str) -> Any:
+    """Read one label or several, as the model's classes are written."""
+    classes = [] if ae._classes is None else ae._classes.tolist()
+    by_text = {str(label): label for label in classes}
+    given = [word.strip() for word in text.split(",")]
+    unknown = [word for word in given if word not in by_text]
+    if classes and unknown:
+        listed = ", ".join(by_text)
+        raise DataError(
+            f"--y {text}: the model was trained with the classes {listed}, and {unknown[0]!r} is"
+            f" none of them.{near_miss(unknown[0], by_text)}"
+        )
+    labels = [by_text.get(word, word) for word in given]
+    return labels[0] if len(labels) == 1 else labels
+
+
+def _integers(option: str, text: str) -> list[int]:
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError as error:
+        raise ParameterError(
+            f"{option} takes whole numbers from 0, with commas between them, such as 0,1; got"
+            f" {text!r}."
+        ) from error
+
+
+def _pair(text: str) -> tuple[int, int]:
+    numbers = _integers("--rows", text)
+    if len(numbers) != 2:
+        raise ParameterError(
+            f"--rows takes a pair of rows, such as 0,1, and may be repeated; got {text!r}."
+        )
+    return numbers[0], numbers[1]
+
+
+def _names(table: Table, rows: list[int], data: str) -> dict[int, str]:
+    """Return the names of rows, their numbers where they have none, once they are known to be."""
+    n_rows = len(table.values)
+    for row in rows:
+        if not 0 <= row < n_rows:
+            raise DataError(
+                f"{data} has {count(n_rows, 'row')}, numbered from 0 to {n_rows - 1}; row {row} is"
+                " none of them."
+            )
+    return {row: str(row) if table.row_names is None else table.row_names[row] for row in rows}
+
+
+def _row(ae: Autoencoder, table: Table, number: int) -> Any:
+    """Return one row of DATA, as a table of one."""
+    values = np.asarray(table.values[number : number + 1])
+    return rows_for(ae, Table(values, column_names=table.column_names))
+
+
+def _most_varied(ae: Autoencoder) -> list[int]:
+    """Return the numbers of a code that vary most over training rows, ten at the most."""
+    deviations = ae._normal_prior().deviations.numpy()
+    order: list[int] = np.argsort(-deviations, kind="stable")[:MOST_DIMENSIONS].tolist()
+    return order
+
+
+def _write_strips(
+    ae: Autoencoder,
+    strips: list[NDArray[Any]],
+    target: Path,
+    kind: str,
+    names: tuple[str, ...],
+) -> None:
+    rows = np.concatenate(strips)
+    write_rows(ae, rows, target, pictures=kind == "folder", row_names=names)
