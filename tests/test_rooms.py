@@ -32,7 +32,7 @@ STOREYS = [
         "sources",
         "variational",
     },
-    {"parts", "products"},
+    {"parts", "products", "wording"},
     {"planning"},
     {"starting", "training", "inference", "reading", "generating"},
     {"running"},
@@ -40,6 +40,7 @@ STOREYS = [
     {"persistence"},
     {"estimator"},
     {
+        "density",
         "evaluation",
         "figures",
         "page",
