@@ -30,6 +30,7 @@ STOREYS = [
         "optimizers",
         "priors",
         "sources",
+        "standard_normal",
         "variational",
     },
     {"parts", "products", "wording"},

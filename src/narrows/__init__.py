@@ -13,12 +13,16 @@ if TYPE_CHECKING:
     from narrows.estimator import Autoencoder, load
     from narrows.evaluation import Report, evaluate
     from narrows.networks import MLP
-    from narrows.objectives import IWAE, VAE, Reconstruction
+    from narrows.objectives import FSQ, IWAE, VAE, VQ, WAE, Adversarial, Reconstruction
     from narrows.optimizers import Adam, AdamW
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "WAE": "narrows.objectives",
+    "VQ": "narrows.objectives",
+    "FSQ": "narrows.objectives",
+    "Adversarial": "narrows.objectives",
     "IWAE": "narrows.objectives",
     "MLP": "narrows.networks",
     "Adam": "narrows.optimizers",
@@ -31,11 +35,15 @@ _HOMES = {
     "load": "narrows.estimator",
 }
 __all__ = [
+    "FSQ",
     "IWAE",
     "MLP",
     "VAE",
+    "VQ",
+    "WAE",
     "Adam",
     "AdamW",
+    "Adversarial",
     "Autoencoder",
     "Reconstruction",
     "Report",

@@ -54,9 +54,10 @@ def is_real(value: object) -> bool:
     return float("-inf") < float(value) < float("inf")
 
 
-def integer(low: int) -> Limit:
-    """Limit to whole numbers of at least ``low``."""
-    return Limit(lambda v: is_integer(v) and v >= low, f"an integer ≥ {low}")
+def integer(low: int, high: int | None = None) -> Limit:
+    """Limit to whole numbers of at least ``low``, and at most ``high`` where it is given."""
+    words = f"an integer ≥ {low}" + ("" if high is None else f" and ≤ {high}")
+    return Limit(lambda v: is_integer(v) and v >= low and (high is None or v <= high), words)
 
 
 def real(low: float, high: float = float("inf"), *, low_open: bool = False) -> Limit:
@@ -145,7 +146,8 @@ def check_part(part: Any) -> None:
         As `check` words it.
     """
     fields = dataclasses.fields(part)
-    limits = {field.name: field.metadata["limit"] for field in fields}
+    # A user's own part may leave limits out.
+    limits = {f.name: f.metadata["limit"] for f in fields if "limit" in f.metadata}
     check(type(part).__name__, part.get_params(), limits)
 
 
@@ -168,6 +170,6 @@ def replaced(part: Any, changes: Mapping[str, Any]) -> Any:
     if unknown:
         raise ParameterError(
             f"{type(part).__name__} has no parameter {unknown[0]!r}; it has "
-            f"{', '.join(known)}.{near_miss(unknown[0], known)}"
+            f"{', '.join(known) or 'none'}.{near_miss(unknown[0], known)}"
         )
     return dataclasses.replace(part, **changes)

@@ -1,8 +1,25 @@
 """Families of autoencoders: one file each, found by the name of the file."""
 
+from narrows.objectives.adversarial import Adversarial
 from narrows.objectives.base import Batch, Bounds, Noise, Objective, Step
+from narrows.objectives.fsq import FSQ
 from narrows.objectives.iwae import IWAE
 from narrows.objectives.reconstruction import Reconstruction
 from narrows.objectives.vae import VAE
+from narrows.objectives.vq import VQ
+from narrows.objectives.wae import WAE
 
-__all__ = ["IWAE", "VAE", "Batch", "Bounds", "Noise", "Objective", "Reconstruction", "Step"]
+__all__ = [
+    "FSQ",
+    "IWAE",
+    "VAE",
+    "VQ",
+    "WAE",
+    "Adversarial",
+    "Batch",
+    "Bounds",
+    "Noise",
+    "Objective",
+    "Reconstruction",
+    "Step",
+]

@@ -1,0 +1,149 @@
+"""The adversarial autoencoder: codes that a critic cannot tell from N(0, 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from narrows import standard_normal
+from narrows.fields import parameter, real
+from narrows.losses import squared_error
+from narrows.networks import MLP
+from narrows.networks.base import Autoencoding, Widths
+from narrows.networks.linear_plus import LinearPath
+from narrows.objectives.base import NATS, PIXEL_SQUARES, Batch, Noise, Objective, Step
+from narrows.priors import ClassNormals, Prior
+
+CRITIC_HIDDEN = (128, 128)
+SQUARED_SLOPE = "squared nats per squared unit of the code"
+
+
+class Adversary(nn.Module):
+    """What the family adds: the critic, codes (B, K) to logits (B, 1), and N(0, 1)."""
+
+    def __init__(self, critic: nn.Module, prior: ClassNormals) -> None:
+        super().__init__()
+        self.critic = critic
+        self.prior = prior
+
+    def logits(self, z: Tensor) -> Tensor:
+        """Return the log odds (B,) that codes (B, K) are draws from N(0, 1), in nats."""
+        logits_B1: Tensor = self.critic(z)
+        return logits_B1.squeeze(1)
+
+
+@dataclass(frozen=True)
+class Adversarial(Objective):
+    """Rebuild rows through codes that a critic takes for draws from N(0, 1).
+
+    ::
+
+        x ──encoder──▶ z ──decoder──▶ x̂            (x − x̂)², averaged over the D features
+                       │
+                       ▼                           + weight · −log c(z)
+        p ~ N(0, 1) ─▶ critic c                    the critic: −log c(p) − log(1 − c(z))
+                                                             + penalty / 2 · ‖∂ logit c / ∂p‖²
+
+    Each batch is used twice: encoder and decoder take a step on the first two terms, the critic one
+    on its own. The squared slope of the critic at the draws keeps it from running ahead. As a
+    critic moves along, what it says is no measure of a model: the best state is chosen by the
+    squared error and the MMD² of `WAE` on held-out rows.
+
+    Parameters
+    ----------
+    weight : float, default=0.1
+        Of −log c(z) beside the squared error, in the network's units, where the mean variance of a
+        feature is 1. Larger makes samples more like rows and reconstructions worse.
+    penalty : float, default=1.0
+        Of the critic's squared slope. Larger makes the critic smoother and slower.
+
+    Reference: A. Makhzani et al., "Adversarial autoencoders", 2015 (arXiv:1511.05644), figure 1;
+    the penalty: L. Mescheder, A. Geiger and S. Nowozin, "Which training methods for GANs do
+    actually converge?", ICML 2018, eq. 9.
+
+    Not for: likelihoods (it has none), or results that must not depend on a balance of two
+    opponents; `WAE` wants the same and has one loss.
+    """
+
+    name: ClassVar[str] = "adversarial"
+    units: ClassVar[dict[str, str]] = {
+        "reconstruction": PIXEL_SQUARES,
+        "adversarial": NATS,
+        "critic": NATS,
+        "penalty": SQUARED_SLOPE,
+    }
+    phases: ClassVar[tuple[str, ...]] = ("main", "critic")
+
+    weight: float = parameter(0.1, real(0), "of −log c(z) beside the squared error")
+    penalty: float = parameter(1.0, real(0), "of the critic's squared slope")
+
+    def start(self, path: LinearPath) -> LinearPath:
+        """Return PCA with codes of deviation 1."""
+        return standard_normal.start(path)
+
+    def build(
+        self, widths: Widths, path: LinearPath | None, generator: torch.Generator
+    ) -> nn.Module:
+        """Return a fresh critic beside N(0, 1)."""
+        del path
+        network = MLP(hidden=CRITIC_HIDDEN, weight_init="lecun", bias_init="zeros")
+        critic, _ = network.build(Widths(widths.code, 1, 1, 1), generator)
+        return Adversary(critic, ClassNormals(widths.code))
+
+    def parameters(self, net: Autoencoding, phase: str) -> Iterator[nn.Parameter]:
+        """Give the critic's own, or all others."""
+        if phase == "critic":
+            yield from _adversary(net).parameters()
+            return
+        yield from net.encoder.parameters()
+        yield from net.decoder.parameters()
+
+    def draw(self, generator: torch.Generator, x: Tensor, n_components: int) -> Noise:
+        """Return codes (B, K) of N(0, 1), for the critic to compare with."""
+        return {"prior": standard_normal.draw(generator, x, n_components)}
+
+    def terms(self, net: Autoencoding, batch: Batch, step: Step) -> dict[str, Tensor]:
+        """Return the phase's terms, (B,) each, times their weights.
+
+        ``"main"`` has ``reconstruction`` and ``adversarial``, ``"critic"`` has ``critic`` and
+        ``penalty``.
+        """
+        if step.phase == "critic":
+            return self._of_critic(net, batch, step)
+        z_BK = self.code(net, batch.x)
+        error_B = squared_error(net.decoder(z_BK), batch.x, step.bounds)
+        fooled_B = softplus(-_adversary(net).logits(z_BK.float()))
+        return {"reconstruction": error_B, "adversarial": self.weight * fooled_B}
+
+    def _of_critic(self, net: Autoencoding, batch: Batch, step: Step) -> dict[str, Tensor]:
+        adversary = _adversary(net)
+        with torch.no_grad():
+            z_BK = self.code(net, batch.x).float()
+        prior_BK = step.noise["prior"].clone().requires_grad_()
+        logits_B = adversary.logits(prior_BK)
+        (slopes_BK,) = torch.autograd.grad(logits_B.sum(), prior_BK, create_graph=True)
+        return {
+            "critic": softplus(-logits_B) + softplus(adversary.logits(z_BK)),
+            "penalty": 0.5 * self.penalty * slopes_BK.square().sum(dim=1),
+        }
+
+    def held_out_loss(self, net: Autoencoding, batch: Batch, step: Step, x_hat: Tensor) -> Tensor:
+        """Return the squared error of what was clipped, and MMD²."""
+        z_BK = self.code(net, batch.x).float()
+        mmd_B = standard_normal.squared_discrepancies(z_BK, step.noise["prior"])
+        return (x_hat - batch.x.float()).square().mean(dim=1) + mmd_B
+
+    def trained_prior(self, net: Autoencoding) -> Prior:
+        """Return N(0, 1)."""
+        return _adversary(net).prior
+
+
+def _adversary(net: Autoencoding) -> Adversary:
+    adversary = net.extra
+    assert isinstance(adversary, Adversary)
+    return adversary

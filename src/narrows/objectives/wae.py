@@ -1,0 +1,89 @@
+"""The Wasserstein autoencoder: codes that follow N(0, 1), made so by comparing them with draws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from narrows import standard_normal
+from narrows.fields import parameter, real
+from narrows.losses import squared_error
+from narrows.networks.base import Autoencoding, Widths
+from narrows.networks.linear_plus import LinearPath
+from narrows.objectives.base import PIXEL_SQUARES, Batch, Noise, Objective, Step
+from narrows.priors import ClassNormals, Prior
+
+KERNEL_SQUARES = "squared units of the kernel, which is at most 1"
+
+
+@dataclass(frozen=True)
+class WAE(Objective):
+    """Rebuild rows through codes that follow N(0, 1) as a whole, so that new ones can be drawn.
+
+    ::
+
+        x ──encoder──▶ z ──decoder──▶ x̂            (x − x̂)², averaged over the D features
+                       ┆
+                 p ~ N(0, 1)                       + weight · MMD²(codes, draws)
+
+    MMD², the squared maximum mean discrepancy, is 0 where two distributions are the same. It is
+    taken between the codes of a batch and as many draws, with inverse multiquadratic kernels, by
+    its unbiased estimate (a U-statistic); a row alone tells nothing of it. Unlike in a VAE, each
+    row keeps one sharp code, and only all of them together follow N(0, 1).
+
+    Parameters
+    ----------
+    weight : float, default=1.0
+        Of MMD² beside the squared error, in the network's units, where the mean variance of a
+        feature is 1. Larger makes samples more like rows and reconstructions worse.
+
+    Reference: I. Tolstikhin, O. Bousquet, S. Gelly and B. Schölkopf, "Wasserstein auto-encoders",
+    ICLR 2018, algorithm 2 (WAE-MMD).
+
+    Not for: likelihoods (it has none), or codes of many more numbers than rows vary in: a batch
+    cannot tell such a distribution from N(0, 1).
+    """
+
+    name: ClassVar[str] = "wae"
+    units: ClassVar[dict[str, str]] = {"reconstruction": PIXEL_SQUARES, "mmd": KERNEL_SQUARES}
+    couples_rows: ClassVar[str] = "MMD² compares every code of a batch with every other"
+
+    weight: float = parameter(1.0, real(0), "of MMD² beside the squared error")
+
+    def start(self, path: LinearPath) -> LinearPath:
+        """Return PCA with codes of deviation 1."""
+        return standard_normal.start(path)
+
+    def build(
+        self, widths: Widths, path: LinearPath | None, generator: torch.Generator
+    ) -> nn.Module:
+        """Return N(0, 1), which holds no numbers."""
+        del path, generator
+        return ClassNormals(widths.code)
+
+    def draw(self, generator: torch.Generator, x: Tensor, n_components: int) -> Noise:
+        """Return codes (B, K) of N(0, 1), to compare with."""
+        return {"prior": standard_normal.draw(generator, x, n_components)}
+
+    def terms(self, net: Autoencoding, batch: Batch, step: Step) -> dict[str, Tensor]:
+        """Return ``{"reconstruction": (B,), "mmd": (B,)}``; the second times its weight."""
+        z_BK = self.code(net, batch.x)
+        error_B = squared_error(net.decoder(z_BK), batch.x, step.bounds)
+        return {"reconstruction": error_B, "mmd": self.weight * self._mmd(z_BK, step)}
+
+    def held_out_loss(self, net: Autoencoding, batch: Batch, step: Step, x_hat: Tensor) -> Tensor:
+        """Return the squared error of what was clipped, and MMD² times its weight."""
+        error_B = (x_hat - batch.x.float()).square().mean(dim=1)
+        return error_B + self.weight * self._mmd(self.code(net, batch.x), step)
+
+    def _mmd(self, z: Tensor, step: Step) -> Tensor:
+        return standard_normal.squared_discrepancies(z.float(), step.noise["prior"])
+
+    def trained_prior(self, net: Autoencoding) -> Prior:
+        """Return N(0, 1)."""
+        prior = net.extra
+        assert isinstance(prior, ClassNormals)
+        return prior

@@ -1,0 +1,87 @@
+"""What families share whose codes are to follow N(0, 1), number by number, without a likelihood.
+
+Legend: B batch, M rows of another set, K code size.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from narrows.networks.linear_plus import LinearPath
+
+KERNEL_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+"""Squared widths of the kernels, as fractions of the mean squared distance of two draws, 2K."""
+SMALLEST_GAIN = 0.25
+"""What the decoder may move rows by at the least, as a fraction of the spread that PCA explains."""
+FARTHEST_DEVIATIONS = (0.25, 4.0)
+"""Range beyond which the deviation of a number that should have 1 is worth a warning."""
+
+
+def start(path: LinearPath) -> LinearPath:
+    """Return PCA with codes of deviation 1, free to be moved by as much.
+
+    A plain autoencoder moves codes and rows no farther than what PCA leaves to explain. Here codes
+    are to take another distribution, however well PCA rebuilds rows, and the decoder must undo it.
+    """
+    spread = float(path.deviations.square().sum() / len(path.back_weight)) ** 0.5
+    path = path.whitened()
+    return path._replace(
+        into_gain=torch.ones_like(path.into_gain),
+        back_gain=path.back_gain.clamp(min=SMALLEST_GAIN * spread),
+    )
+
+
+def kernel(a: Tensor, b: Tensor) -> Tensor:
+    """Return the mean of inverse multiquadratic kernels (B, M) between rows (B, K) and (M, K).
+
+    ``k(a, b) = mean over s of 2Ks / (2Ks + ‖a − b‖²)``, within (0, 1]: I. Tolstikhin et al.,
+    "Wasserstein auto-encoders", ICLR 2018, section 4, there summed over s.
+    """
+    squares_BM = torch.addmm(b.square().sum(dim=1), a, b.T, alpha=-2)
+    squares_BM = (squares_BM + a.square().sum(dim=1, keepdim=True)).clamp(min=0)
+    total_BM = torch.zeros_like(squares_BM)
+    for scale in KERNEL_SCALES:
+        width = 2 * a.shape[1] * scale
+        total_BM = total_BM + width / (width + squares_BM)
+    return total_BM / len(KERNEL_SCALES)
+
+
+def squared_discrepancies(z: Tensor, prior: Tensor) -> Tensor:
+    """Return per row (B,) what averages to MMD² between codes and draws, (B, K) each, unbiased.
+
+    With h(i, j) = k(zᵢ, zⱼ) + k(pᵢ, pⱼ) − k(zᵢ, pⱼ) − k(zⱼ, pᵢ), row i gets the mean of h(i, j)
+    over j ≠ i, so that the mean over rows is the U-statistic of A. Gretton et al., "A kernel
+    two-sample test", JMLR 13, 2012, eq. 4. It may be negative; for a single row it is 0.
+    """
+    with torch.no_grad():
+        of_draws_B = _others(kernel(prior, prior))
+    between_BB = kernel(z, prior)
+    own_B = between_BB.diagonal()
+    crossed_B = between_BB.sum(dim=1) + between_BB.sum(dim=0) - 2 * own_B
+    return (_others(kernel(z, z)) + of_draws_B - crossed_B) / max(len(z) - 1, 1)
+
+
+def _others(kernel_BB: Tensor) -> Tensor:
+    return kernel_BB.sum(dim=1) - kernel_BB.diagonal()
+
+
+def draw(generator: torch.Generator, x: Tensor, n_components: int) -> Tensor:
+    """Return codes (B, K) of N(0, 1) for rows (B, D), on their device."""
+    return torch.randn(len(x), n_components, generator=generator, device=x.device)
+
+
+def diagnose(z: Tensor, what_to_type: str) -> list[str]:
+    """Say where numbers of codes (N, K) are far from a deviation of 1."""
+    if len(z) < 2:
+        return []
+    deviations = z.std(dim=0)
+    low, high = FARTHEST_DEVIATIONS
+    far = int(((deviations < low) | (deviations > high)).sum())
+    if not far:
+        return []
+    return [
+        f"{far} of {z.shape[1]} numbers of the code were to have a deviation of 1, but have from"
+        f" {float(deviations.min()):.2g} to {float(deviations.max()):.2g}, so that codes drawn from"
+        f" N(0, 1) decode badly. Try {what_to_type}, or draw by sample(prior='mixture')."
+    ]
