@@ -11,7 +11,7 @@ from torch.distributions import Normal, kl_divergence
 from conftest import quick
 from narrows import IWAE, MLP, VAE, evaluate
 from narrows.density import measure_density
-from narrows.errors import ParameterError
+from narrows.errors import NarrowsWarning, ParameterError
 from narrows.priors import ClassNormals
 from narrows.variational import kl_per_number, log_posterior, seen
 
@@ -167,3 +167,19 @@ def test_families_without_a_density_say_so():
         measure_density(quick(max_steps=2).fit(X), X)
     with pytest.raises(ParameterError, match="n_samples"):
         measure_density(started(VAE(), X), X, n_samples=0)
+
+
+# ---------------------------------------------------------------- collapse
+
+
+def test_a_collapsed_code_is_named_with_what_to_type():
+    X = factors(n_factors=1)
+    ae = quick(objective=VAE(beta=200, warm_up=0.0), init="random", max_steps=300, keep="last")
+    with pytest.warns(NarrowsWarning, match=r"collapsed to the prior.*objective__beta=50"):
+        ae.fit(X)
+    assert measure_density(ae, X).active_units == 0
+
+
+def test_noise_is_not_called_a_collapse():
+    X = np.random.default_rng(0).normal(size=(300, 6))
+    quick(objective=VAE(beta=200, warm_up=0.0), init="random", max_steps=300, keep="last").fit(X)

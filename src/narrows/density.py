@@ -18,14 +18,13 @@ from narrows.errors import ParameterError
 from narrows.fields import check, integer
 from narrows.networks import Autoencoding, converted
 from narrows.products import with_fast_products
+from narrows.variational import ACTIVE_VARIANCE
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
 
 BLOCK_ROWS, BLOCK_SAMPLES = 64, 100
 """Rows and codes for each that are decoded at once; memory is bounded by their product."""
-ACTIVE_VARIANCE = 0.01
-"""Variance of a number of the code over rows from which it counts as active."""
 
 
 class _Probabilistic(Protocol):

@@ -17,6 +17,8 @@ from narrows.priors import ClassNormals, Flow, Prior
 
 SMALLEST_SHARE = 1e-3
 """Floor on the part of a score's variance that probabilistic PCA does not call noise."""
+ACTIVE_VARIANCE = 0.01
+"""Variance of a posterior mean over rows from which a number of the code counts as active."""
 LOG_VARIANCES = (-14.0, 6.0)
 """Range that the logarithm of a posterior variance is held to."""
 
@@ -196,3 +198,21 @@ def seen(x: Tensor, noise: dict[str, Tensor]) -> Tensor:
     if "threshold" not in noise:
         return x
     return (noise["threshold"] < x.float()).to(x.dtype)
+
+
+def collapse(net: Autoencoding, x: Tensor, advice: str) -> list[str]:
+    """Say so where codes carry nothing although rows (N, D) have a direction that stands out.
+
+    Codes carry nothing where no posterior mean varies over rows by more than 0.01 (Y. Burda et
+    al., "Importance weighted autoencoders", ICLR 2016, section 5).
+    """
+    spread_K = posterior(net, x)[0].var(dim=0, correction=0)
+    if len(x) < 2 or bool((spread_K > ACTIVE_VARIANCE).any()):
+        return []
+    variances = torch.linalg.svdvals((x - x.mean(dim=0)).double()).square()
+    if not len(variances) or 2 * variances[0] < variances.sum():
+        return []  # noise, of which a code has nothing to say
+    return [
+        f"All {len(spread_K)} numbers of the code have collapsed to the prior: they carry nothing"
+        f" about the rows. {advice}"
+    ]

@@ -117,6 +117,11 @@ class IWAE(Objective):
         del x_hat
         return self.terms(net, batch, step)["bound"]
 
+    def diagnose(self, net: Autoencoding, x: Tensor) -> list[str]:
+        """Say so where codes carry nothing about rows (N, D) that have something to say."""
+        advice = "Try init='pca', or a smaller learning_rate."
+        return variational.collapse(net, x, advice)
+
     def code(self, net: Autoencoding, x: Tensor) -> Tensor:
         """Return μ (B, K)."""
         return variational.posterior(net, x)[0]

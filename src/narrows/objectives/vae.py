@@ -137,6 +137,11 @@ class VAE(Objective):
             kl_B = kl_B.clamp(min=self.free_bits * z_BK.shape[-1])
         return reconstruction_B, kl_B
 
+    def diagnose(self, net: Autoencoding, x: Tensor) -> list[str]:
+        """Say so where codes carry nothing about rows (N, D) that have something to say."""
+        advice = f"Try objective__beta={self.beta / 4:g}, or objective__warm_up=0.5."
+        return variational.collapse(net, x, advice)
+
     def code(self, net: Autoencoding, x: Tensor) -> Tensor:
         """Return μ (B, K)."""
         return variational.posterior(net, x)[0]
