@@ -10,6 +10,7 @@ import copy
 import math
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Self, cast
@@ -23,7 +24,8 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
 from narrows import generating, persistence, reading
-from narrows.errors import DataError, ParameterError
+from narrows.diagnosis import diagnose
+from narrows.errors import DataError, NarrowsWarning, ParameterError
 from narrows.fields import (
     Limit,
     check,
@@ -266,7 +268,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         started = time.perf_counter()
         self._check_params()
         with self._all_or_nothing():
-            interrupted = self._fit(X, y, started)
+            interrupted, complaints = self._fit(X, y, started)
+        for complaint in complaints:
+            warnings.warn(complaint, NarrowsWarning, stacklevel=2)
         if self.scaling != "standard":
             names = getattr(self, "feature_names_in_", None)
             reading.warn_of_dominant_column(self._moments()[1], names)
@@ -274,7 +278,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             raise interrupted
         return self
 
-    def _fit(self, X: Any, y: Any, started: float) -> KeyboardInterrupt | None:
+    def _fit(
+        self, X: Any, y: Any, started: float
+    ) -> tuple[KeyboardInterrupt | None, list[str]]:
         rows = self._read(X, reset=True, least=2)
         classes = self._read_classes(y, len(rows))
         seed = self._draw_seed()
@@ -288,9 +294,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         with self._threads(plan):
             outcome = fit_model(Request(source, plan, params, bounds, deadline))
             self._remember(outcome, plan, bounds)
-            self._remember_codes(source, seed)
+            shown, codes = self._remember_codes(source, seed)
+            complaints = diagnose(
+                plan.objective, self.network_, shown, codes, self.pca_, plan.learning_rate
+            )
         self._training = None
-        return outcome.interrupted
+        return outcome.interrupted, complaints
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Pass once over rows in the order given, at a constant learning rate.
@@ -661,12 +670,16 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         assert isinstance(normal, Normal)
         return normal
 
-    def _remember_codes(self, source: ArraySource, seed: int) -> None:
-        """Keep the codes of some training rows in memory, and the normal prior of them."""
+    def _remember_codes(
+        self, source: ArraySource, seed: int
+    ) -> tuple[NDArray[np.generic], Floats]:
+        """Keep the codes of some training rows, and their normal prior; return rows and codes."""
         chosen = held_out_rows(source.n_rows, min(source.n_rows, generating.MOST_CODES), seed)
-        self._codes = self._inference.encode(source.take(chosen))
+        rows = source.take(chosen)
+        self._codes = codes = self._inference.encode(rows)
         self._prior_seed = seed
-        self.priors_ = {"normal": generating.fit_prior("normal", self._codes, seed)}
+        self.priors_ = {"normal": generating.fit_prior("normal", codes, seed)}
+        return rows, codes
 
     # ------------------------------------------------------------------ parameters
 

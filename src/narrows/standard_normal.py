@@ -14,8 +14,8 @@ KERNEL_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Squared widths of the kernels, as fractions of the mean squared distance of two draws, 2K."""
 SMALLEST_GAIN = 0.25
 """What the decoder may move rows by at the least, as a fraction of the spread that PCA explains."""
-FARTHEST_DEVIATIONS = (0.25, 4.0)
-"""Range beyond which the deviation of a number that should have 1 is worth a warning."""
+SIZES = (0.25, 4.0)
+"""Root mean squares of codes, where 1 is meant, beyond which a fit has gone wrong."""
 
 
 def start(path: LinearPath) -> LinearPath:
@@ -72,16 +72,15 @@ def draw(generator: torch.Generator, x: Tensor, n_components: int) -> Tensor:
 
 
 def diagnose(z: Tensor, what_to_type: str) -> list[str]:
-    """Say where numbers of codes (N, K) are far from a deviation of 1."""
-    if len(z) < 2:
+    """Say where codes (N, K) are far larger or smaller than draws from N(0, 1)."""
+    varying_K = z.std(dim=0, correction=0) > 0
+    if len(z) < 2 or not bool(varying_K.any()):
         return []
-    deviations = z.std(dim=0)
-    low, high = FARTHEST_DEVIATIONS
-    far = int(((deviations < low) | (deviations > high)).sum())
-    if not far:
+    size = float(z[:, varying_K].square().mean().sqrt())
+    if SIZES[0] <= size <= SIZES[1]:
         return []
     return [
-        f"{far} of {z.shape[1]} numbers of the code were to have a deviation of 1, but have from"
-        f" {float(deviations.min()):.2g} to {float(deviations.max()):.2g}, so that codes drawn from"
-        f" N(0, 1) decode badly. Try {what_to_type}, or draw by sample(prior='mixture')."
+        f"The numbers of the code were to be about 1 in size, as draws from N(0, 1) are, but are"
+        f" about {size:.2g}, so that samples are unlike the data. Try {what_to_type}, or draw them"
+        " by sample(prior='mixture')."
     ]

@@ -138,6 +138,12 @@ class Adversarial(Objective):
         mmd_B = standard_normal.squared_discrepancies(z_BK, step.noise["prior"])
         return (x_hat - batch.x.float()).square().mean(dim=1) + mmd_B
 
+    def diagnose(self, net: Autoencoding, x: Tensor) -> list[str]:
+        """Say where codes have not come to follow N(0, 1)."""
+        return standard_normal.diagnose(
+            self.code(net, x), f"objective__penalty={3 * self.penalty or 1:g} or objective='wae'"
+        )
+
     def trained_prior(self, net: Autoencoding) -> Prior:
         """Return N(0, 1)."""
         return _adversary(net).prior

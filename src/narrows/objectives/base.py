@@ -138,6 +138,15 @@ class Objective(ABC):
         del net, step
         return (x_hat - batch.x.float()).square().mean(dim=1)
 
+    def diagnose(self, net: Autoencoding, x: Tensor) -> list[str]:
+        """Say what went wrong in training, a sentence each with what to type; mostly nothing.
+
+        Called once after a fit, with training rows (N, D) in the network's units. That numbers of
+        the code do not vary at all is found for every family by `narrows.diagnosis`.
+        """
+        del net, x
+        return []
+
     # ------------------------------------------------------------------ using
 
     def code(self, net: Autoencoding, x: Tensor) -> Tensor:

@@ -20,6 +20,10 @@ USUAL_WIDTH = 4
 """Numbers in a word that ``width="auto"`` comes as near to as the code size allows."""
 DEAD_SHARE = 0.1
 """Part of an even share of the rows below which a word is dead."""
+ROWS_PER_WORD = 4
+"""Different rows for each word that could be taken, from which words should be."""
+FLAT, DISTINCT = 1e-6, 1_000
+"""Part of the largest variance that counts as none, and parts of a deviation told apart."""
 SMALLEST = 1e-30
 """Instead of zero, where a share is divided by."""
 
@@ -151,12 +155,16 @@ class VQ(Objective):
         "reconstruction": PIXEL_SQUARES,
         "commitment": PIXEL_SQUARES,
     }
-    couples_rows: ClassVar[str] = "words are running means over the rows of a batch"
 
     n_codes: int = parameter(512, integer(2, 16_384), "words in each code book")
     width: str | int = parameter("auto", one_of("auto") | integer(1), "numbers in a word")
     commitment: float = parameter(0.25, real(0), "of what holds codes to their words")
     decay: float = parameter(0.99, real(0, 1), "part of a running mean that a step keeps")
+
+    @property
+    def couples_rows(self) -> str:
+        """Say why a row's terms depend on the other rows of its batch."""
+        return "words are running means over the rows of a batch"
 
     def output_sizes(self, n_features: int, n_components: int) -> tuple[int, int]:
         """Return K and D.
@@ -217,6 +225,27 @@ class VQ(Objective):
             books.follow(z_BK, indices_BG, self.decay)
             books.revive(z_BK, step.noise["order"])
         return {"reconstruction": error_B, "commitment": self.commitment * away_B}
+
+    def diagnose(self, net: Autoencoding, x: Tensor) -> list[str]:
+        """Say where rows take next to none of the words that they could tell apart."""
+        books = _books(net)
+        z_NGW = books.grouped(net.encoder(x))
+        indices_NG = books.nearest_at_once(net.encoder(x))
+        largest = float(z_NGW.var(dim=0, correction=0).max())
+        for group in range(z_NGW.shape[1]):
+            z_NW = z_NGW[:, group]
+            spread = z_NW.var(dim=0, correction=0).max().sqrt()
+            if float(spread) ** 2 <= FLAT * largest:
+                continue
+            n_distinct = len(torch.unique((z_NW / spread * DISTINCT).round(), dim=0))
+            n_taken = len(torch.unique(indices_NG[:, group]))
+            if n_taken < DEAD_SHARE * min(self.n_codes, n_distinct / ROWS_PER_WORD):
+                return [
+                    f"Only {n_taken} of {self.n_codes} words of a code book are taken by any of"
+                    f" {len(x)} rows. Try objective__n_codes={max(2, 2 * n_taken)}, or more steps"
+                    " (max_epochs, max_steps) for words to find rows."
+                ]
+        return []
 
     def code(self, net: Autoencoding, x: Tensor) -> Tensor:
         """Return the nearest words (B, K)."""

@@ -49,9 +49,13 @@ class WAE(Objective):
 
     name: ClassVar[str] = "wae"
     units: ClassVar[dict[str, str]] = {"reconstruction": PIXEL_SQUARES, "mmd": KERNEL_SQUARES}
-    couples_rows: ClassVar[str] = "MMD² compares every code of a batch with every other"
 
     weight: float = parameter(1.0, real(0), "of MMD² beside the squared error")
+
+    @property
+    def couples_rows(self) -> str:
+        """Say why a row's terms depend on the other rows of its batch."""
+        return "MMD² compares every code of a batch with every other"
 
     def start(self, path: LinearPath) -> LinearPath:
         """Return PCA with codes of deviation 1."""
@@ -81,6 +85,12 @@ class WAE(Objective):
 
     def _mmd(self, z: Tensor, step: Step) -> Tensor:
         return standard_normal.squared_discrepancies(z.float(), step.noise["prior"])
+
+    def diagnose(self, net: Autoencoding, x: Tensor) -> list[str]:
+        """Say where codes have not come to follow N(0, 1)."""
+        return standard_normal.diagnose(
+            self.code(net, x), f"objective__weight={3 * self.weight or 1:g}"
+        )
 
     def trained_prior(self, net: Autoencoding) -> Prior:
         """Return N(0, 1)."""
