@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 
 import numpy as np
 import pytest
@@ -23,6 +24,24 @@ B, D, K = 24, 7, 3
 FAMILIES = [pytest.param(family, id=name) for name, family in PARTS["objective"].items()]
 BOUNDS = [None, Bounds(torch.zeros(D), torch.ones(D))]
 each_family = pytest.mark.parametrize("family", FAMILIES)
+
+
+def choices(family):
+    """By name, the family at its defaults, and with each word that a field of it may be."""
+    found = {family.name: family()}
+    for field in dataclasses.fields(family):
+        for word in field.metadata["limit"].names:
+            if word != field.default:
+                found[f"{family.name}-{word}"] = family(**{field.name: word})
+    return found
+
+
+CHOICES = [
+    pytest.param(objective, id=name)
+    for family in PARTS["objective"].values()
+    for name, objective in choices(family).items()
+]
+each_choice = pytest.mark.parametrize("objective", CHOICES)
 
 
 def widths(objective):
@@ -67,9 +86,9 @@ def backward(objective, net, terms, phase, n):
 
 
 @pytest.mark.parametrize("bounds", BOUNDS)
-@each_family
-def test_terms_are_one_finite_number_per_row_and_have_units(family, bounds):
-    objective, named = family(), set()
+@each_choice
+def test_terms_are_one_finite_number_per_row_and_have_units(objective, bounds):
+    named = set()
     for phase in objective.phases:
         terms = objective.terms(network(objective), Batch(rows()), step(objective, rows(), bounds))
         assert terms
@@ -82,13 +101,22 @@ def test_terms_are_one_finite_number_per_row_and_have_units(family, bounds):
             assert term.shape == (B,)
             assert torch.isfinite(term).all()
             assert term.dtype == torch.float32
+    assert named <= set(objective.units)
+
+
+@each_family
+def test_every_unit_is_that_of_a_term(family):
+    named = set()
+    for objective in choices(family).values():
+        for phase in objective.phases:
+            given = step(objective, rows(), phase=phase)
+            named |= set(objective.terms(network(objective), Batch(rows()), given))
     assert named == set(family.units)
 
 
 @pytest.mark.parametrize("bounds", BOUNDS)
-@each_family
-def test_every_term_moves_a_parameter_of_its_phase_at_default_settings(family, bounds):
-    objective = family()
+@each_choice
+def test_every_term_moves_a_parameter_of_its_phase_at_default_settings(objective, bounds):
     for phase in objective.phases:
         given = step(objective, rows(), bounds, phase)
         for name in objective.terms(network(objective), Batch(rows()), given):
@@ -107,9 +135,8 @@ def test_every_parameter_belongs_to_one_phase(family):
     assert sorted(trained) == sorted(id(p) for p in net.parameters())
 
 
-@each_family
-def test_splitting_a_batch_changes_gradients_by_rounding_only(family):
-    objective = family()
+@each_choice
+def test_splitting_a_batch_changes_gradients_by_rounding_only(objective):
     if objective.couples_rows:
         pytest.skip(objective.couples_rows)
     x_BD, whole, parts = rows(), network(objective), network(objective)
@@ -124,9 +151,9 @@ def test_splitting_a_batch_changes_gradients_by_rounding_only(family):
         assert torch.linalg.norm(one - other) <= 1e-5 * torch.linalg.norm(one)
 
 
-@each_family
-def test_terms_follow_their_rows_in_any_order(family):
-    objective, net = family(), network(family()).eval()
+@each_choice
+def test_terms_follow_their_rows_in_any_order(objective):
+    net = network(objective).eval()
     order = torch.randperm(B, generator=torch.Generator().manual_seed(3))
     given = step(objective, rows())
     one = objective.terms(net, Batch(rows()), given)
@@ -136,11 +163,11 @@ def test_terms_follow_their_rows_in_any_order(family):
         torch.testing.assert_close(term[order], other[name], rtol=1e-4, atol=1e-5)
 
 
-@each_family
-def test_noise_is_drawn_for_all_rows_at_once_from_the_generator_alone(family):
+@each_choice
+def test_noise_is_drawn_for_all_rows_at_once_from_the_generator_alone(objective):
     before = torch.get_rng_state()
-    one, same = (drawn(family(), rows(), K, (0, 1, 2)) for _ in range(2))
-    other = drawn(family(), rows(), K, (0, 1, 3))
+    one, same = (drawn(objective, rows(), K, (0, 1, 2)) for _ in range(2))
+    other = drawn(objective, rows(), K, (0, 1, 3))
     assert torch.equal(torch.get_rng_state(), before)
     for name, tensor in one.items():
         assert len(tensor) == B
@@ -148,9 +175,9 @@ def test_noise_is_drawn_for_all_rows_at_once_from_the_generator_alone(family):
         assert not torch.equal(tensor, other[name])
 
 
-@each_family
-def test_terms_leave_rows_and_noise_alone(family):
-    objective, x_BD = family(), rows()
+@each_choice
+def test_terms_leave_rows_and_noise_alone(objective):
+    x_BD = rows()
     given = step(objective, x_BD)
     before = copy.deepcopy(given.noise)
     for phase in objective.phases:
@@ -159,18 +186,18 @@ def test_terms_leave_rows_and_noise_alone(family):
     assert all(torch.equal(given.noise[name], before[name]) for name in before)
 
 
-@each_family
-def test_codes_and_reconstructions_have_their_shapes_and_no_chance(family):
-    objective, net = family(), network(family()).eval()
+@each_choice
+def test_codes_and_reconstructions_have_their_shapes_and_no_chance(objective):
+    net = network(objective).eval()
     z_BK = objective.code(net, rows())
     assert z_BK.shape == (B, K)
     assert objective.reconstruction(net, z_BK).shape == (B, D)
     assert torch.equal(z_BK, objective.code(net, rows()))
 
 
-@each_family
-def test_the_held_out_loss_is_one_number_per_row_without_chance(family):
-    objective, net = family(), network(family()).eval()
+@each_choice
+def test_the_held_out_loss_is_one_number_per_row_without_chance(objective):
+    net = network(objective).eval()
     x_hat = objective.reconstruction(net, objective.code(net, rows())).detach()
     given = step(objective, rows(), progress=1.0)
     one = objective.held_out_loss(net, Batch(rows()), given, x_hat)
@@ -179,10 +206,10 @@ def test_the_held_out_loss_is_one_number_per_row_without_chance(family):
 
 
 @pytest.mark.parametrize("what", ["code", "reconstruction"])
-@each_family
-def test_encode_and_decode_can_be_exported(family, what):
+@each_choice
+def test_encode_and_decode_can_be_exported(objective, what):
     """As `torch.onnx.export` begins: one graph, for any number of rows."""
-    objective, net = family(), network(family()).eval()
+    net = network(objective).eval()
     numbers = rows() if what == "code" else torch.randn(B, K)
 
     class Half(torch.nn.Module):

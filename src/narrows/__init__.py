@@ -12,8 +12,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder, load
     from narrows.evaluation import Report, evaluate
-    from narrows.networks import MLP
-    from narrows.objectives import FSQ, IWAE, VAE, VQ, WAE, Adversarial, Reconstruction
+    from narrows.networks import MLP, Conv
+    from narrows.objectives import (
+        FSQ,
+        IWAE,
+        VAE,
+        VQ,
+        WAE,
+        Adversarial,
+        Contractive,
+        Denoising,
+        Reconstruction,
+        Sparse,
+    )
     from narrows.optimizers import Adam, AdamW
 
 __version__ = "0.1.0"
@@ -24,11 +35,15 @@ _HOMES = {
     "FSQ": "narrows.objectives",
     "Adversarial": "narrows.objectives",
     "IWAE": "narrows.objectives",
+    "Conv": "narrows.networks",
     "MLP": "narrows.networks",
     "Adam": "narrows.optimizers",
     "AdamW": "narrows.optimizers",
     "Autoencoder": "narrows.estimator",
+    "Contractive": "narrows.objectives",
+    "Denoising": "narrows.objectives",
     "Reconstruction": "narrows.objectives",
+    "Sparse": "narrows.objectives",
     "VAE": "narrows.objectives",
     "Report": "narrows.evaluation",
     "evaluate": "narrows.evaluation",
@@ -45,8 +60,12 @@ __all__ = [
     "AdamW",
     "Adversarial",
     "Autoencoder",
+    "Conv",
+    "Contractive",
+    "Denoising",
     "Reconstruction",
     "Report",
+    "Sparse",
     "__version__",
     "evaluate",
     "load",

@@ -136,11 +136,12 @@ class Logistic:
         centred = pixel / top - a
         upper = (centred + 0.5 / top) * inverse
         lower = (centred - 0.5 / top) * inverse
-        # log(σ(u) − σ(l)) = log σ(u) + log σ(−l) + log(1 − exp(l − u)), which stays finite.
+        # log(σ(u) − σ(l)) = log σ(u) + log σ(−l) + log(1 − exp(l − u)), which stays finite; u − l
+        # is a step of a pixel over s, and small where s is wide.
         between = (
             functional.logsigmoid(upper)
             + functional.logsigmoid(-lower)
-            + torch.log1p(-torch.exp(lower - upper))
+            + torch.log(-torch.expm1(-inverse / top))
         )
         ends = torch.where(pixel == 0, functional.logsigmoid(upper), functional.logsigmoid(-lower))
         inside = (pixel > 0) & (pixel < top)

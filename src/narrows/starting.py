@@ -116,6 +116,7 @@ def linear_path(pca: PrincipalComponents, scaling: Scaling) -> LinearPath:
         deviations=deviations,
         left_over=left_over,
         code_unit=code_unit,
+        divisor=scaling.divisor,
     )
 
 

@@ -36,6 +36,8 @@ class LinearPath(NamedTuple):
         Root mean square of what the path does not explain, per feature.
     code_unit : float
         Codes are handed out multiplied by this.
+    divisor : Tensor (1,) or (D,)
+        What scaling divides data by, for a family that knows numbers in data units.
     """
 
     into_weight: Tensor
@@ -47,6 +49,7 @@ class LinearPath(NamedTuple):
     deviations: Tensor
     left_over: float
     code_unit: float
+    divisor: Tensor = torch.ones(1)
 
     def whitened(self) -> LinearPath:
         """Return the same map by codes of deviation 1."""

@@ -2,9 +2,12 @@
 
 from narrows.objectives.adversarial import Adversarial
 from narrows.objectives.base import Batch, Bounds, Noise, Objective, Step
+from narrows.objectives.contractive import Contractive
+from narrows.objectives.denoising import Denoising
 from narrows.objectives.fsq import FSQ
 from narrows.objectives.iwae import IWAE
 from narrows.objectives.reconstruction import Reconstruction
+from narrows.objectives.sparse import Sparse
 from narrows.objectives.vae import VAE
 from narrows.objectives.vq import VQ
 from narrows.objectives.wae import WAE
@@ -18,8 +21,11 @@ __all__ = [
     "Adversarial",
     "Batch",
     "Bounds",
+    "Contractive",
+    "Denoising",
     "Noise",
     "Objective",
     "Reconstruction",
+    "Sparse",
     "Step",
 ]

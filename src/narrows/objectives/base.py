@@ -22,6 +22,7 @@ from narrows.priors import Prior
 Noise = dict[str, Tensor]
 """What a step draws at random, by name; the leading axis of each is the rows of the batch."""
 PIXEL_SQUARES = "squared units of the network per feature"
+PIXELS = "units of the network per feature"
 NATS = "nats per sample"
 """Units that most terms of a loss have."""
 
@@ -68,19 +69,20 @@ class Objective(ABC):
     name : str
         As ``objective=`` takes it.
     units : dict of str to str
-        Every term that `terms` may give, with its unit.
+        Every term that `terms` may give at any settings, with its unit.
     phases : tuple of str
         Steps taken one after the other on each batch, each on parameters of its own.
-    couples_rows : str
-        Why a row's terms depend on the other rows of its batch, for the families where they do;
-        "" promises that they do not.
     """
 
     name: ClassVar[str]
     units: ClassVar[dict[str, str]]
     phases: ClassVar[tuple[str, ...]] = ("main",)
-    couples_rows: ClassVar[str] = ""
     get_params = fields.get_params
+
+    @property
+    def couples_rows(self) -> str:
+        """Say why a row's terms depend on the other rows of its batch; "" promises they do not."""
+        return ""
 
     # ------------------------------------------------------------------ shapes and start
 
