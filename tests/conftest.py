@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from sklearn.datasets import load_digits, load_iris
 from sklearn.decomposition import PCA
 
 from narrows import MLP, Autoencoder
@@ -85,6 +89,17 @@ def model_file(trained, tmp_path):
 # ---------------------------------------------------------------------- the command line
 
 
+def write_small_data(folder):
+    """Write iris with names of rows and columns, its kinds, and 300 digits; return both sets."""
+    iris, digits = load_iris(as_frame=True), load_digits()
+    named = iris.data.copy()
+    named.insert(0, "name", [f"flower {number}" for number in range(150)])
+    named.to_csv(folder / "iris.csv", index=False)
+    (folder / "kinds.txt").write_text("\n".join(iris.target_names[iris.target]))
+    np.save(folder / "digits.npy", (digits.images[:300] / 16).astype(np.float32))
+    return iris, digits
+
+
 def outcome(arguments):
     """Run a command; return its exit code."""
     from narrows.cli import run
@@ -109,3 +124,16 @@ def command_line(folder, tmp_path, monkeypatch, capsys):
         return code, said.out, said.err
 
     return run
+
+
+def picture(path):
+    """Read a picture as an array of its pixels."""
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def pixels(figure, dpi=60):
+    """Draw a figure; return its pixels, (height, width, 3) in uint8."""
+    from narrows import figures
+
+    return np.asarray(Image.open(io.BytesIO(figures.to_png(figure, dpi))).convert("RGB"))

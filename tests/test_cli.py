@@ -14,9 +14,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from conftest import outcome
+from conftest import outcome, picture, write_small_data
 
 GOLDEN = Path(__file__).parent / "golden" / "help.txt"
 VERBS = ["", "demo", "recipe", "recipe list", "recipe run", "fit", "encode", "decode"]
@@ -59,15 +58,8 @@ def help_texts():
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Small data of each kind, and a model of it."""
-    from sklearn.datasets import load_digits, load_iris
-
     made = tmp_path_factory.mktemp("cli")
-    iris, digits = load_iris(as_frame=True), load_digits()
-    named = iris.data.copy()
-    named.insert(0, "name", [f"flower {number}" for number in range(150)])
-    named.to_csv(made / "iris.csv", index=False)
-    (made / "kinds.txt").write_text("\n".join(iris.target_names[iris.target]))
-    np.save(made / "digits.npy", (digits.images[:300] / 16).astype(np.float32))
+    _, digits = write_small_data(made)
     np.save(made / "flat.npy", digits.data[:100])
     np.save(made / "three.npy", digits.data[:100, :3])
     (made / "nan.csv").write_text("a,b\n" + "1,2\n" * 6 + "3,\n")
@@ -76,11 +68,6 @@ def folder(tmp_path_factory):
         arguments = ["fit", str(made / data), "--out", str(made / f"{model}.safetensors"), *quick]
         assert outcome(arguments) == 0
     return made
-
-
-def picture(path):
-    with Image.open(path) as image:
-        return np.asarray(image)
 
 
 def new_files(path="."):

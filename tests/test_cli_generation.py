@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from conftest import outcome
+from conftest import outcome, picture, write_small_data
 from narrows import load
 from narrows.sources.files import read_table
 
@@ -17,15 +16,8 @@ QUICK = ["--max-steps", "20", "--random-state", "0", "--set", "network__hidden=8
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Small data of each kind, and models that generate."""
-    from sklearn.datasets import load_digits, load_iris
-
     made = tmp_path_factory.mktemp("generation")
-    iris, digits = load_iris(as_frame=True), load_digits()
-    named = iris.data.copy()
-    named.insert(0, "name", [f"flower {number}" for number in range(150)])
-    named.to_csv(made / "iris.csv", index=False)
-    (made / "kinds.txt").write_text("\n".join(iris.target_names[iris.target]))
-    np.save(made / "digits.npy", (digits.images[:300] / 16).astype(np.float32))
+    _, digits = write_small_data(made)
     np.save(made / "labels.npy", digits.target[:300])
     models = {
         "vae": ["digits.npy", "--objective", "vae", "--n-components", "3", "--prior", "mixture"],
@@ -39,11 +31,6 @@ def folder(tmp_path_factory):
         out = ["--out", str(made / f"{name}.safetensors")]
         assert outcome(["fit", str(made / data), *options, *QUICK, *out]) == 0
     return made
-
-
-def picture(path):
-    with Image.open(path) as image:
-        return np.asarray(image)
 
 
 # ---------------------------------------------------------------------- sample

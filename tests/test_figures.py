@@ -12,6 +12,7 @@ import pytest
 from matplotlib import font_manager, get_data_path, rcParams
 from PIL import Image
 
+from conftest import pixels
 from narrows import figures
 from narrows.errors import DataError
 from narrows.figures import lettering as lettering_module
@@ -28,11 +29,6 @@ def _warnings_are_errors():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         yield
-
-
-def pixels(figure, dpi=60):
-    """Draw a figure; return its pixels, (height, width, 3) in uint8."""
-    return np.asarray(Image.open(io.BytesIO(figures.to_png(figure, dpi))).convert("RGB"))
 
 
 def colours_in(figure, dpi=50):

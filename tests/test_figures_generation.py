@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import warnings
-
 import numpy as np
 import pytest
 from matplotlib import rcParams
-from PIL import Image
 from scipy.stats import norm
 
+from conftest import pixels
 from narrows import Autoencoder, figures
 from narrows.errors import DataError, ParameterError
 from narrows.figures.look import THEMES
@@ -26,18 +23,6 @@ HISTORY = [
     for epoch in range(1, 5)
 ]
 NATS = {"reconstruction": "nats per sample", "kl": "nats per sample"}
-
-
-@pytest.fixture(autouse=True)
-def _warnings_are_errors():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
-
-
-def pixels(figure, dpi=60):
-    """Draw a figure; return its pixels, (height, width, 3) in uint8."""
-    return np.asarray(Image.open(io.BytesIO(figures.to_png(figure, dpi))).convert("RGB"))
 
 
 def sheet_of(figure):

@@ -51,6 +51,7 @@ def content(**changes):
         planes=[Panel("narrows", PICTURE, Words("10-NN accuracy 0.7", "10-NN 准确率 0.7"))],
         classes=[("0", "#3d49db"), ("1", "#b6790c")],
         classifiers=[Classifier(Words("code", "编码"), 32, 4810, 0.9781, 6.2)],
+        generated=[Panel(Words("100 new digits", "100 个新数字"), PICTURE, Words("new", "新"))],
         scree=Scree(PICTURE, [2, 32], {"PCA": [0.0555, 0.0152], "narrows": [0.03, 0.0041]}),
         timings=[Timing(Words("training", "训练"), 30.0), Timing("PCA", 0.8)],
         commands=[Command("narrows recipe list", Words("list them", "列出"))],
@@ -89,7 +90,7 @@ class Reader(HTMLParser):
 
 @pytest.fixture(scope="module")
 def html():
-    return demo_page(content(training=PICTURE))
+    return demo_page(content(training=PICTURE, ways=PICTURE))
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +139,7 @@ def test_english_stands_alone_and_chinese_is_chinese(html):
 
 def test_pictures_come_in_both_themes_with_alt_texts_and_sizes(reader):
     images = [attrs for tag, attrs, _ in reader.elements if tag == "img"]
-    assert len(images) == 2 * 4  # restored, training, plane, scree
+    assert len(images) == 2 * 6  # restored, training, plane, generated, ways, scree
     for light, dark in zip(images[::2], images[1::2], strict=True):
         assert (light["class"], dark["class"]) == ("for-light", "for-dark")
         assert base64.b64decode(light["src"].split(",")[1]) == LIGHT
@@ -185,6 +186,7 @@ def test_whatever_comes_from_data_is_escaped():
             planes=[Panel(name, evil, both)],
             classes=[(name, name)],
             classifiers=[Classifier(both, 1, 1, 1.0, 1.0)],
+            generated=[Panel(both, evil, name)],
             scree=Scree(evil, [2], {name: [0.1]}),
             timings=[Timing(both, 1.0)],
             commands=[Command(name, both)],
@@ -214,10 +216,8 @@ def test_errors_keep_their_meaning(value, shown):
 
 
 def test_empty_lists_still_make_a_page():
-    empty = dict.fromkeys(
-        ["results", "restored", "planes", "classes", "classifiers", "timings", "commands", "facts"],
-        (),
-    )
+    lists = "results restored planes classes classifiers generated timings commands facts"
+    empty = dict.fromkeys(lists.split(), ())
     Reader(demo_page(content(**empty)))
 
 

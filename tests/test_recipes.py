@@ -5,16 +5,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from narrows import load
+from narrows.datasets import load_mnist
 from narrows.errors import FileExists, ParameterError
 from narrows.recipes import read_recipe, recipe_names, run_recipe
+from narrows.recipes.pictures import corrupted, file_name
 
 REFERENCE = json.loads((Path(__file__).parent / "reference_costs.json").read_text())
 TUTORIAL = ("tensorflow-reconstruct", "tensorflow-map", "torch-3d", "keras-map")
 
 
 def test_all_recipes_are_there():
-    assert set(recipe_names()) == {*TUTORIAL, "reconstruct", "map"}
+    ours = {"reconstruct", "map", "generate", "generate-conditional", "denoise"}
+    assert set(recipe_names()) == {*TUTORIAL, *ours}
 
 
 @pytest.mark.parametrize("name", TUTORIAL)
@@ -74,3 +79,62 @@ def test_our_recipe_runs_and_tells_pca(tmp_path):
     assert result.error < result.pca_error
     assert "PCA's" in lines[-len(result.files) - 1]
     assert (tmp_path / "reconstruct-reconstructions.png").read_bytes().startswith(b"\x89PNG")
+
+
+QUICK = {"max_seconds": None, "max_steps": 20, "validation_fraction": 0.05}
+
+
+def size(path):
+    with Image.open(path) as image:
+        return image.size
+
+
+@pytest.mark.parametrize("name", ["generate", "generate-conditional"])
+def test_a_recipe_that_generates_tells_nats_and_draws_new_digits(name, tmp_path):
+    lines = []
+    result = run_recipe(name, tmp_path, tell=lines.append, **QUICK)
+    (epoch,) = [line for line in lines if line.startswith("Epoch: ")]
+    row = result.autoencoder.history_[0]
+    assert f"reconstruction {row['reconstruction']:.4g}, kl {row['kl']:.4g} nats per" in epoch
+    assert f"held-out squared error {row['validation_error']:.6f}" in epoch
+    assert any(line.startswith("log-likelihood, nats per row: -") for line in lines)
+    assert result.error < 1.2 * result.pca_error
+    width, height = size(tmp_path / f"{name}-samples.png")
+    assert 0.9 < width / height < 1.2, "ten rows of ten digits, with or without names"
+    assert {file.suffix for file in result.files} == {".safetensors", ".png"}
+    for file in result.files:
+        assert file.stat().st_size > 0
+    if name == "generate-conditional":
+        assert load(result.files[0]).sample(2, y=[3, 7], random_state=0).shape == (2, 784)
+
+
+def test_the_recipe_that_denoises_measures_noisy_digits(tmp_path):
+    lines = []
+    result = run_recipe("denoise", tmp_path, tell=lines.append, **QUICK)
+    (closing,) = [line for line in lines if line.startswith("test error of noisy digits (0.2")]
+    assert "held-out" not in "".join(lines), "clean held-out digits say little here"
+    X, _ = load_mnist("test", return_X_y=True)
+    noisy = corrupted(result.autoencoder, X)
+    # Normal noise of deviation 0.5, the same each time, and clipped nowhere.
+    assert (noisy - X).std() == pytest.approx(0.5, rel=2e-3)
+    assert noisy.min() < -1 and noisy.max() > 2
+    np.testing.assert_array_equal(noisy, corrupted(result.autoencoder, X))
+    error = np.square(result.autoencoder.reconstruct(noisy) - X).mean()
+    assert result.error == pytest.approx(error, rel=1e-6)
+    assert f"{error:.6f}, PCA's {result.pca_error:.6f}" in closing
+    assert result.error < result.pca_error
+    width, height = size(tmp_path / "denoise-denoised.png")
+    assert 2 < width / height < 3, "four rows of ten digits"
+
+
+def test_the_map_is_decoded_too_and_its_rows_stay_as_they_are(tmp_path):
+    result = run_recipe("map", tmp_path, tell=lambda line: None, **QUICK)
+    X = np.zeros((2, 784), dtype=np.float32)
+    assert corrupted(result.autoencoder, X) is X
+    width, height = size(tmp_path / "map-lattice.png")
+    assert 0.8 < width / height < 1.3
+
+
+def test_an_unknown_picture_is_named():
+    with pytest.raises(ParameterError, match="'sample' is unknown; known are frames, recon"):
+        file_name("generate", {"kind": "sample"}, False)

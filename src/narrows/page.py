@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from html import escape
 
+from narrows.page_content import (
+    Classifier,
+    Command,
+    DemoContent,
+    Fact,
+    Result,
+    Scree,
+    Timing,
+)
 from narrows.page_drawings import (
     Words,
     decoder_as_generator,
@@ -44,145 +52,6 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Result:
-    """One program's row in the table of results.
-
-    Parameters
-    ----------
-    program : Words or str
-        Its name.
-    n_components : int
-        Code size.
-    error, pca_error : float
-        Held-out mean squared error per pixel, of the program and of PCA at the same code size.
-    seconds : float
-        Training time.
-    ours : bool
-        Whether the row is set in bold.
-    """
-
-    program: Label
-    n_components: int
-    error: float
-    pca_error: float
-    seconds: float
-    ours: bool = False
-
-
-@dataclass(frozen=True)
-class Classifier:
-    """A classifier trained with labels: on codes or on pixels.
-
-    Parameters
-    ----------
-    name : Words or str
-        What it reads.
-    n_inputs, n_parameters : int
-        Numbers it reads per sample, and its weights and biases.
-    accuracy : float
-        Fraction of held-out samples that it names correctly.
-    seconds : float
-        Training time.
-    ours : bool
-        Whether the row is set in bold.
-    """
-
-    name: Label
-    n_inputs: int
-    n_parameters: int
-    accuracy: float
-    seconds: float
-    ours: bool = False
-
-
-@dataclass(frozen=True)
-class Scree:
-    """Error against code size: the picture, and its numbers as a table.
-
-    Parameters
-    ----------
-    picture : Picture
-        The curves.
-    sizes : sequence of int
-        Code sizes.
-    curves : mapping of str to sequence of float
-        Held-out mean squared error per pixel at each size, by method.
-    """
-
-    picture: Picture
-    sizes: Sequence[int]
-    curves: Mapping[str, Sequence[float]]
-
-
-@dataclass(frozen=True)
-class Timing:
-    """How long a part took, in seconds."""
-
-    part: Label
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Command:
-    """A line for the terminal, and what it does."""
-
-    line: str
-    purpose: Words
-
-
-@dataclass(frozen=True)
-class Fact:
-    """A fact about the machine or the run: cores, threads, precision, versions."""
-
-    name: Label
-    value: Label
-
-
-@dataclass(frozen=True)
-class DemoContent:
-    """Everything that the demo page shows.
-
-    Parameters
-    ----------
-    n_train, n_test : int
-        Digits trained on, and held-out test digits.
-    results : sequence of Result
-        The numbers at a glance.
-    restored : sequence of Panel
-        Job 1: test digits, then their reconstructions, program by program.
-    planes : sequence of Panel
-        Job 2: the plane of each program, without a legend; `note` holds its 10-NN accuracy.
-    classes : sequence of (str, str)
-        Legend of the planes: name and colour (#rrggbb) of each class.
-    classifiers : sequence of Classifier
-        Job 3.
-    scree : Scree
-        PCA beside narrows at every code size.
-    timings : sequence of Timing
-        How long each part of the demo took.
-    commands : sequence of Command
-        What to run next.
-    facts : sequence of Fact
-        The machine and the versions.
-    training : Picture or None
-        Held-out error as training went on.
-    """
-
-    n_train: int
-    n_test: int
-    results: Sequence[Result]
-    restored: Sequence[Panel]
-    planes: Sequence[Panel]
-    classes: Sequence[tuple[str, str]]
-    classifiers: Sequence[Classifier]
-    scree: Scree
-    timings: Sequence[Timing]
-    commands: Sequence[Command]
-    facts: Sequence[Fact]
-    training: Picture | None = None
-
-
 def demo_page(content: DemoContent) -> str:
     """Build the demo's page.
 
@@ -208,6 +77,7 @@ def demo_page(content: DemoContent) -> str:
         _restored(content),
         _planes(content),
         _features(content),
+        _generated(content),
         _scree(content),
         _times(content),
         _next(content.commands),
@@ -371,6 +241,33 @@ def _features(content: DemoContent) -> str:
     return section("features", title, paragraph(about), table(head, rows, ours=ours, name=title))
 
 
+def _generated(content: DemoContent) -> str:
+    about = Words(
+        "Where codes follow a known distribution, new ones can be drawn, and decoded to digits "
+        "that nobody wrote. These are variational autoencoders, trained on the same "
+        f"{content.n_train:,} digits, without labels. The digits shown are the first that were "
+        "drawn; none were picked.",
+        "如果编码服从已知的分布，就可以抽取新的编码，解码成没有人写过的数字。"
+        f"这里用的是变分自编码器，用同样的 {content.n_train:,} 个数字训练，不用标签。"
+        "展示的是最先抽到的数字，没有经过挑选。",
+    )
+    ways = ""
+    if content.ways is not None:
+        caption = Words(
+            "From one held-out test digit (a) to another (b): what the codes between theirs "
+            "decode to. Above each column: how far along the way.",
+            "从一个留出的测试数字（a）到另一个（b）：两者编码之间的各点解码的结果。每列上方是走过的比例。",
+        )
+        ways = chart(content.ways, caption)
+    return section(
+        "generate",
+        Words("4. The decoder as a generator", "四、用解码器生成"),
+        paragraph(about),
+        f'<div class="columns two">{"".join(map(panel, content.generated))}</div>',
+        ways,
+    )
+
+
 def _scree(content: DemoContent) -> str:
     scree = content.scree
     about = Words(
@@ -384,7 +281,7 @@ def _scree(content: DemoContent) -> str:
         "logarithmic.",
         "k：编码中数的个数。MSE：每个像素的留出均方误差。两轴均为对数刻度。",
     )
-    title = Words("4. PCA beside it, always", "四、始终与 PCA 并列")
+    title = Words("5. PCA beside it, always", "五、始终与 PCA 并列")
     head: list[Label] = [Words("code size", "编码长度"), *scree.curves]
     rows = [
         (f"{size:,}", *(error_text(curve[i]) for curve in scree.curves.values()))

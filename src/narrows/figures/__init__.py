@@ -6,15 +6,17 @@ every language; the sentences belong to the page around it.
 
 from narrows.figures.codes import plane, space
 from narrows.figures.curves import scree, terms, training
-from narrows.figures.generation import denoised, interpolations, lattice, sheet, traversals
+from narrows.figures.generation import lattice, sheet
 from narrows.figures.look import PALETTE, THEMES, Theme, ThemeName, to_png
 from narrows.figures.samples import (
+    denoised,
     reconstruction_frames,
     reconstructions,
     save_gif,
     strip,
     to_gif,
 )
+from narrows.figures.ways import interpolations, traversals
 
 __all__ = [
     "PALETTE",

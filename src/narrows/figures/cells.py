@@ -22,11 +22,14 @@ from narrows.figures.lettering import Lettering, lettering, shorten
 from narrows.figures.look import DPI, Theme, drawn_width, new_figure
 
 Images = NDArray[np.float64]  # (R, n, H, W, 3), in [0, 1]
+Bounds = tuple[float, float] | None  # values drawn black and white; None for the extremes
 
 CELL = 0.7
 """Height of one picture, in inches, where there are few."""
 MARGIN = 0.1
 """Around a sheet, in inches."""
+LONGEST = 14.0
+"""Longest side of a sheet, in inches; more pictures are drawn smaller."""
 _GAP, _BREAK = 0.09, 0.4
 """Between pictures, and where a row breaks, as fractions of a picture."""
 _SPACE = 0.12
@@ -232,3 +235,8 @@ def _thin_out(names: list[Text], figure: Figure) -> None:
         kept = range(1)
     for number, text in enumerate(names):
         text.set_visible(number in kept)
+
+
+def number_text(value: float) -> str:
+    """Return a number to three digits, with a minus sign as wide as a plus."""
+    return f"{value:.3g}".replace("-", "−") if value else "0"

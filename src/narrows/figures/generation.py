@@ -1,4 +1,4 @@
-"""Pictures of what a model makes: samples, the decoded plane, ways between codes, clean pictures.
+"""Pictures of what a model makes: a sheet of samples, a plane of codes that is decoded.
 
 Legend: n samples, D features, H height, W width, C channels.
 """
@@ -6,7 +6,7 @@ Legend: n samples, D features, H height, W width, C channels.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,10 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from narrows.errors import DataError
 from narrows.figures.cells import (
+    LONGEST,
     MARGIN,
+    Bounds,
     Grid,
-    Images,
     grid_figure,
+    number_text,
     picture_shape,
     pictures,
     pixel_within,
@@ -28,11 +30,6 @@ from narrows.figures.cells import (
 )
 from narrows.figures.lettering import lettering, shorten
 from narrows.figures.look import THEMES, Theme, ThemeName, new_figure, quiet_axes, widen
-from narrows.figures.samples import image_rows, named_rows
-
-Bounds = tuple[float, float] | None
-LONGEST = 14.0
-"""Longest side of a sheet, in inches; more pictures are drawn smaller."""
 
 
 def sheet(
@@ -42,6 +39,7 @@ def sheet(
     columns: int | None = None,
     row_labels: Sequence[str] = (),
     bounds: Bounds = None,
+    side: float = LONGEST,
     theme: ThemeName = "light",
 ) -> Figure:
     """Draw samples as a sheet, row by row from the upper left.
@@ -59,13 +57,15 @@ def sheet(
     bounds : pair of float, optional
         The values drawn black and white; by default the smallest and the largest of all (0 and
         255 for integers).
+    side : float, default=14.0
+        Longest side that samples are shrunk to, in inches.
     theme : {"light", "dark"}, default="light"
         Colours around the samples.
 
     Returns
     -------
     Figure
-        The sheet; very many samples are drawn smaller.
+        The sheet.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def sheet(
     cells = pictures(samples, shape, bounds or value_range(samples))
     missing = np.broadcast_to(to_rgb(colours.paper), (n_rows * across - n, height, width, 3))
     images = np.concatenate([cells, missing]).reshape(n_rows, across, height, width, 3)
-    return grid_figure(spaced(images), colours, row_names=row_labels, longest=LONGEST)
+    return grid_figure(spaced(images), colours, row_names=row_labels, longest=side)
 
 
 def _columns(n: int, height_over_width: float) -> int:
@@ -192,7 +192,7 @@ def _plane_of_pictures(
         (axes.xaxis, axes.yaxis), middles, (across, up), labels, strict=True
     ):
         axis.set_ticks(places[_spread(len(codes))])
-        axis.set_ticklabels([_number(code) for code in codes[_spread(len(codes))]])
+        axis.set_ticklabels([number_text(code) for code in codes[_spread(len(codes))]])
         axis.set_label_text(letters.drawable(shorten(label, 24)), font=letters.font(10))
         axis.label.set(color=colours.muted, parse_math=False)
     widen(figure, MARGIN)
@@ -202,212 +202,3 @@ def _plane_of_pictures(
 def _spread(n: int, most: int = 5) -> list[int]:
     """Return up to five places among n, the ends and the middle included."""
     return sorted({round(place) for place in np.linspace(0, n - 1, min(n, most))})
-
-
-def _number(value: float) -> str:
-    """Return a number to three digits, with a minus sign as wide as a plus."""
-    return f"{value:.3g}".replace("-", "−") if value else "0"
-
-
-def interpolations(
-    strips: Sequence[ArrayLike],
-    *,
-    ends: tuple[ArrayLike, ArrayLike] | None = None,
-    sample_shape: Sequence[int] | None = None,
-    row_labels: Sequence[str] = (),
-    end_labels: tuple[str, str] = ("a", "b"),
-    bounds: Bounds = None,
-    theme: ThemeName = "light",
-) -> Figure:
-    """Draw the ways from one sample to another, one row per pair.
-
-    Parameters
-    ----------
-    strips : sequence of array-like (steps, D), (steps, H, W) or (steps, H, W, C)
-        For each pair what ``ae.interpolate(a, b, steps)`` gives.
-    ends : pair of array-like (pairs, …), optional
-        The samples themselves, set apart at both ends.
-    sample_shape : sequence of int, optional
-        Shape of a flat sample. Without it a flat sample must be square.
-    row_labels : sequence of str, optional
-        A name for each pair.
-    end_labels : pair of str
-        Names of the two samples.
-    bounds : pair of float, optional
-        The values drawn black and white; by default the smallest and the largest of all.
-    theme : {"light", "dark"}, default="light"
-        Colours around the pictures.
-
-    Returns
-    -------
-    Figure
-        Above each column stands how far along the way it is, from 0 to 1.
-
-    Raises
-    ------
-    DataError
-        If strips or ends differ in length or shape, or no picture can be made of them.
-    """
-    rows, shape = _strips("interpolations", strips, sample_shape)
-    names = [f"{share:.2g}" for share in np.linspace(0, 1, rows.shape[1])]
-    breaks: tuple[int, ...] = ()
-    if ends is None:
-        names[0], names[-1] = end_labels
-    else:
-        rows = np.concatenate([_end(ends[0], rows), rows, _end(ends[1], rows)], axis=1)
-        names, breaks = [end_labels[0], *names, end_labels[1]], (1, rows.shape[1] - 1)
-    _check_labels("interpolations", row_labels, len(rows))
-    return _strip_figure(rows, shape, bounds, theme, row_labels, names, breaks)
-
-
-def _end(samples: ArrayLike, rows: NDArray[Any]) -> NDArray[Any]:
-    """Return one end of each strip as a column of its own."""
-    values = np.asarray(samples)
-    if values.shape[:1] != (len(rows),) or values[:1].size != rows[0, 0].size:
-        raise DataError(
-            f"ends must hold one sample of {rows[0, 0].size} values for each of {len(rows)}"
-            f" strips; got an array of shape {values.shape}."
-        )
-    return values.reshape(len(rows), 1, *rows.shape[2:])
-
-
-def traversals(
-    strips: Mapping[int, ArrayLike],
-    *,
-    span: float = 3.0,
-    sample_shape: Sequence[int] | None = None,
-    bounds: Bounds = None,
-    theme: ThemeName = "light",
-) -> Figure:
-    """Draw what the numbers of a code do, one row per number.
-
-    Parameters
-    ----------
-    strips : mapping of int to array-like (steps, D), (steps, H, W) or (steps, H, W, C)
-        For each dimension what ``ae.traverse(x, dimension, steps, span=span)`` gives.
-    span : float, default=3.0
-        How far to either side the numbers were moved, in deviations σ over training rows.
-    sample_shape : sequence of int, optional
-        Shape of a flat sample. Without it a flat sample must be square.
-    bounds : pair of float, optional
-        The values drawn black and white; by default the smallest and the largest of all.
-    theme : {"light", "dark"}, default="light"
-        Colours around the pictures.
-
-    Returns
-    -------
-    Figure
-        Rows are named z0, z1, …, by the number that `traverse` takes; above each column stands
-        how far the number was moved.
-
-    Raises
-    ------
-    DataError
-        If strips differ in length or shape, or no picture can be made of them.
-    """
-    rows, shape = _strips("traversals", list(strips.values()), sample_shape)
-    names = [_moved(share) for share in np.linspace(-span, span, rows.shape[1])]
-    labels = [f"z{dimension}" for dimension in strips]
-    return _strip_figure(rows, shape, bounds, theme, labels, names)
-
-
-def _moved(deviations: float) -> str:
-    return f"{'+' if deviations > 0 else ''}{_number(deviations)}" + ("σ" if deviations else "")
-
-
-def _strips(
-    owner: str, strips: Sequence[ArrayLike], sample_shape: Sequence[int] | None
-) -> tuple[NDArray[Any], tuple[int, int, int]]:
-    """Return strips as one array (rows, steps, …), and the shape of a picture."""
-    arrays = [np.asarray(strip) for strip in strips]
-    if not arrays:
-        raise DataError(f"{owner} needs at least one strip; none was given.")
-    shape = picture_shape(arrays[0], sample_shape)
-    for number, array in enumerate(arrays):
-        if array.shape != arrays[0].shape:
-            raise DataError(
-                f"{owner} needs strips of one shape; strip {number} has {array.shape}, but strip 0"
-                f" has {arrays[0].shape}."
-            )
-    return np.stack(arrays), shape
-
-
-def _check_labels(owner: str, labels: Sequence[str], n_rows: int) -> None:
-    if labels and len(labels) != n_rows:
-        raise DataError(
-            f"{owner} needs one label per row; got {len(labels)} labels for {n_rows} rows."
-        )
-
-
-def _strip_figure(
-    rows: NDArray[Any],
-    shape: tuple[int, int, int],
-    bounds: Bounds,
-    theme: ThemeName,
-    row_labels: Sequence[str],
-    names: Sequence[str],
-    breaks: tuple[int, ...] = (),
-) -> Figure:
-    cells = pictures(rows, shape, bounds or value_range(rows))
-    images: Images = cells.reshape(*rows.shape[:2], *cells.shape[1:])
-    return grid_figure(
-        spaced(images, breaks),
-        THEMES[theme],
-        row_names=row_labels,
-        column_names=names,
-        longest=LONGEST,
-    )
-
-
-def denoised(
-    noisy: ArrayLike,
-    denoised: ArrayLike | Mapping[str, ArrayLike] | Sequence[tuple[str, ArrayLike]],
-    clean: ArrayLike,
-    *,
-    sample_shape: Sequence[int] | None = None,
-    columns: int = 10,
-    labels: tuple[str, str, str] = ("noisy", "denoised", "clean"),
-    bounds: Bounds = None,
-    theme: ThemeName = "light",
-) -> Figure:
-    """Draw noisy samples above, what was made of them in the middle, the clean ones below.
-
-    Parameters
-    ----------
-    noisy, clean : array-like of shape (n, D), (n, H, W) or (n, H, W, C)
-        The same samples with and without noise.
-    denoised : array-like, mapping of str to array-like, or sequence of (str, array-like)
-        One array, or any number of named ones, each a row of its own.
-    sample_shape : sequence of int, optional
-        Shape of a flat sample. Without it a flat sample must be square.
-    columns : int, default=10
-        Samples shown, from the first.
-    labels : tuple of three str
-        Names of the rows; the middle one is not used where ``denoised`` has names.
-    bounds : pair of float, optional
-        The values drawn black and white; by default those of the clean samples (0 and 255 for
-        integers). What noise puts outside is clipped.
-    theme : {"light", "dark"}, default="light"
-        Colours around the pictures.
-
-    Returns
-    -------
-    Figure
-        One row per array.
-
-    Raises
-    ------
-    DataError
-        If arrays differ in shape, or no picture can be made of them.
-    """
-    named = [
-        (labels[2], clean),
-        (labels[0], noisy),
-        *named_rows(denoised, labels[1]),
-    ]
-    images = image_rows([array for _, array in named], sample_shape, columns, named, bounds)
-    names = [name for name, _ in named]
-    order = [*range(1, len(named)), 0]  # the clean ones set the scale, and stand below
-    return grid_figure(
-        spaced(images[order]), THEMES[theme], row_names=[names[number] for number in order]
-    )

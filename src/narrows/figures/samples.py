@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from narrows.errors import DataError
 from narrows.figures.cells import (
+    Bounds,
     Images,
     grid_figure,
     picture_shape,
@@ -67,6 +68,60 @@ def reconstructions(
     named = [(original_label, X), *named_rows(X_hat, "x̂")]
     images = image_rows([array for _, array in named], sample_shape, columns, named)
     return grid_figure(spaced(images), THEMES[theme], row_names=[name for name, _ in named])
+
+
+def denoised(
+    noisy: ArrayLike,
+    denoised: ArrayLike | Mapping[str, ArrayLike] | Sequence[tuple[str, ArrayLike]],
+    clean: ArrayLike,
+    *,
+    sample_shape: Sequence[int] | None = None,
+    columns: int = 10,
+    labels: tuple[str, str, str] = ("noisy", "denoised", "clean"),
+    bounds: Bounds = None,
+    theme: ThemeName = "light",
+) -> Figure:
+    """Draw noisy samples above, what was made of them in the middle, the clean ones below.
+
+    Parameters
+    ----------
+    noisy, clean : array-like of shape (n, D), (n, H, W) or (n, H, W, C)
+        The same samples with and without noise.
+    denoised : array-like, mapping of str to array-like, or sequence of (str, array-like)
+        One array, or any number of named ones, each a row of its own.
+    sample_shape : sequence of int, optional
+        Shape of a flat sample. Without it a flat sample must be square.
+    columns : int, default=10
+        Samples shown, from the first.
+    labels : tuple of three str
+        Names of the rows; the middle one is not used where ``denoised`` has names.
+    bounds : pair of float, optional
+        The values drawn black and white; by default those of the clean samples (0 and 255 for
+        integers). What noise puts outside is clipped.
+    theme : {"light", "dark"}, default="light"
+        Colours around the pictures.
+
+    Returns
+    -------
+    Figure
+        One row per array.
+
+    Raises
+    ------
+    DataError
+        If arrays differ in shape, or no picture can be made of them.
+    """
+    named = [
+        (labels[2], clean),
+        (labels[0], noisy),
+        *named_rows(denoised, labels[1]),
+    ]
+    images = image_rows([array for _, array in named], sample_shape, columns, named, bounds)
+    names = [name for name, _ in named]
+    order = [*range(1, len(named)), 0]  # the clean ones set the scale, and stand below
+    return grid_figure(
+        spaced(images[order]), THEMES[theme], row_names=[names[number] for number in order]
+    )
 
 
 def strip(

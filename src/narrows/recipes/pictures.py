@@ -1,11 +1,13 @@
 """The kinds of picture that a recipe may ask for.
 
-A picture is a table of the recipe: ``kind``; ``rows``, "train" or "test"; ``count``, how many
-rows; and for frames ``every``, optimizer steps between two.
+A picture is a table of the recipe: ``kind``; ``rows``, "train" or "test" (the default); ``count``,
+how many rows or samples; ``every``, optimizer steps between two frames; ``steps`` of a way between
+two rows, or along each side of a lattice; ``classes``, whether to draw samples class by class.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,16 +22,21 @@ if TYPE_CHECKING:
     from narrows.running import Progress
 
 Picture = dict[str, Any]
-Rows = dict[str, tuple[NDArray[np.float32], NDArray[np.uint8]]]
-_SUFFIX = {"reconstructions": ".png", "plane": ".png", "space": ".png", "frames": ".gif"}
+Pixels = NDArray[np.float32]
+Labels = NDArray[np.uint8]
+Rows = dict[str, tuple[Pixels, Labels]]
+SHAPE = (28, 28)
 
 
 def file_name(recipe: str, picture: Picture, live: bool) -> str | None:
     """Return the name of the file that a picture goes to; None where a window shows it."""
     kind = picture["kind"]
-    if kind not in _SUFFIX:
-        raise ParameterError(f"Picture kind {kind!r} is unknown; known are {', '.join(_SUFFIX)}.")
-    return None if kind == "frames" and live else f"{recipe}-{kind}{_SUFFIX[kind]}"
+    if kind == "frames":
+        return None if live else f"{recipe}-frames.gif"
+    if kind not in _DRAWN:
+        known = ", ".join(("frames", *_DRAWN))
+        raise ParameterError(f"Picture kind {kind!r} is unknown; known are {known}.")
+    return f"{recipe}-{kind}.png"
 
 
 class Frames:
@@ -96,15 +103,108 @@ def draw(picture: Picture, ae: Autoencoder, rows: Rows, seen: Frames | None) -> 
 
     if seen is not None:
         frames = figures.reconstruction_frames(
-            seen.X, seen.snapshots, captions=seen.captions, sample_shape=(28, 28)
+            seen.X, seen.snapshots, captions=seen.captions, sample_shape=SHAPE
         )
         return figures.to_gif(frames)
-    X, y = (array[: picture.get("count")] for array in rows[picture["rows"]])
-    figure: Figure
-    if picture["kind"] == "reconstructions":
-        figure = figures.reconstructions(X, ae.reconstruct(X), sample_shape=(28, 28))
-    elif picture["kind"] == "plane":
-        figure = figures.plane(ae.transform(X), y)
-    else:
-        figure = figures.space(ae.transform(X), y)
-    return figures.to_png(figure)
+    X, y = rows[picture.get("rows", "test")]
+    few = slice(picture.get("count"))
+    return figures.to_png(_DRAWN[picture["kind"]](picture, ae, X[few], y[few]))
+
+
+def _reconstructions(picture: Picture, ae: Autoencoder, X: Pixels, y: Labels) -> Figure:
+    from narrows import figures
+
+    return figures.reconstructions(X, ae.reconstruct(X), sample_shape=SHAPE)
+
+
+def _plane(picture: Picture, ae: Autoencoder, X: Pixels, y: Labels) -> Figure:
+    from narrows import figures
+
+    return figures.plane(ae.transform(X), y)
+
+
+def _space(picture: Picture, ae: Autoencoder, X: Pixels, y: Labels) -> Figure:
+    from narrows import figures
+
+    return figures.space(ae.transform(X), y)
+
+
+def _samples(picture: Picture, ae: Autoencoder, X: Pixels, y: Labels) -> Figure:
+    """Draw ``count`` new digits; with ``classes``, as many of each class, a row for each."""
+    from narrows import figures
+
+    count, classes = picture["count"], ae._classes
+    if classes is None or not picture.get("classes", False):
+        new = ae.sample(count, random_state=0)
+        return figures.sheet(new, sample_shape=SHAPE, bounds=ae.bounds_)
+    new = ae.sample(count * len(classes), y=np.repeat(classes, count), random_state=0)
+    names = [str(label) for label in classes]
+    return figures.sheet(
+        new, sample_shape=SHAPE, columns=count, row_labels=names, bounds=ae.bounds_
+    )
+
+
+def _lattice(picture: Picture, ae: Autoencoder, X: Pixels, y: Labels) -> Figure:
+    """Draw the plane of two numbers decoded at ``steps`` × ``steps`` places."""
+    from narrows import figures
+    from narrows.generating import lattice
+
+    Z = lattice(ae, picture["steps"])
+    return figures.lattice(ae.inverse_transform(Z), Z, sample_shape=SHAPE, bounds=ae.bounds_)
+
+
+def _interpolations(picture: Picture, ae: Autoencoder, X: Pixels, y: Labels) -> Figure:
+    """Draw the ways from each even row to the next, in ``steps`` steps."""
+    from narrows import figures
+
+    first, last = X[:-1:2], X[1::2]
+    ways = [ae.interpolate(a, b, picture["steps"]) for a, b in zip(first, last, strict=True)]
+    return figures.interpolations(ways, ends=(first, last), sample_shape=SHAPE, bounds=ae.bounds_)
+
+
+def _denoised(picture: Picture, ae: Autoencoder, X: Pixels, y: Labels) -> Figure:
+    """Draw rows with the noise that was trained on, cleaned by ours and by PCA, and clean."""
+    from narrows import figures
+    from narrows.evaluation import pca_inference
+
+    noisy = corrupted(ae, X)
+    cleaned = {"narrows": ae.reconstruct(noisy), "PCA": pca_inference(ae).reconstruct(noisy)}
+    return figures.denoised(noisy, cleaned, X, sample_shape=SHAPE, bounds=ae.bounds_)
+
+
+def _terms(picture: Picture, ae: Autoencoder, X: Pixels, y: Labels) -> Figure:
+    from narrows import figures
+
+    return figures.terms(ae.history_, ae._objective.units)
+
+
+_DRAWN: dict[str, Callable[[Picture, Autoencoder, Pixels, Labels], Figure]] = {
+    "reconstructions": _reconstructions,
+    "plane": _plane,
+    "space": _space,
+    "samples": _samples,
+    "lattice": _lattice,
+    "interpolations": _interpolations,
+    "denoised": _denoised,
+    "terms": _terms,
+}
+
+
+def corrupted(ae: Autoencoder, X: Pixels, seed: int = 0) -> Pixels:
+    """Return rows (N, D) with the noise that a denoising family trained on, in data units.
+
+    Rows for any other family are left as they are.
+    """
+    import torch
+
+    from narrows.objectives.denoising import Denoising
+
+    objective, net = ae._objective, ae.network_
+    if not isinstance(objective, Denoising):
+        return X
+    x_ND = net.scaling(torch.from_numpy(X.astype(np.float64))).float()
+    noise = objective.draw(torch.Generator().manual_seed(seed), x_ND, ae.n_components_)
+    with torch.no_grad():
+        noisy_ND = net.scaling.inverse(objective.corrupted(net, x_ND, noise).double())
+    noisy: Pixels = noisy_ND.float().numpy()
+    return noisy

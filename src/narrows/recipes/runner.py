@@ -17,15 +17,19 @@ from numpy.typing import NDArray
 from narrows.datasets import load_mnist
 from narrows.errors import FileExists, ParameterError, near_miss
 from narrows.model_file import replacing
-from narrows.parts import PARTS, from_json
-from narrows.recipes.pictures import draw, file_name, watcher
+from narrows.parts import PARTS, from_json, named_part
+from narrows.recipes.pictures import corrupted, draw, file_name, watcher
 from narrows.sources.files import check_folder
+from narrows.wording import is_plain, term_words
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
     from narrows.running import Progress
+    from narrows.training import HistoryRow
 
 Tell = Callable[[str], None]
+IMPORTANCE_SAMPLES = 10
+"""Codes for each test row that a log-likelihood is estimated with."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Recipe:
     autoencoder : dict
         Arguments of `Autoencoder`.
     pictures : tuple of dict
-        What to draw: ``kind``, ``rows`` ("train" or "test"), ``count``, ``every`` (steps).
+        What to draw, as `narrows.recipes.pictures` reads it.
     """
 
     name: str
@@ -64,7 +68,8 @@ class RecipeResult:
         From the call of `fit` to its return, less the time of measuring between epochs.
     error, pca_error : float
         Mean squared error per pixel on the held-out test rows; ours and that of PCA at the same
-        code size, clipped where the recipe clips.
+        code size, clipped where the recipe clips. For a family that cleans rows, those of the
+        clean rows against what is made of noisy ones.
     costs : list of (float, float)
         For each epoch the cost on its last batch and the held-out error.
     files : list of Path
@@ -133,6 +138,8 @@ class _EpochTeller:
     """Tell the cost and the held-out error after each epoch, and keep its own time apart."""
 
     tell: Tell
+    units: dict[str, str]
+    cleans: bool
     X_test: NDArray[np.float32] | None
     costs: list[tuple[float, float]] = field(default_factory=list)
     seconds: float = 0.0
@@ -142,14 +149,22 @@ class _EpochTeller:
             return
         started = time.perf_counter()
         row = progress.history[-1]
-        error = row["validation_error"]
+        # Held-out rows are measured as they are, which says little where noisy ones are cleaned.
+        error = math.nan if self.cleans else row["validation_error"]
         if self.X_test is not None:
             error = float(np.square(progress.model.reconstruct(self.X_test) - self.X_test).mean())
         cost = row["last_loss"]
         self.costs.append((cost, error))
-        held_out = "" if math.isnan(error) else f" held-out= {error:.9f}"
-        self.tell(f"Epoch: {progress.epoch:04d} cost= {cost:.9f}{held_out}")
+        self.tell(f"Epoch: {progress.epoch:04d} {self._words(row, error)}")
         self.seconds += time.perf_counter() - started
+
+    def _words(self, row: HistoryRow, error: float) -> str:
+        """Return the cost and the held-out error; of a loss of several terms each mean."""
+        if is_plain(self.units):
+            held_out = "" if math.isnan(error) else f" held-out= {error:.9f}"
+            return f"cost= {row['last_loss']:.9f}{held_out}"
+        held_out = "" if math.isnan(error) else f"; held-out squared error {error:.6f}"
+        return term_words(row, self.units) + held_out
 
 
 def run_recipe(
@@ -186,7 +201,7 @@ def run_recipe(
         Where a file stands and ``overwrite`` is false; nothing is trained then.
     """
     from narrows.estimator import Autoencoder
-    from narrows.evaluation import evaluate
+    from narrows.objectives.denoising import Denoising
 
     recipe = read_recipe(name)
     model_file = out / f"{name}.safetensors"
@@ -201,18 +216,17 @@ def run_recipe(
     watching = [watcher(picture, rows, live=live) for picture in recipe.pictures]
     # Where nothing is held out of the training rows, the test rows show how each epoch went.
     nothing_held_out = arguments.get("validation_fraction", "auto") == 0
-    teller = _EpochTeller(tell, rows["test"][0] if nothing_held_out else None)
+    objective = named_part("objective", arguments.get("objective", "reconstruction"))
+    cleans = isinstance(objective, Denoising)
+    X_test = rows["test"][0] if nothing_held_out else None
+    teller = _EpochTeller(tell, objective.units, cleans, X_test)
     watchers = [one for one in watching if one is not None]
     ae = Autoencoder(**arguments, callbacks=(*watchers, teller))
     started = time.perf_counter()
-    ae.fit(rows["train"][0])
+    ae.fit(*rows["train"])
     seconds = time.perf_counter() - started - teller.seconds
     tell("Optimization Finished!")
-    report = evaluate(ae, rows["test"][0])
-    tell(
-        f"test error {report.error:.6f}, PCA's {report.pca_error:.6f} at the same"
-        f" {ae.n_components_} numbers, {seconds:.1f} s"
-    )
+    error, pca_error = _measured(ae, rows["test"][0], seconds, tell)
     ae.save(model_file)
     for picture, drawn, seen in zip(recipe.pictures, names, watching, strict=True):
         if drawn is not None:
@@ -220,7 +234,30 @@ def run_recipe(
                 temporary.write_bytes(draw(picture, ae, rows, seen))
     for file in files:
         tell(f"wrote {file}")
-    return RecipeResult(ae, seconds, report.error, report.pca_error, teller.costs, files)
+    return RecipeResult(ae, seconds, error, pca_error, teller.costs, files)
+
+
+def _measured(
+    ae: Autoencoder, X: NDArray[np.float32], seconds: float, tell: Tell
+) -> tuple[float, float]:
+    """Tell and return our error and PCA's on test rows, and tell how likely they are."""
+    from narrows.evaluation import evaluate, pca_inference
+
+    noisy, before = corrupted(ae, X), ""
+    report = evaluate(ae, X, importance_samples=IMPORTANCE_SAMPLES)
+    error, pca_error = report.error, report.pca_error
+    if noisy is not X:
+        found = (noisy, ae.reconstruct(noisy), pca_inference(ae).reconstruct(noisy))
+        noise, error, pca_error = (float(np.square(rows - X).mean()) for rows in found)
+        before = f" of noisy digits ({noise:.6f} before)"
+    tell(
+        f"test error{before} {error:.6f}, PCA's {pca_error:.6f} at the same"
+        f" {ae.n_components_} numbers, {seconds:.1f} s"
+    )
+    if report.density is not None:
+        for name, value in report.density.lines():
+            tell(f"{name}: {value}")
+    return error, pca_error
 
 
 def _refuse_existing(files: list[Path], overwrite: bool) -> None:
