@@ -10,6 +10,9 @@ narrows from the call of ``fit`` to its return, PCA and held-out measurements in
 pythae trains its VAE with its own net and with the layers of narrows, each with both of its
 reconstruction losses, by Adam 0.001 and batches of 256; its samplers are NormalSampler, and the
 GaussianMixtureSampler and the MAFSampler fitted to all training digits.
+
+On a machine that others use too, ``--cpu-clock`` gives each program one thread, and seconds of its
+processor time instead of the wall clock's.
 """
 
 from __future__ import annotations
@@ -136,9 +139,10 @@ def train_pythae(program: str, rows: Pictures, seconds: float, seed: int) -> Any
     net, loss = THEIRS[program]
 
     class Clock(TrainingCallback):
-        until = float("inf")
+        until, steps = float("inf"), 0
 
         def on_train_step_end(self, *_: Any, **__: Any) -> None:
+            self.steps += 1
             if time.perf_counter() >= self.until:
                 raise peers.EnoughError
 
@@ -162,6 +166,7 @@ def train_pythae(program: str, rows: Pictures, seconds: float, seed: int) -> Any
             clock.until = time.perf_counter() + seconds
             with contextlib.suppress(peers.EnoughError):
                 ready.train()
+        model.n_steps_ = clock.steps
         return model.eval()
 
     with tempfile.TemporaryDirectory() as folder:
@@ -213,6 +218,14 @@ def samplers_of_pythae(model: Any, rows: Pictures, seed: int) -> dict[str, Calla
     return ready
 
 
+def count_processor_time() -> None:
+    """From here on, let all clocks of this process stand still while others are computing."""
+    import torch
+
+    torch.set_num_threads(1)
+    time.perf_counter = time.process_time
+
+
 def one(program: str, seconds: float, seed: int, folder: Path) -> dict[str, Any]:
     """Train one program, and measure what each of its priors gives."""
     from narrows.datasets import load_mnist
@@ -228,7 +241,7 @@ def one(program: str, seconds: float, seed: int, folder: Path) -> dict[str, Any]
     trained = {
         "seconds": time.perf_counter() - started,
         "cpu_seconds": time.process_time() - used,
-        "n_steps": int(model.n_steps_) if ours else None,
+        "n_steps": int(model.n_steps_),
     }
     found = samplers_of_narrows(model, seed) if ours else samplers_of_pythae(model, rows, seed)
     priors = {}
@@ -259,11 +272,12 @@ def write_sheet(pictures: Pictures, path: Path) -> None:
 # ---------------------------------------------------------------------- all of them
 
 
-def in_a_process(job: str, folder: Path) -> dict[str, Any]:
+def in_a_process(job: str, folder: Path, *, cpu_clock: bool) -> dict[str, Any]:
     """Train in a process of its own; add the share of the cores that others used meanwhile."""
     started, busy = time.perf_counter(), machine.busy_core_seconds()
     own = peers.core_seconds_of_runs()
     command = [sys.executable, str(Path(__file__).resolve()), "--one", job, "--out", str(folder)]
+    command += ["--cpu-clock"] if cpu_clock else []
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         last_words = "\n".join(done.stderr.strip().splitlines()[-8:])
@@ -339,7 +353,9 @@ def report(runs: list[dict[str, Any]], options: argparse.Namespace) -> str:
         " draws from N(0, 1), its others are fitted to codes of all training digits; priors of"
         " narrows are its own, trained along, or fitted to 10,000 codes.",
         machine.markdown_description(machine.describe()),
-        machine.markdown_quietness([run["others"] for run in runs]),
+        "One thread each, seconds of processor time."
+        if options.cpu_clock
+        else machine.markdown_quietness([run["others"] for run in runs]),
         machine.markdown_table([*header, "seconds of training", "and of fitting"], rows),
         "\n".join(verdicts(table)),
     ]
@@ -353,19 +369,23 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--programs", nargs="*", choices=[*OURS, *THEIRS], default=[*OURS, *THEIRS])
     parser.add_argument("--out", type=Path, default=machine.RESULTS, help="folder of the results")
+    parser.add_argument("--cpu-clock", action="store_true", help="one thread, processor time")
     parser.add_argument("--one", help="internal: PROGRAM:SECONDS:SEED in this process")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     if options.one:
         warnings.simplefilter("ignore")
         program, seconds, seed = options.one.split(":")
+        if options.cpu_clock:
+            count_processor_time()
         print(json.dumps(one(program, float(seconds), int(seed), options.out)))
         return
     runs = []
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(options.seeds):
             for program in options.programs:
-                runs.append(in_a_process(f"{program}:{options.seconds}:{seed}", Path(folder)))
+                job = f"{program}:{options.seconds}:{seed}"
+                runs.append(in_a_process(job, Path(folder), cpu_clock=options.cpu_clock))
                 for prior, numbers in runs[-1]["priors"].items():
                     print(f"{program}, {prior}: {numbers['frechet']:.3f}", flush=True)
         text = report(runs, options)

@@ -2,7 +2,7 @@
 
     python benchmarks/run.py
 
-Results are printed, and written to ``benchmarks/results`` with the date and the machine. The two
+Results are printed, and written to ``benchmarks/results`` with the date and the machine. Those
 that time peers run in an environment of their own, ``.venv-peers`` (`make bench-peers` makes it).
 """
 
@@ -18,12 +18,12 @@ PEERS = HERE.parent / ".venv-peers" / "bin" / "python"
 
 def main() -> None:
     """Run what is ours, then what needs the peers."""
-    for name in ("mnist", "jobs", "never_worse"):
+    for name in ("mnist", "jobs", "never_worse", "gpu"):
         subprocess.run([sys.executable, str(HERE / f"{name}.py")], check=True)
     if not PEERS.exists():
         print("peers are left out: run `make bench-peers` first")
         return
-    for name in ("train_speed", "time_to_quality"):
+    for name in ("train_speed", "time_to_quality", "generation"):
         subprocess.run([str(PEERS), str(HERE / f"{name}.py")], check=True)
 
 
