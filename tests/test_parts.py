@@ -55,8 +55,8 @@ def test_auto_is_the_usual_network():
 @pytest.mark.parametrize(
     ("kind", "value", "words"),
     [
-        ("network", "mpl", r"`network` must be 'mlp' \(MLP\).*got 'mpl'.*Did you mean 'mlp'"),
-        ("objective", "auto", "`objective` must be 'reconstruction'"),
+        ("network", "mpl", r"`network` must be .*'mlp' \(MLP\).*got 'mpl'.*Did you mean 'mlp'"),
+        ("objective", "auto", r"`objective` must be .*'reconstruction' \(Reconstruction\)"),
         ("optimizer", MLP(), r"`optimizer` must be .*AdamW.*got MLP\("),
         ("network", MLP, "`network` must be"),
         ("network", None, "`network` must be"),
@@ -71,7 +71,7 @@ def test_what_is_no_part_is_refused(kind, value, words):
 @pytest.mark.parametrize(
     ("description", "words"),
     [
-        ({"name": "torch.nn.Linear"}, "'torch.nn.Linear' is unknown; known are 'mlp'"),
+        ({"name": "torch.nn.Linear"}, r"'torch.nn.Linear' is unknown; known are .*'mlp'"),
         ({}, "None is unknown"),
         ({"name": "mlp", "depth": 3}, "does not take these fields.*depth"),
         ({"name": "mlp", "hidden": [0]}, "`hidden` of MLP must be"),

@@ -94,8 +94,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     ----------
     n_components : int, default=2
         Numbers in a code, K.
-    network : "auto", "mlp" or MLP, default="auto"
-        Architecture of encoder and decoder; ``"auto"`` is ``"mlp"``.
+    network : "auto", "mlp", "conv", MLP, Conv or (nn.Module, nn.Module), default="auto"
+        Architecture of encoder and decoder; ``"auto"`` is ``"mlp"``. A pair of modules of your own
+        is copied: the encoder turns flat rows (B, D) into (B, K), the decoder (B, K) into (B, D).
     objective : "reconstruction" or Reconstruction, default="reconstruction"
         What training makes small.
     init : {"pca", "random"}, default="pca"
@@ -857,17 +858,24 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return sum(float(np.square(block - mean).sum()) for block in blocks) / rows.size
 
     def _set_network(self, net: Autoencoding) -> None:
-        self.network_ = net
+        self.network_ = net.eval()
         self._inference = Inference(net, self._objective, self.bounds_)
 
 
-def load(path: str | os.PathLike[str]) -> Autoencoder:
+def load(
+    path: str | os.PathLike[str], *, network: Any = None, objective: Any = None
+) -> Autoencoder:
     """Read a model that `Autoencoder.save` or ``narrows fit`` wrote.
 
     Parameters
     ----------
     path : path-like
-        A ``.safetensors`` file; nothing in it is run.
+        A ``.safetensors`` file; nothing in it is run, and no class is looked up by a name in it.
+    network : (nn.Module, nn.Module) or Network, optional
+        A user's own, where the model was trained with one: made as it was for `fit`, whatever its
+        weights.
+    objective : Objective, optional
+        A user's own family, likewise.
 
     Returns
     -------
@@ -880,7 +888,9 @@ def load(path: str | os.PathLike[str]) -> Autoencoder:
         Where the file cannot be opened.
     ModelFileError
         Where it is not a model, is damaged, or was written by a newer narrows.
+    ParameterError
+        Where the user's own network or family is missing, needless, or another one.
     """
     ae = Autoencoder()
-    persistence.restore(ae, path)
+    persistence.restore(ae, path, {"network": network, "objective": objective})
     return ae

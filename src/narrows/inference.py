@@ -1,7 +1,9 @@
 """Encoding and decoding, bit for bit the same for a row alone, in any batch and in any order.
 
 Rows go through the network in blocks of one fixed size, the last one padded, because a matrix
-product of another height may add its terms in another order. Nothing is rounded to bfloat16 here.
+product of another height may add its terms in another order. Whether a network then keeps its
+promise is tried out before its first use; rows of one that does not, as a user's own modules may
+not, go one by one. Nothing is rounded to bfloat16 here.
 
 Legend: N rows, D features, K code size.
 """
@@ -23,6 +25,9 @@ from narrows.networks import Autoencoding
 from narrows.objectives import Objective
 
 BLOCK_ROWS, ALIGNED_WIDTH = 64, 16
+BLOCK_VALUES = 1 << 22
+"""Values of a block of rows (16 MiB in float32), where 64 rows would have more."""
+Block = Callable[[Autoencoding, Tensor], Tensor]
 Floats = NDArray[np.floating[Any]]
 
 
@@ -45,6 +50,7 @@ class Inference:
         self._objective = objective
         self._bounds = bounds
         self._by_dtype: dict[torch.dtype, Autoencoding] = {}
+        self._block_rows: dict[tuple[str, torch.dtype], int] = {}
 
     def _as(self, dtype: torch.dtype) -> Autoencoding:
         if dtype not in self._by_dtype:
@@ -57,7 +63,7 @@ class Inference:
         def block(net: Autoencoding, x_BD: Tensor) -> Tensor:
             return self._objective.code(net, net.scaling(x_BD)) * net.code_unit
 
-        return self._in_blocks(block, X)
+        return self._in_blocks("encode", block, X)
 
     def decode(self, Z: NDArray[np.generic]) -> Floats:
         """Return rows (N, D) of codes (N, K), clipped to the bounds; dtypes as in `encode`."""
@@ -66,7 +72,7 @@ class Inference:
             x_BD = self._objective.reconstruction(net, z_BK / net.code_unit)
             return self._clipped(net.scaling.inverse(x_BD))
 
-        return self._in_blocks(block, Z)
+        return self._in_blocks("decode", block, Z)
 
     def reconstruct(self, X: NDArray[np.generic]) -> Floats:
         """Return the rows (N, D) that come back through the code."""
@@ -85,19 +91,18 @@ class Inference:
         return x_BD if self._bounds is None else x_BD.clamp(*self._bounds)
 
     @torch.no_grad()
-    def _in_blocks(
-        self, block: Callable[[Autoencoding, Tensor], Tensor], rows: NDArray[np.generic]
-    ) -> Floats:
+    def _in_blocks(self, way: str, block: Block, rows: NDArray[np.generic]) -> Floats:
         """Map rows through a function in fixed blocks, and drop the padding of the last."""
         numpy_dtype = np.float32 if rows.dtype == np.float32 else np.float64
         net = self._as(torch.float32 if numpy_dtype == np.float32 else torch.float64)
-        padded = np.zeros((BLOCK_ROWS, rows.shape[1]), dtype=numpy_dtype)
+        n_block = self._rows_at_once(way, block, net, rows.shape[1])
+        padded = np.zeros((n_block, rows.shape[1]), dtype=numpy_dtype)
         found: Floats | None = None
-        for start in range(0, len(rows), BLOCK_ROWS):
-            stop = min(start + BLOCK_ROWS, len(rows))
+        for start in range(0, len(rows), n_block):
+            stop = min(start + n_block, len(rows))
             padded[: stop - start] = rows[start:stop]
             padded[stop - start :] = 0
-            with _SteadyLinear():
+            with _Steady():
                 result = block(net, torch.from_numpy(padded)).numpy()
             if found is None:
                 found = np.empty((len(rows), result.shape[1]), dtype=numpy_dtype)
@@ -105,12 +110,43 @@ class Inference:
         assert found is not None, "no rows"
         return found
 
+    def _rows_at_once(self, way: str, block: Block, net: Autoencoding, width: int) -> int:
+        """Return how many rows go through at once: one where their place in a block matters."""
+        dtype = net.code_unit.dtype
+        if (way, dtype) not in self._block_rows:
+            generator = torch.Generator().manual_seed(0)
+            rows = torch.randn(BLOCK_ROWS, width, generator=generator, dtype=dtype)
+            # Like those of the data, so that no network is asked about anything strange.
+            rows = net.scaling.inverse(rows) if way == "encode" else rows * net.code_unit
+            with _Steady():
+                widest = max(width, block(net, rows[:1]).shape[1])
+                rows = rows[: max(1, BLOCK_VALUES // widest)]
+                steady = _keeps_bits(lambda chosen: block(net, chosen), rows)
+            self._block_rows[way, dtype] = len(rows) if steady else 1
+        return self._block_rows[way, dtype]
 
-class _SteadyLinear(TorchFunctionMode):
-    """Linear layers whose result for a row does not depend on the row's place in the block.
+
+def _keeps_bits(block: Callable[[Tensor], Tensor], rows: Tensor) -> bool:
+    """Tell whether rows give the same bits at other places of a block, and among zeros."""
+    whole = block(rows)
+    for shift in (1, len(rows) // 2 + 1):
+        if not torch.equal(block(rows.roll(shift, 0)), whole.roll(shift, 0)):
+            return False
+    for place in (1, len(rows) - 1):
+        alone = torch.zeros_like(rows)
+        alone[0] = rows[place % len(rows)]
+        if not torch.equal(block(alone)[0], whole[place % len(rows)]):
+            return False
+    return True
+
+
+class _Steady(TorchFunctionMode):
+    """Layers whose result for a row does not depend on the row's place in the block.
 
     Where rows of a matrix do not begin on aligned addresses, the kernels of a processor's library
     add in an order that depends on the row; with widths that are multiples of 16 they do not.
+    Convolutions in float32 are oneDNN's, which keep their order; those in float64 are products of
+    matrices of any width, so there rows go one by one, as they do inside torch.
     """
 
     def __torch_function__(
@@ -120,9 +156,26 @@ class _SteadyLinear(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
+        given = kwargs or {}
         if func is functional.linear:
-            return _padded_linear(*args, **(kwargs or {}))
-        return func(*args, **(kwargs or {}))
+            return _padded_linear(*args, **given)
+        if func in _CONVOLUTIONS and _is_batch_of_doubles(*args[:2]):
+            rows = [func(row.clone(), *args[1:], **given) for row in args[0].split(1)]
+            return torch.cat(rows)
+        return func(*args, **given)
+
+
+_CONVOLUTIONS = {
+    getattr(functional, f"conv{transposed}{axes}d")
+    for transposed in ("", "_transpose")
+    for axes in (1, 2, 3)
+}
+
+
+def _is_batch_of_doubles(x: Tensor | None = None, weight: Tensor | None = None) -> bool:
+    if x is None or weight is None:  # given by name, as torch's own layers do not
+        return False
+    return x.dtype == torch.float64 and x.ndim == weight.ndim
 
 
 def _padded_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

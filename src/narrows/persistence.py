@@ -15,7 +15,7 @@ from narrows.errors import InconsistentModelFile, ParameterError
 from narrows.fields import check, integer, interval, nothing, widths
 from narrows.model_file import ModelState, read_model, write_model
 from narrows.networks import Autoencoding, Widths, is_finite
-from narrows.parts import PARTS, from_json, named_part, to_json
+from narrows.parts import OWN, PARTS, check_given, from_json, is_own, named_part, to_json
 from narrows.pca import PrincipalComponents
 from narrows.priors import PRIORS, Prior
 from narrows.scaling import Scaling
@@ -53,20 +53,36 @@ def save(ae: Autoencoder, path: str | os.PathLike[str]) -> None:
     write_model(path, ModelState(_config(ae), _tensors(ae)))
 
 
-def restore(ae: Autoencoder, path: str | os.PathLike[str]) -> None:
+def restore(ae: Autoencoder, path: str | os.PathLike[str], given: dict[str, Any]) -> None:
     """Make a new estimator the one that a model file holds.
+
+    Parameters
+    ----------
+    ae : Autoencoder
+    path : path-like
+    given : dict
+        A user's own parts by kind, None where there is none.
 
     Raises
     ------
     ModelFileError
         As `read_model`, and where the configuration does not describe the tensors.
+    ParameterError
+        Where a user's own part is missing, needless, or does not fit the tensors.
     """
     state = read_model(path)
+    check_given(given, state.config)
     try:
         _check_consistent(state.config, state.tensors)
-        _restore(ae, state)
+        _restore(ae, state, given)
     except _FORGED as error:
         words = " ".join(str(error).split())
+        own = ", ".join(f"`{kind}`" for kind, part in given.items() if part is not None)
+        if own:
+            raise ParameterError(
+                f"{os.fspath(path)} cannot be read with the {own} given ({words}). Pass what is"
+                " made as it was for fit: the same layers, of the same sizes."
+            ) from error
         raise InconsistentModelFile(
             f"{os.fspath(path)}: its configuration does not describe a model that this narrows"
             f" can build ({words}). Save the model again."
@@ -150,7 +166,7 @@ def _plain(value: Any) -> Any:
 
 def _tensors(ae: Autoencoder) -> dict[str, NDArray[Any]]:
     tensors = {
-        f"network.{name}": tensor.detach().cpu().numpy()
+        f"network.{name}": _floating(tensor).numpy()
         for name, tensor in ae.network_.state_dict().items()
     }
     for kind, prior in ae.priors_.items():
@@ -164,22 +180,32 @@ def _tensors(ae: Autoencoder) -> dict[str, NDArray[Any]]:
     return tensors
 
 
-def _restore(ae: Autoencoder, state: ModelState) -> None:
+def _floating(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor as a file holds it: counts, as batch normalisation has, become float64."""
+    tensor = tensor.detach().cpu()
+    if tensor.is_complex():
+        raise ParameterError("The network holds complex numbers, which a model file cannot.")
+    return tensor if tensor.is_floating_point() else tensor.double()
+
+
+def _restore(ae: Autoencoder, state: ModelState, given: dict[str, Any]) -> None:
     config, tensors = state.config, state.tensors
     params: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in config["params"].items()
     }
     for kind in PARTS:
-        params[kind] = from_json(kind, params[kind])
+        own = params[kind].get("name") == OWN
+        # A user's own pair stays as it is given; the model has copies of its modules.
+        params[kind] = given[kind] if own else from_json(kind, params[kind])
     ae.set_params(**params)
     ae._check_params()
     for name in (*_PLAIN, *_TEXTS):
         setattr(ae, name, config[name])
     for name in _NUMBERS:
         setattr(ae, name, np.float64(math.nan if config[name] is None else config[name]))
-    ae._network_part = from_json("network", config["network"])
-    ae._objective = from_json("objective", config["objective"])
+    ae._network_part = from_json("network", config["network"], given["network"])
+    ae._objective = from_json("objective", config["objective"], given["objective"])
     ae.sample_shape_ = tuple(config["sample_shape"])
     ae._came_shaped = bool(config["came_shaped"])
     ae.bounds_ = None if config["bounds"] is None else tuple(config["bounds"])
@@ -228,6 +254,8 @@ def _network(ae: Autoencoder, tensors: dict[str, NDArray[Any]]) -> Autoencoding:
     # The shares of classes are tensors of the file; here their number is enough.
     shares = (1 / n_classes,) * n_classes if n_classes else ()
     sizes_of_net = Widths(n_features, n_components, *sizes, ae.sample_shape_, shares)
+    if is_own(ae._network_part):
+        ae._network_part = ae._network_part.resolved(sizes_of_net, ae.pca_.n_samples_)
     # Counted before anything is built: a forged width must not claim memory.
     if ae._network_part.n_parameters(sizes_of_net) > sum(
         tensor.numel() for tensor in found.values()
@@ -242,5 +270,10 @@ def _network(ae: Autoencoder, tensors: dict[str, NDArray[Any]]) -> Autoencoding:
         sizes_of_net,
         linear="encoder.gain" in found,
     )
-    net.load_state_dict(found, assign=True)
+    # Filled in place, so that weights which a user's modules share stay shared and counts stay
+    # whole numbers; but in the file's float32 or float64.
+    for name, tensor in net.state_dict(keep_vars=True).items():
+        if name in found and tensor.is_floating_point():
+            tensor.data = tensor.data.to(found[name].dtype)
+    net.load_state_dict(found)
     return net

@@ -46,8 +46,8 @@ class Plan:
         With nothing left to choose.
     objective : Objective
     optimizer : Optimizer
-    n_parameters : int
-        Trainable numbers, the linear path included.
+    n_parameters, n_products : int
+        Trainable numbers, and multiplications of one row; the linear path included.
     batch_size : int
         Rows per optimizer step.
     n_steps : int or None
@@ -76,6 +76,7 @@ class Plan:
     objective: Objective
     optimizer: Optimizer
     n_parameters: int
+    n_products: int
     batch_size: int
     n_steps: int | None
     most_steps: int
@@ -125,8 +126,8 @@ class Plan:
         return math.ceil(self.n_train_rows / self.batch_size)
 
     def flops(self, n_steps: int) -> float:
-        """Return the arithmetic of one run: 2 per weight and row forward, 4 backward."""
-        return 6.0 * self.n_parameters * self.batch_size * n_steps
+        """Return the arithmetic of one run: 2 per product and row forward, 4 backward."""
+        return 6.0 * self.n_products * self.batch_size * n_steps
 
     @property
     def may_repeat(self) -> bool:
@@ -211,15 +212,11 @@ def make_plan(
     shape = sample_shape or (n_features,)
     widths = Widths(n_features, n_components, encoder_out, decoder_out, shape, class_shares)
     network = named_part("network", params["network"]).resolved(widths, n_rows)
-    if params["init"] == "pca" and not network.linear_ends():
-        raise ParameterError(
-            "init='pca' needs a linear code and output (`code_activation` and `output_activation`"
-            " 'linear'), since PCA gives numbers of any size. Use init='random' for"
-            f" {network!r}."
-        )
-    n_parameters = network.n_parameters(widths)
+    n_parameters, n_products = network.n_parameters(widths), network.n_products(widths)
     if params["init"] == "pca":
-        n_parameters += n_features * encoder_out + n_components * decoder_out
+        network.check_start(widths)
+        in_path = n_features * encoder_out + n_components * decoder_out
+        n_parameters, n_products = n_parameters + in_path, n_products + in_path
     n_folds, n_held_out = (0, 0) if partial else _split(params, n_rows)
     batch_size = _batch_size(params["batch_size"], n_rows)
     n_train_rows = n_rows - (n_rows // n_folds if n_folds else n_held_out)
@@ -235,13 +232,14 @@ def make_plan(
         objective=objective,
         optimizer=named_part("optimizer", params["optimizer"]),
         n_parameters=n_parameters,
+        n_products=n_products,
         batch_size=batch_size,
         n_steps=steps_per_epoch if partial else n_steps,
         most_steps=most_steps,
         n_folds=n_folds,
         n_held_out=n_held_out,
         device=device,
-        dtype=_precision(params["precision"], device, n_parameters * batch_size),
+        dtype=_precision(params["precision"], device, n_products * batch_size, network),
         learning_rate=_learning_rate(params["learning_rate"], n_rows, partial),
         schedule=(schedule := _schedule(params["schedule"], n_rows, partial)),
         patience=_patience(params["patience"], schedule),
@@ -292,8 +290,10 @@ def _device(asked: str) -> torch.device:
     return device
 
 
-def _precision(asked: str, device: torch.device, work: int) -> torch.dtype:
+def _precision(asked: str, device: torch.device, work: int, network: Network) -> torch.dtype:
     """Choose bfloat16 where the processor has it and the products outweigh the rounding."""
+    if asked == "auto" and not network.bfloat16:
+        return torch.float32
     if asked == "auto":
         on_gpu = device.type == "cuda"
         fast = _gpu_has_bfloat16_products() if on_gpu else has_bfloat16_products()

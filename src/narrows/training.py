@@ -8,6 +8,7 @@ Legend: B batch, D features, N held-out rows.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 from collections.abc import Callable, Iterator
@@ -60,16 +61,45 @@ class StepRule:
     n_components: int = 1
     seed: int = 0
 
-    def noise(self, x: Tensor, epoch: int, number: int) -> Noise:
-        """Return what the family draws for rows (B, D), a batch counted within its epoch."""
-        return drawn(self.objective, x, self.n_components, (self.seed, epoch, number))
+    def step_seed(self, epoch: int, number: int) -> int:
+        """Return the seed of a step, its batch counted within the epoch."""
+        return mixed((self.seed, epoch, number))
+
+    def noise(self, x: Tensor, seed: int) -> Noise:
+        """Return what the family draws for rows (B, D)."""
+        return drawn(self.objective, x, self.n_components, seed)
 
 
-def drawn(objective: Objective, x: Tensor, n_components: int, seed: tuple[int, ...]) -> Noise:
+def drawn(
+    objective: Objective, x: Tensor, n_components: int, seed: int | tuple[int, ...]
+) -> Noise:
     """Return what a family draws for rows (B, D); the same seed gives the same."""
     generator = torch.Generator(x.device)
-    generator.manual_seed(int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> 1))
+    generator.manual_seed(seed if isinstance(seed, int) else mixed(seed))
     return objective.draw(generator, x, n_components)
+
+
+def mixed(seed: tuple[int, ...]) -> int:
+    """Return one seed made of several numbers."""
+    return int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> 1)
+
+
+@contextlib.contextmanager
+def _own_chance(device: torch.device) -> Iterator[Callable[[int], None]]:
+    """Give a function that seeds what layers such as dropout draw from, and put it back at the end.
+
+    They draw from torch's global generators, on which nobody else's numbers may depend.
+    """
+    on_gpu = device.type == "cuda"
+    with torch.random.fork_rng(devices=[device] if on_gpu else []):
+
+        def seed_layers(seed: int) -> None:
+            # Not torch.manual_seed, which takes as long as a small step.
+            torch.default_generator.manual_seed(seed)
+            if on_gpu:
+                torch.cuda.manual_seed(seed)
+
+        yield seed_layers
 
 
 @dataclass
@@ -187,6 +217,18 @@ def train(
     after_step : callable
         Called after each step.
     """
+    with _own_chance(state.net.code_unit.device) as seed_layers:
+        _train(state, batches, rule, pace, after_step, seed_layers)
+
+
+def _train(
+    state: TrainingState,
+    batches: Batches,
+    rule: StepRule,
+    pace: Pace,
+    after_step: Callable[[TrainingState], bool],
+    seed_layers: Callable[[int], None],
+) -> None:
     objective, phases = rule.objective, rule.objective.phases
     copy_of_net = _ComputeCopy(state.net, rule.dtype, objective)
     stopped = False
@@ -199,7 +241,9 @@ def train(
             )
             for group in state.optimizer.param_groups:
                 group["lr"] = rate * group["share"]
-            noise = rule.noise(batch.x, state.epoch, number)
+            seed = rule.step_seed(state.epoch, number)
+            noise = rule.noise(batch.x, seed)
+            seed_layers(seed ^ 1)  # another stream than the family's noise
             # The loss is the mean over rows of the sum of terms: so much for each row of each term.
             each = torch.full((n_rows,), 1 / n_rows, device=batch.x.device)
             for phase in phases:

@@ -12,8 +12,10 @@ from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from narrows import fields
+from narrows.errors import ParameterError
 from narrows.scaling import Scaling
 
 FEW_ROWS, MANY_ROWS = 1_000, 10_000
@@ -47,6 +49,8 @@ class Network(ABC):
     """An architecture: typed fields that say how to build an encoder and a decoder."""
 
     name: ClassVar[str]
+    bfloat16: ClassVar[bool] = True
+    """Whether ``precision="auto"`` may train it in bfloat16."""
     get_params = fields.get_params
 
     @abstractmethod
@@ -68,6 +72,34 @@ class Network(ABC):
     def output_range(self) -> tuple[float, float]:
         """Return the interval that no output leaves, in the network's units."""
         return -math.inf, math.inf
+
+    def n_products(self, widths: Widths) -> int:
+        """Count the multiplications of one row on its way through encoder and decoder."""
+        return self.n_parameters(widths)
+
+    def check_start(self, widths: Widths) -> None:
+        """Check that a linear path may stand beside encoder and decoder.
+
+        Raises
+        ------
+        ParameterError
+        """
+        del widths
+        if not self.linear_ends():
+            raise ParameterError(
+                "init='pca' needs a linear code and output (`code_activation` and"
+                " `output_activation` 'linear'), since PCA gives numbers of any size. Use"
+                f" init='random' for {self!r}."
+            )
+
+
+@torch.no_grad()
+def count_products(encoder: nn.Module, decoder: nn.Module, x: Tensor, z: Tensor) -> int:
+    """Count the multiplications that rows (B, D) and codes (B, K) take, per row."""
+    with FlopCounterMode(display=False) as counter:
+        encoder(x)
+        decoder(z)
+    return int(counter.get_total_flops()) // (2 * len(x))  # a product and a sum count two
 
 
 class Autoencoding(nn.Module):

@@ -18,6 +18,18 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
+from narrows.errors import ParameterError
+
+_WITH_WEIGHTS = (
+    nn.Linear,
+    nn.Conv1d,
+    nn.Conv2d,
+    nn.Conv3d,
+    nn.ConvTranspose1d,
+    nn.ConvTranspose2d,
+    nn.ConvTranspose3d,
+)
+
 
 class LinearPath(NamedTuple):
     """Where encoder and decoder start: linear maps, and the units of what is learned beside them.
@@ -120,10 +132,27 @@ class LinearPlus(nn.Module):
 
 
 @torch.no_grad()
-def silence(module: nn.Module) -> None:
-    """Set the last layer with weights of a module to zero, so that the module gives zeros."""
-    kinds = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
-    last = [layer for layer in module.modules() if isinstance(layer, kinds)][-1]
+def silence(module: nn.Module) -> nn.Module:
+    """Set the last layer with weights of a module to zero, so that the module gives zeros.
+
+    Returns
+    -------
+    nn.Module
+        That layer: the last one that was registered.
+
+    Raises
+    ------
+    ParameterError
+        If there is none.
+    """
+    layers = [layer for layer in module.modules() if isinstance(layer, _WITH_WEIGHTS)]
+    if not layers:
+        raise ParameterError(
+            f"{type(module).__name__} holds no nn.Linear and no convolution, so init='pca' finds"
+            " no last layer to set to zero. Use init='random'."
+        )
+    last = layers[-1]
     last.weight.zero_()
     if last.bias is not None:
         last.bias.zero_()
+    return last

@@ -1,0 +1,371 @@
+"""Convolutions over pictures of any height, width and number of channels.
+
+Pictures and maps of features have their channels last, as flat rows do, so that a convolution
+whose kernel is as large as its stride is one matrix product over squares that lie side by side.
+
+Legend: B batch, D features, K code size, H height, W width, C channels of a map.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import ClassVar, NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from narrows.errors import ParameterError
+from narrows.fields import boolean, integer, one_of, parameter, replaced, widths
+from narrows.networks.base import Network, Widths, count_products
+
+SHRUNK = 0.7
+"""Numbers that "shrink" takes for noise, in units of the contrast of a row."""
+SMALLEST_CONTRAST = 1e-2
+"""Root mean square below which a row counts as flat, in the network's units."""
+WIDENED = 2
+"""Channels inside a residual block, as a multiple of those around it."""
+PHOTOGRAPH_CHANNELS, PHOTOGRAPH_CODE = 3, 8
+"""Channels and code size from which ``homogeneous="auto"`` is True."""
+MOST_STAGES = 12
+
+
+class _Shrink(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.softshrink(x, SHRUNK)
+
+
+_ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "gelu": nn.GELU,
+    "relu": nn.ReLU,
+    "silu": nn.SiLU,
+    "tanh": nn.Tanh,
+    "shrink": _Shrink,
+}
+_ODD = ("shrink", "tanh")
+
+
+class Extent(NamedTuple):
+    """Height, width and channels of a picture or of a map of features."""
+
+    height: int
+    width: int
+    channels: int
+
+    @property
+    def size(self) -> int:
+        """Numbers in it."""
+        return self.height * self.width * self.channels
+
+
+@dataclass(frozen=True)
+class Conv(Network):
+    """Residual convolutional encoder with a mirrored decoder.
+
+    ::
+
+        picture ─ squares ─ blocks ─ [halving ─ blocks ─ …] ─ hidden ─ K          (encoder)
+        K ─ hidden ─ [blocks ─ doubling ─ …] ─ blocks ─ squares ─ picture         (decoder)
+
+    The first convolution cuts the picture into squares, each further stage halves height and
+    width; what does not divide is filled up with zeros. A residual block is a convolution within
+    each channel and two across channels (Z. Liu et al., "A ConvNet for the 2020s", CVPR 2022).
+
+    Parameters
+    ----------
+    patch : "auto" or int, default="auto"
+        Height and width of the squares, in pixels.
+    channels : "auto" or sequence of int, default="auto"
+        Channels of the map that squares become, and of the map of each further stage.
+    blocks : "auto" or int, default="auto"
+        Residual blocks per stage.
+    kernel : int, default=3
+        Height and width of a block's convolution; odd.
+    hidden : "auto" or sequence of int, default="auto"
+        Widths of fully connected layers between the last map and the code.
+    homogeneous : "auto" or bool, default="auto"
+        Whether ``f(a x) = a f(x)`` for any number a: what is done to a pattern depends neither on
+        its contrast nor on its sign. There are no biases then. It holds a network to what is true
+        of photographs, so that fewer are enough; writing, dark on light, knows its sign.
+        ``"auto"`` is True for three channels or more and codes of 8 numbers or more.
+    activation : {"auto", "gelu", "relu", "silu", "tanh", "shrink"}, default="auto"
+        ``"shrink"`` sets small numbers to zero and moves all others towards it. ``"auto"`` is
+        ``"shrink"`` with ``homogeneous`` (which needs it or ``"tanh"``), else ``"gelu"``.
+    """
+
+    name: ClassVar[str] = "conv"
+
+    patch: str | int = parameter("auto", one_of("auto") | integer(1), "side of the squares, pixels")
+    channels: str | tuple[int, ...] = parameter(
+        "auto", one_of("auto") | widths(), "channels of the maps, stage by stage"
+    )
+    blocks: str | int = parameter(
+        "auto", one_of("auto") | integer(0, 64), "residual blocks per stage"
+    )
+    kernel: int = parameter(3, integer(1, 63), "side of a block's convolution, odd")
+    hidden: str | tuple[int, ...] = parameter(
+        "auto", one_of("auto") | widths(), "widths of the layers between maps and code"
+    )
+    homogeneous: str | bool = parameter(
+        "auto", one_of("auto") | boolean(), "whether contrast and sign make no difference"
+    )
+    activation: str = parameter("auto", one_of("auto", *_ACTIVATIONS), "after each layer")
+
+    def resolved(self, widths: Widths, n_rows: int) -> Conv:
+        """Return a copy in which no field is ``"auto"``.
+
+        Raises
+        ------
+        ParameterError
+            Where rows are no pictures, or fields do not fit each other.
+        """
+        del n_rows
+        picture = _picture(widths)
+        homogeneous = self.homogeneous
+        if homogeneous == "auto":
+            photograph = picture.channels >= PHOTOGRAPH_CHANNELS
+            homogeneous = photograph and widths.code >= PHOTOGRAPH_CODE
+        patch = self.patch
+        if patch == "auto":
+            patch = _auto_patch(picture, homogeneous=bool(homogeneous))
+        grid = [math.ceil(side / int(patch)) for side in picture[:2]]
+        choices = {
+            "homogeneous": homogeneous,
+            "patch": patch,
+            "channels": _auto_channels(grid, homogeneous=bool(homogeneous)),
+            "blocks": 0 if homogeneous or max(grid) == 1 else 1,
+            "hidden": (256,),
+            "activation": "shrink" if homogeneous else "gelu",
+        }
+        open_fields = {name: c for name, c in choices.items() if getattr(self, name) == "auto"}
+        given = {n: tuple(v) for n in ("channels", "hidden") if (v := getattr(self, n)) != "auto"}
+        copy = replaced(self, {**given, **open_fields})
+        assert isinstance(copy, Conv)
+        copy._check()
+        return copy
+
+    def _check(self) -> None:
+        complaints = []
+        if self.kernel % 2 == 0:
+            complaints.append(f"`kernel` of Conv must be odd, got {self.kernel}.")
+        if not 1 <= len(self.channels) <= MOST_STAGES:
+            complaints.append(
+                f"`channels` of Conv must name 1 to {MOST_STAGES} stages, got {self.channels!r}."
+            )
+        if self.homogeneous and self.activation not in _ODD:
+            complaints.append(
+                f"homogeneous=True of Conv needs activation='shrink' or 'tanh', which treat both"
+                f" signs alike, got {self.activation!r}."
+            )
+        if complaints:
+            raise ParameterError(" ".join(complaints))
+
+    def linear_ends(self) -> bool:
+        """Tell that neither code nor output passes an activation."""
+        return True
+
+    def n_parameters(self, widths: Widths) -> int:
+        """Count weights and biases of encoder and decoder."""
+        modules = nn.ModuleList(self._modules(widths))
+        return sum(parameter.numel() for parameter in modules.parameters())
+
+    def n_products(self, widths: Widths) -> int:
+        """Count the multiplications of one row on its way through encoder and decoder."""
+        x, z = (torch.empty(1, n, device="meta") for n in (widths.features, widths.code))
+        return count_products(*self._modules(widths), x, z)
+
+    def build(self, widths: Widths, generator: torch.Generator) -> tuple[nn.Module, nn.Module]:
+        """Return a fresh (encoder, decoder) drawn from the generator alone."""
+        encoder, decoder = self._modules(widths)
+        for module in (encoder, decoder):
+            _draw(module.to_empty(device="cpu"), generator)
+        return encoder, decoder
+
+    def _modules(self, widths: Widths) -> tuple[nn.Module, nn.Module]:
+        """Return encoder and decoder without memory, on torch's "meta" device."""
+        picture = _picture(widths)
+        extents = self._extents(picture)
+        hidden = [int(width) for width in self.hidden]
+        down: list[nn.Module] = []
+        for fine, coarse in pairwise(extents):
+            down += [_Gather(fine, coarse, self._bias), *self._stage(coarse.channels)]
+        into_code = [extents[-1].size, *hidden, widths.encoder_out]
+        encoder = nn.Sequential(
+            nn.Unflatten(1, tuple(picture)), *down, nn.Flatten(), *self._dense(into_code)
+        )
+        up: list[nn.Module] = []
+        n_outputs = widths.decoder_out // widths.features
+        for fine, coarse in pairwise(extents):
+            times = n_outputs if fine is extents[0] else 1
+            up = [*self._stage(coarse.channels), _Spread(coarse, fine, times, self._bias), *up]
+        from_code = [widths.code, *reversed(hidden), extents[-1].size]
+        decoder = nn.Sequential(
+            *self._dense(from_code), nn.Unflatten(1, tuple(extents[-1])), *up, nn.Flatten()
+        )
+        if self.homogeneous:
+            return _Homogeneous(encoder), _Homogeneous(decoder)
+        return encoder, decoder
+
+    @property
+    def _bias(self) -> bool:
+        return not self.homogeneous
+
+    def _extents(self, picture: Extent) -> list[Extent]:
+        """Return the extents of the picture and of each stage's map."""
+        found, side = [picture], int(self.patch)
+        for channels in self.channels:
+            height, width, _ = found[-1]
+            found.append(Extent(math.ceil(height / side), math.ceil(width / side), int(channels)))
+            side = 2
+        return found
+
+    def _stage(self, channels: int) -> list[nn.Module]:
+        made = _ACTIVATIONS[self.activation]
+        blocks = [
+            _Block(channels, self.kernel, made(), self._bias) for _ in range(int(self.blocks))
+        ]
+        return [*blocks, made()]
+
+    def _dense(self, sizes: list[int]) -> list[nn.Module]:
+        layers: list[nn.Module] = []
+        for inputs, outputs in pairwise(sizes):
+            layers += [_linear(inputs, outputs, self._bias), _ACTIVATIONS[self.activation]()]
+        return layers[:-1]
+
+
+def _picture(widths: Widths) -> Extent:
+    """Return the extent of a row that is a picture.
+
+    Raises
+    ------
+    ParameterError
+        Where it is none, or a family asks for outputs that are no pictures.
+    """
+    shape = widths.sample_shape
+    if len(shape) not in (2, 3) or math.prod(shape) != widths.features:
+        raise ParameterError(
+            f"network='conv' needs pictures, but rows have shape {shape or (widths.features,)}."
+            " Give sample_shape=(height, width) or (height, width, channels), or pass X of shape"
+            " (n, height, width); for other data use network='mlp'."
+        )
+    if widths.decoder_out % widths.features:
+        raise ParameterError(
+            f"network='conv' gives whole pictures of {widths.features} values, but this objective"
+            f" asks its decoder for {widths.decoder_out} numbers. Use network='mlp'."
+        )
+    height, width, *channels = shape
+    return Extent(height, width, channels[0] if channels else 1)
+
+
+def _auto_patch(picture: Extent, *, homogeneous: bool) -> int:
+    """Choose squares of 16 pixels in photographs, else such that about 4 × 4 cover a picture."""
+    side = max(picture.height, picture.width)
+    return 16 if homogeneous else min(max(math.ceil(side / 4), 2), 8)
+
+
+def _auto_channels(grid: list[int], *, homogeneous: bool) -> tuple[int, ...]:
+    """Choose a stage for the squares, and more until the map is 4 × 4 or smaller."""
+    n_halvings = max(0, math.ceil(math.log2(max(grid) / 4)))
+    first = 512 if homogeneous else 64
+    return (first,) + (max(first, 128),) * n_halvings
+
+
+class _Homogeneous(nn.Module):
+    """Give ``r f(x / r)``, r the root mean square of a row: of contrast nothing depends."""
+
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: Tensor) -> Tensor:
+        contrast = (x.square().mean(dim=1, keepdim=True) + SMALLEST_CONTRAST**2).sqrt()
+        scaled = cast("Tensor", self.inner(x / contrast))
+        return contrast * scaled
+
+
+def _cell(fine: Extent, coarse: Extent) -> tuple[int, int]:
+    """Return height and width of the part of a fine map that one place of a coarse one sees."""
+    return math.ceil(fine.height / coarse.height), math.ceil(fine.width / coarse.width)
+
+
+class _Gather(nn.Module):
+    """Convolve (B, H, W, C) with a kernel as large as its stride, to a coarser map."""
+
+    def __init__(self, fine: Extent, coarse: Extent, bias: bool) -> None:
+        super().__init__()
+        self.cell = high, wide = _cell(fine, coarse)
+        self.grid = coarse[:2]
+        self.fill = (coarse.height * high - fine.height, coarse.width * wide - fine.width)
+        self.linear = _linear(high * wide * fine.channels, coarse.channels, bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if any(self.fill):
+            x = functional.pad(x, (0, 0, 0, self.fill[1], 0, self.fill[0]))
+        (high, wide), (rows, columns), channels = self.cell, self.grid, x.shape[-1]
+        cells = x.reshape(-1, rows, high, columns, wide, channels).transpose(2, 3)
+        gathered: Tensor = self.linear(cells.reshape(-1, high * wide * channels))
+        return gathered.reshape(-1, rows, columns, gathered.shape[-1])
+
+
+class _Spread(nn.Module):
+    """The mirror of `_Gather`: a transposed convolution, to one or several maps in a row."""
+
+    def __init__(self, coarse: Extent, fine: Extent, times: int, bias: bool) -> None:
+        super().__init__()
+        self.cell = high, wide = _cell(fine, coarse)
+        self.times, self.grid, self.fine = times, coarse[:2], fine
+        self.linear = _linear(coarse.channels, times * high * wide * fine.channels, bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        (high, wide), (rows, columns), fine = self.cell, self.grid, self.fine
+        cells: Tensor = self.linear(x.reshape(-1, x.shape[-1]))
+        cells = cells.reshape(-1, rows, columns, self.times, high, wide, fine.channels)
+        maps = cells.permute(0, 3, 1, 4, 2, 5, 6)
+        maps = maps.reshape(-1, rows * high, columns * wide, fine.channels)
+        maps = maps[:, : fine.height, : fine.width]
+        return maps.reshape(-1, self.times * fine.height, fine.width, fine.channels)
+
+
+class _Block(nn.Module):
+    """Add to a map what a convolution within its channels, and two across them, make of it."""
+
+    def __init__(self, channels: int, kernel: int, activation: nn.Module, bias: bool) -> None:
+        super().__init__()
+        self.within = nn.Conv2d(
+            channels,
+            channels,
+            kernel,
+            padding=kernel // 2,
+            groups=channels,
+            bias=bias,
+            device="meta",
+        )
+        self.widen = _linear(channels, WIDENED * channels, bias)
+        self.activation = activation
+        self.narrow = _linear(WIDENED * channels, channels, bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        seen = self.within(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        wide = self.widen(seen.reshape(-1, x.shape[-1]))
+        change: Tensor = self.narrow(self.activation(wide))
+        return x + change.reshape(x.shape)
+
+
+def _linear(inputs: int, outputs: int, bias: bool) -> nn.Linear:
+    return nn.Linear(inputs, outputs, bias=bias, device="meta")
+
+
+@torch.no_grad()
+def _draw(module: nn.Module, generator: torch.Generator) -> None:
+    """Draw weights from N(0, 1/inputs); a convolution within channels starts near the identity."""
+    for layer in module.modules():
+        if isinstance(layer, (nn.Linear, nn.Conv2d)):
+            inputs = layer.weight[0].numel()
+            layer.weight.normal_(std=1 / math.sqrt(inputs), generator=generator)
+            if layer.bias is not None:
+                layer.bias.zero_()
+        if isinstance(layer, nn.Conv2d):
+            middle = layer.kernel_size[0] // 2
+            layer.weight[:, :, middle, middle] += 1
