@@ -63,6 +63,8 @@ PRIORS = {"own": "auto", "normal": "normal", "mixture": "mixture", "flow": "flow
 
 Pictures = NDArray[np.float32]
 Sampler = Callable[[int], Pictures]
+Key = tuple[str, str]  # program, and prior or sampler
+Table = dict[Key, dict[str, float]]
 
 
 # ---------------------------------------------------------------------- one program
@@ -288,9 +290,9 @@ def in_a_process(job: str, folder: Path, *, cpu_clock: bool) -> dict[str, Any]:
     return {**answer, "others": max(others / available, 0.0)}
 
 
-def medians(runs: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, float]]:
+def medians(runs: list[dict[str, Any]]) -> Table:
     """Return the median over seeds of each number, by program and prior."""
-    found: dict[tuple[str, str], list[dict[str, float]]] = {}
+    found: dict[Key, list[dict[str, float]]] = {}
     for run in runs:
         for prior, numbers in run["priors"].items():
             found.setdefault((run["program"], prior), []).append(numbers)
@@ -299,29 +301,32 @@ def medians(runs: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, float
     }
 
 
-def verdicts(table: dict[tuple[str, str], dict[str, float]]) -> list[str]:
+def best_of_peers(table: Table, *, normal: bool) -> Key | None:
+    """Return the program and sampler of pythae with the smallest distance, of one kind."""
+    peers_found = [
+        key for key in table if key[0] in THEIRS and (key[1] == "normal sampler") == normal
+    ]
+    return min(peers_found, key=lambda key: table[key]["frechet"], default=None)
+
+
+def verdicts(table: Table) -> list[str]:
     """Hold what the recipe does against pythae's normal sampler, and the best of the others."""
-    if RECOMMENDED not in table:
-        return []
-    ours = table[RECOMMENDED]["frechet"]
     lines = []
-    for name, chosen in (
-        ("the best normal sampler", lambda prior: prior == "normal sampler"),
-        ("the best GMM or MAF sampler", lambda prior: prior != "normal sampler"),
-    ):
-        peers_found = {
-            key: numbers["frechet"]
-            for key, numbers in table.items()
-            if key[0] in THEIRS and chosen(key[1])
-        }
-        if peers_found:
-            best = min(peers_found, key=peers_found.__getitem__)
-            verdict = "holds" if ours < peers_found[best] else "MISSED"
+    for kind, normal in (("normal sampler", True), ("GMM or MAF sampler", False)):
+        best = best_of_peers(table, normal=normal)
+        if best is not None and RECOMMENDED in table:
+            ours, theirs = table[RECOMMENDED]["frechet"], table[best]["frechet"]
             lines.append(
-                f"- {' with prior '.join(RECOMMENDED)}: {ours:.3g}, below {name} of pythae,"
-                f" {peers_found[best]:.3g} ({best[0]}, {best[1]}): {verdict}"
+                f"- {RECOMMENDED[0]}, its own prior: {ours:.3g}, below pythae's best {kind},"
+                f" {theirs:.3g} ({', '.join(best)}): {'holds' if ours < theirs else 'MISSED'}"
             )
     return lines
+
+
+def shown(table: Table) -> list[Key]:
+    """Return whose sheets stand beside a result: ours, and pythae's best of each kind."""
+    keys = [RECOMMENDED, *(best_of_peers(table, normal=normal) for normal in (True, False))]
+    return [key for key in keys if key is not None and key in table]
 
 
 def report(runs: list[dict[str, Any]], options: argparse.Namespace) -> str:
@@ -392,7 +397,8 @@ def main() -> None:
         data = {"machine": machine.describe(), "seconds": options.seconds, "runs": runs}
         topic = f"{TOPIC}-{options.seconds:g}"
         markdown, _ = machine.write_results(topic, text, data, options.out)
-        for sheet in sorted(Path(folder).glob("*.png")):
+        for key in shown(medians(runs)):
+            sheet = Path(folder) / f"{file_name(*key)}.png"
             (options.out / f"{markdown.stem}-{sheet.name}").write_bytes(sheet.read_bytes())
     print(text)
 
