@@ -66,8 +66,9 @@ class Adversarial(Objective):
     the penalty: L. Mescheder, A. Geiger and S. Nowozin, "Which training methods for GANs do
     actually converge?", ICML 2018, eq. 9.
 
-    Not for: likelihoods (it has none), or results that must not depend on a balance of two
-    opponents; `WAE` wants the same and has one loss.
+    Not for: likelihoods (it has none), results that must not depend on a balance of two opponents
+    (`WAE` wants the same and has one loss), or drawing from codes of more numbers than the data
+    vary in, about ten for digits: there ``sample(prior="mixture")`` draws what they really follow.
     """
 
     name: ClassVar[str] = "adversarial"

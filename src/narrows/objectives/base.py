@@ -134,8 +134,8 @@ class Objective(ABC):
     def held_out_loss(self, net: Autoencoding, batch: Batch, step: Step, x_hat: Tensor) -> Tensor:
         """Return per row (B,) what chooses the best state, given its clipped reconstruction.
 
-        It is measured on rows that training does not see, with the same noise each time. Where it
-        may be negative, it is in nats.
+        It is measured on rows that training does not see, with the same noise each time. It may be
+        negative, as nats may; gains are then not taken relative to it.
         """
         del net, step
         return (x_hat - batch.x.float()).square().mean(dim=1)

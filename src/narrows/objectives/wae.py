@@ -36,21 +36,22 @@ class WAE(Objective):
 
     Parameters
     ----------
-    weight : float, default=1.0
+    weight : float, default=3.0
         Of MMD² beside the squared error, in the network's units, where the mean variance of a
         feature is 1. Larger makes samples more like rows and reconstructions worse.
 
     Reference: I. Tolstikhin, O. Bousquet, S. Gelly and B. Schölkopf, "Wasserstein auto-encoders",
     ICLR 2018, algorithm 2 (WAE-MMD).
 
-    Not for: likelihoods (it has none), or codes of many more numbers than rows vary in: a batch
-    cannot tell such a distribution from N(0, 1).
+    Not for: likelihoods (it has none), or drawing from codes of more numbers than the data vary in,
+    about ten for digits: a batch cannot tell whether they fill N(0, 1). There
+    ``sample(prior="mixture")`` draws what the codes really follow.
     """
 
     name: ClassVar[str] = "wae"
     units: ClassVar[dict[str, str]] = {"reconstruction": PIXEL_SQUARES, "mmd": KERNEL_SQUARES}
 
-    weight: float = parameter(1.0, real(0), "of MMD² beside the squared error")
+    weight: float = parameter(3.0, real(0), "of MMD² beside the squared error")
 
     @property
     def couples_rows(self) -> str:
