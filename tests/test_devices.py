@@ -50,14 +50,14 @@ class OneDevice(TorchFunctionMode):
         return function(*args, **(kwargs or {}))
 
 
-def request(objective, dtype):
-    """A network at its start and its rows, on the device."""
+def request(objective, dtype, network=None):
+    """A network at its start and its rows, of 2 × 3 pixels, on the device."""
     X = curved(N)
     X = (X - X.min()) / np.ptp(X)
-    ae = quick(K, objective=objective, network=MLP(hidden=(5,)))
+    ae = quick(K, objective=objective, network=network or MLP(hidden=(5,)))
     shares = (0.5, 0.5) if objective.needs_classes else ()
     params = ae.get_params(deep=False)
-    plan = make_plan(params, N, X.shape[1], 0, sample_shape=(X.shape[1],), class_shares=shares)
+    plan = make_plan(params, N, X.shape[1], 0, sample_shape=(2, 3), class_shares=shares)
     source = ArraySource(X, y=np.arange(N) % 2 if shares else None)
     net, _ = start(source, params, plan, (0.0, 1.0))
     rows = ScaledRows(source, net.scaling, dtype, DEVICE)
@@ -122,3 +122,14 @@ def test_held_out_measurements_keep_to_the_device(objective):
         loss = objective.held_out_loss(net, batch, Step(drawn, bounds), x_hat)
     assert {tensor.device for tensor in (x_hat, loss, *drawn.values())} == {DEVICE}
     assert loss.shape == (N,)
+
+
+@pytest.mark.parametrize("name", sorted(PARTS["network"]))
+def test_networks_keep_to_the_device(name):
+    objective = VAE()
+    _, net, rows = request(objective, torch.float32, PARTS["network"][name]())
+    batch = rows.take(np.arange(N))
+    with OneDevice():
+        terms = objective.terms(net, batch, Step(noise(objective, batch.x)))
+        torch.stack(list(terms.values())).sum().backward()
+    assert {parameter.grad.device for parameter in net.parameters()} == {DEVICE}
