@@ -16,6 +16,7 @@ from sklearn.utils import estimator_checks
 
 from conftest import quick
 from narrows import MLP, AdamW, Autoencoder
+from narrows.parts import PARTS
 
 LET_OFF = {"check_array_api_input"}
 """Skipped by scikit-learn unless SCIPY_ARRAY_API is set; narrows computes on NumPy and torch."""
@@ -24,10 +25,8 @@ ITS_OWN_WARNINGS = pytest.mark.filterwarnings("ignore:X (does not have valid|has
 """The checks hand arrays to what was fitted on frames, and frames to what was fitted on arrays."""
 
 
-@ITS_OWN_WARNINGS
-@pytest.mark.parametrize("init", ["pca", "random"])
-def test_every_check_of_scikit_learn_passes(init):
-    results = estimator_checks.check_estimator(Autoencoder(init=init), on_skip=None, on_fail=None)
+def assert_passes_every_check(ae):
+    results = estimator_checks.check_estimator(ae, on_skip=None, on_fail=None)
     failed = {
         result["check_name"]: f"{result['status']}: {result['exception']!r}"
         for result in results
@@ -35,6 +34,21 @@ def test_every_check_of_scikit_learn_passes(init):
     }
     assert failed == {}
     assert len(results) > 40
+
+
+@ITS_OWN_WARNINGS
+@pytest.mark.parametrize("init", ["pca", "random"])
+def test_every_check_of_scikit_learn_passes(init):
+    assert_passes_every_check(Autoencoder(init=init))
+
+
+@ITS_OWN_WARNINGS
+@pytest.mark.parametrize("objective", sorted(set(PARTS["objective"]) - {"reconstruction"}))
+def test_every_check_passes_for_each_family(objective):
+    """Trained for a few steps, since fifty checks are many."""
+    assert_passes_every_check(
+        Autoencoder(objective=objective, network=MLP(hidden=(16,)), max_steps=10)
+    )
 
 
 @ITS_OWN_WARNINGS
