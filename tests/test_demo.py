@@ -1,5 +1,6 @@
 """The tour, with little time: every part is there, and the page is whole."""
 
+import inspect
 import re
 
 import pytest
@@ -24,6 +25,9 @@ def test_the_page_loads_nothing_and_speaks_both_languages(tour):
         "held-out test digits",
         "留出的测试数字",
         "TensorFlow 教程",
+        "100 new digits",
+        "两个数的平面，逐点解码",
+        "From one held-out test digit (a)",
         "narrows recipe list",
     ):
         assert words in text
@@ -34,6 +38,7 @@ def test_the_terminal_closes_with_one_table(tour):
     for words in ("10,000 held-out test digits", "narrows, 128 numbers", "TensorFlow tutorial"):
         assert words in printed
     assert "10-NN accuracy on the plane" in printed
+    assert "narrows VAE, 16 numbers: trained in" in printed
     small, big = re.findall(r"([\d.]+) with ([\d,]+)", printed)
     assert int(small[1].replace(",", "")) <= 5_000
     assert int(big[1].replace(",", "")) >= 200_000
@@ -59,3 +64,15 @@ def test_time_must_be_above_zero(tmp_path):
     with pytest.raises(ParameterError, match="> 0"):
         demo.run_demo(tmp_path, max_seconds=0, overwrite=False, console=Console())
     assert not list(tmp_path.iterdir())
+
+
+def test_the_time_stated_is_what_our_models_take_in_all():
+    from narrows.cli.app import demo as verb
+    from narrows.demo.programs import SIZES
+    from narrows.demo.tour import GENERATOR_SECONDS
+
+    usual = sum(SIZES.values()) + sum(GENERATOR_SECONDS.values())
+    (option,) = (
+        inspect.signature(verb, eval_str=True).parameters["max_seconds"].annotation.__metadata__
+    )
+    assert f"{usual:g} by default" in option.help

@@ -77,11 +77,13 @@ def test_python_snippets_run(tmp_path: Path) -> None:
 
 
 def test_both_languages_show_the_same_code() -> None:
-    def code(page: str) -> list[str]:
-        snippet = blocks(page, "python")[0]
+    def code(page: str, number: int) -> list[str]:
+        snippet = blocks(page, "python")[number]
         return [line.partition("#")[0].rstrip() for line in snippet.splitlines()]
 
-    assert code(READMES[0]) == code(READMES[1])
+    # The pipeline of the English page, its second snippet, is left out of the Chinese one.
+    assert code(READMES[0], 0) == code(READMES[1], 0)
+    assert code(READMES[0], 2) == code(READMES[1], 1)
 
 
 @pytest.mark.parametrize("page", [*PAGES, "docs/tour.md", "docs/decisions/README.md"])

@@ -1,15 +1,19 @@
-"""Draw the picture of README: ``python docs/pictures/make.py``."""
+"""Draw the pictures of README: ``python docs/pictures/make.py``."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from narrows import Autoencoder, figures
+import numpy as np
+
+from narrows import VAE, Autoencoder, figures
 from narrows.datasets import load_mnist
 from narrows.evaluation import pca_inference
 
+HERE = Path(__file__).parent
 
-def main() -> None:
+
+def draw_restored() -> None:
     """Train for twenty seconds, and draw ten held-out digits with their reconstructions."""
     X, _ = load_mnist("train", return_X_y=True)
     X_test, _ = load_mnist("test", return_X_y=True)
@@ -20,8 +24,20 @@ def main() -> None:
         rows[f"narrows {k}"] = ae.reconstruct(digits)
         rows[f"PCA {k}"] = pca_inference(ae).reconstruct(digits)
     figure = figures.reconstructions(digits, rows, sample_shape=(28, 28))
-    (Path(__file__).parent / "restored.png").write_bytes(figures.to_png(figure))
+    (HERE / "restored.png").write_bytes(figures.to_png(figure))
+
+
+def draw_generated() -> None:
+    """Train on digits with their classes, and draw the first ten new ones of each class."""
+    X, y = load_mnist("train", return_X_y=True)
+    family = VAE(likelihood="bernoulli", prior="flow", conditional=True)
+    ae = Autoencoder(16, objective=family, max_steps=3000, random_state=0).fit(X, y)
+    new = ae.sample(100, y=np.repeat(np.arange(10), 10), random_state=0)
+    names = [str(digit) for digit in range(10)]
+    figure = figures.sheet(new, columns=10, row_labels=names, bounds=(0, 1), side=4.7)
+    (HERE / "generated.png").write_bytes(figures.to_png(figure, palette=True))
 
 
 if __name__ == "__main__":
-    main()
+    draw_restored()
+    draw_generated()

@@ -25,7 +25,7 @@ GENERATORS: dict[str, dict[str, Any]] = {
     "sheet": {"n_components": 16, "objective": VAE(likelihood="bernoulli", prior="flow")},
     "plane": {"n_components": 2, "objective": VAE(likelihood="bernoulli")},
 }
-GENERATOR_SECONDS = {"sheet": 30.0, "plane": 16.0}
+GENERATOR_SECONDS = {"sheet": 24.0, "plane": 12.0}
 TUTORIAL = ("tensorflow-reconstruct", "tensorflow-map")
 SHOWN = 10
 

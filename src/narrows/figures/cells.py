@@ -237,6 +237,6 @@ def _thin_out(names: list[Text], figure: Figure) -> None:
         text.set_visible(number in kept)
 
 
-def number_text(value: float) -> str:
-    """Return a number to three digits, with a minus sign as wide as a plus."""
-    return f"{value:.3g}".replace("-", "−") if value else "0"
+def number_text(value: float, digits: int = 3) -> str:
+    """Return a number to some digits, with a minus sign as wide as a plus."""
+    return f"{value:.{digits}g}".replace("-", "−") if value else "0"

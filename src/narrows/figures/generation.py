@@ -192,7 +192,7 @@ def _plane_of_pictures(
         (axes.xaxis, axes.yaxis), middles, (across, up), labels, strict=True
     ):
         axis.set_ticks(places[_spread(len(codes))])
-        axis.set_ticklabels([number_text(code) for code in codes[_spread(len(codes))]])
+        axis.set_ticklabels([number_text(code, 2) for code in codes[_spread(len(codes))]])
         axis.set_label_text(letters.drawable(shorten(label, 24)), font=letters.font(10))
         axis.label.set(color=colours.muted, parse_math=False)
     widen(figure, MARGIN)
