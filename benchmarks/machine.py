@@ -22,7 +22,19 @@ RESULTS = Path(__file__).resolve().parent / "results"
 # The instruction sets that decide the rate of a matrix product on a processor.
 INSTRUCTION_SETS = ("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_bf16", "asimd", "sve")
 QUIET_SHARE = 0.05  # of all cores; more than this by others makes a time worthless
-PACKAGES = ("narrows", "torch", "numpy", "scikit-learn", "keras", "jax", "tensorflow", "pythae")
+PACKAGES = (
+    "narrows",
+    "torch",
+    "numpy",
+    "scikit-learn",
+    "keras",
+    "jax",
+    "tensorflow",
+    "pythae",
+    "scikit-image",
+    "PyWavelets",
+    "bm3d",
+)
 
 
 def read_cpuinfo() -> dict[str, str]:
