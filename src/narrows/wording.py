@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from narrows.objectives.base import PIXEL_SQUARES
 
 
-def is_plain(units: Mapping[str, str]) -> bool:
-    """Tell whether a loss is a mean squared error and nothing else."""
-    return set(units.values()) == {PIXEL_SQUARES} and len(units) == 1
+def is_plain(row: Mapping[str, float], units: Mapping[str, str]) -> bool:
+    """Tell whether the loss in a row of ``history_`` is a mean squared error and nothing else."""
+    return [unit for name, unit in units.items() if name in row] == [PIXEL_SQUARES]
 
 
 def term_words(row: Mapping[str, float], units: Mapping[str, str]) -> str:

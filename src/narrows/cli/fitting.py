@@ -279,7 +279,7 @@ def _summary(ae: Autoencoder, target: Path, seconds: float) -> list[tuple[str, s
 def _loss_lines(ae: Autoencoder) -> list[tuple[str, str]]:
     """Return the terms of the last epoch's loss, where it is more than a squared error."""
     units = ae._objective.units
-    if is_plain(units) or not ae.history_:
+    if not ae.history_ or is_plain(ae.history_[-1], units):
         return []
     return [("loss while training", term_words(ae.history_[-1], units))]
 

@@ -160,7 +160,7 @@ class _EpochTeller:
 
     def _words(self, row: HistoryRow, error: float) -> str:
         """Return the cost and the held-out error; of a loss of several terms each mean."""
-        if is_plain(self.units):
+        if is_plain(row, self.units):
             held_out = "" if math.isnan(error) else f" held-out= {error:.9f}"
             return f"cost= {row['last_loss']:.9f}{held_out}"
         held_out = "" if math.isnan(error) else f"; held-out squared error {error:.6f}"
