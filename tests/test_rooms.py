@@ -19,7 +19,7 @@ TESTS = Path(__file__).parent
 STOREYS = [
     {"narrows"},  # the package itself, which imports nothing when it is imported
     {"errors"},
-    {"fields", "datasets", "digit_features"},
+    {"cells", "fields", "datasets", "digit_features"},
     {"scaling", "pca"},
     {
         "corruptions",

@@ -81,8 +81,9 @@ class Inference:
     def squared_errors(self, X: NDArray[np.generic]) -> NDArray[np.float64]:
         """Return the mean squared error per value (N,) of rows (N, D) after the round trip."""
         errors = np.empty(len(X))
-        for first in range(0, len(X), 4096):
-            rows = X[first : first + 4096]
+        n_block = max(1, min(4096, BLOCK_VALUES // X.shape[1]))
+        for first in range(0, len(X), n_block):
+            rows = X[first : first + n_block]
             difference = self.reconstruct(rows).astype(np.float64) - rows.astype(np.float64)
             errors[first : first + len(rows)] = np.square(difference).mean(axis=1)
         return errors

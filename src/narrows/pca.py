@@ -9,10 +9,13 @@ Legend: N rows, D columns, K components, b block.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+
+from narrows.cells import Cells
 
 Array64 = NDArray[np.float64]
 Blocks = Callable[[], Iterable[Array64]]
@@ -39,6 +42,10 @@ class PrincipalComponents:
         Of the columns (divisor n_samples_ − 1).
     n_samples_ : int
         Rows seen.
+    cells : Cells or None
+        How pictures that are too large for axes of their own are cut. Then ``components_`` are
+        those of a cell, the same for all, about the mean at its place; ``explained_variance_`` is
+        the mean over cells; and scores come axis by axis, each for all cells.
     """
 
     mean_: Array64
@@ -48,19 +55,30 @@ class PrincipalComponents:
     singular_values_: Array64
     variances_: Array64
     n_samples_: int
+    cells: Cells | None = None
 
     @property
     def n_components_(self) -> int:
         """Code size K."""
-        return len(self.components_)
+        return len(self.components_) * (1 if self.cells is None else self.cells.n_cells)
 
     def transform(self, X: NDArray[np.floating]) -> Array64:
         """Project rows (n, D) to their scores (n, K)."""
-        return (np.asarray(X, dtype=np.float64) - self.mean_) @ self.components_.T
+        centred = np.asarray(X, dtype=np.float64) - self.mean_
+        if self.cells is None:
+            return centred @ self.components_.T
+        scores = self.cells.gather(torch.from_numpy(centred)).numpy() @ self.components_.T
+        return np.moveaxis(scores, -1, 1).reshape(len(scores), -1)
 
     def inverse_transform(self, Z: NDArray[np.floating]) -> Array64:
         """Rebuild rows (n, D) from scores (n, K)."""
-        return np.asarray(Z, dtype=np.float64) @ self.components_ + self.mean_
+        scores = np.asarray(Z, dtype=np.float64)
+        if self.cells is None:
+            return scores @ self.components_ + self.mean_
+        cells = self.cells
+        scores = scores.reshape(len(scores), -1, cells.rows, cells.columns)
+        whole = cells.spread(torch.from_numpy(np.moveaxis(scores, 1, -1) @ self.components_))
+        return whole.numpy().reshape(len(scores), -1) + self.mean_
 
 
 def fit_pca(blocks: Blocks, n_components: int, seed: int) -> PrincipalComponents:
@@ -97,6 +115,44 @@ def fit_pca(blocks: Blocks, n_components: int, seed: int) -> PrincipalComponents
     else:
         squares, axes = _from_sketch(centred, n_columns, n_components, seed)
     return _assemble(squares, axes, moments, n_components)
+
+
+def fit_pca_of_cells(
+    blocks: Blocks, n_components: int, cells: Cells, seed: int
+) -> PrincipalComponents:
+    """Fit principal components to the cells of pictures: the same axes for all cells.
+
+    Parameters
+    ----------
+    blocks : callable
+        As in `fit_pca`.
+    n_components : int
+        Code size K; each cell has ``K / cells.n_cells`` numbers of it.
+    cells : Cells
+    seed : int
+
+    Returns
+    -------
+    PrincipalComponents
+    """
+    moments = _moments(blocks, scatter=False)
+
+    def cut() -> Iterable[Array64]:
+        for block in blocks():
+            gathered = cells.gather(torch.from_numpy(block - moments.mean))
+            yield gathered.reshape(-1, cells.size).numpy()
+
+    found = fit_pca(cut, n_components // cells.n_cells, seed)
+    total = float(moments.variances.sum())
+    explained = found.explained_variance_ * cells.n_cells
+    return replace(
+        found,
+        mean_=moments.mean,
+        variances_=moments.variances,
+        explained_variance_ratio_=explained / total if total > 0 else np.zeros_like(explained),
+        n_samples_=moments.n_rows,
+        cells=cells,
+    )
 
 
 def column_moments(blocks: Blocks) -> tuple[Array64, Array64]:

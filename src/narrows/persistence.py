@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from narrows import __version__
+from narrows.cells import Cells, as_picture
 from narrows.errors import InconsistentModelFile, ParameterError
 from narrows.fields import check, integer, interval, nothing, widths
 from narrows.model_file import ModelState, read_model, write_model
@@ -101,7 +102,8 @@ def _check_consistent(config: dict[str, Any], tensors: dict[str, NDArray[Any]]) 
     limits |= {"bounds": nothing() | interval(), "sample_shape": widths()}
     check("a model file", config, limits)
     n_features = config["n_features_in_"]
-    n_axes = min(config["n_components_"], n_features)
+    cells = _cells(config)
+    n_axes = min(config["n_components_"], n_features) // (1 if cells is None else cells.n_cells)
     names = config["feature_names"]
     if math.prod(config["sample_shape"]) != n_features:
         raise ValueError(f"sample_shape does not hold {n_features} values")
@@ -110,7 +112,7 @@ def _check_consistent(config: dict[str, Any], tensors: dict[str, NDArray[Any]]) 
         raise ValueError(f"feature_names are not {n_features} names")
     shapes: dict[str, tuple[int, ...]] = {f"pca.{name}": (n_axes,) for name in _PCA_TENSORS}
     shapes |= {"pca.mean_": (n_features,), "pca.variances_": (n_features,)}
-    shapes["pca.components_"] = (n_axes, n_features)
+    shapes["pca.components_"] = (n_axes, n_features if cells is None else cells.size)
     for name, shape in shapes.items():
         if tensors[name].shape != shape:
             raise ValueError(f"tensor {name} has shape {tensors[name].shape}, not {shape}")
@@ -122,6 +124,17 @@ def _check_consistent(config: dict[str, Any], tensors: dict[str, NDArray[Any]]) 
     strange = [name for name in tensors if name not in known and not name.startswith(groups)]
     if strange:
         raise ValueError(f"tensor {strange[0]} belongs to no part of a model")
+
+
+def _cells(config: dict[str, Any]) -> Cells | None:
+    """Return what the linear path is cut into; files of the first two formats have no such."""
+    cut, picture = config.get("cells"), as_picture(tuple(config["sample_shape"]))
+    if cut is None:
+        return None
+    check("a model file", {"cells": cut}, {"cells": widths()})
+    if picture is None or len(cut) != 2 or config["n_components_"] % math.prod(cut):
+        raise ValueError(f"pictures cannot be cut into {cut} cells with equal shares of the code")
+    return Cells(*picture, *cut)
 
 
 def _config(ae: Autoencoder) -> dict[str, Any]:
@@ -142,6 +155,7 @@ def _config(ae: Autoencoder) -> dict[str, Any]:
         "bounds": None if ae.bounds_ is None else list(ae.bounds_),
         "feature_names": None if names is None else [str(name) for name in names],
         "n_samples": ae.pca_.n_samples_,
+        "cells": None if ae.pca_.cells is None else list(ae.pca_.cells[3:]),
         "history_columns": list(ae.history_[0]) if ae.history_ else [],
         "priors": sorted(ae.priors_),
         "classes": None if ae._classes is None else ae._classes.tolist(),
@@ -212,7 +226,9 @@ def _restore(ae: Autoencoder, state: ModelState, given: dict[str, Any]) -> None:
     if config["feature_names"] is not None:
         ae.feature_names_in_ = np.array(config["feature_names"], dtype=object)
     pca = {name: np.array(tensors[f"pca.{name}"]) for name in _PCA_TENSORS}
-    ae.pca_ = PrincipalComponents(**pca, n_samples_=int(config["n_samples"]))
+    ae.pca_ = PrincipalComponents(
+        **pca, n_samples_=int(config["n_samples"]), cells=_cells(config)
+    )
     ae.history_ = _history(config["history_columns"], tensors)
     # Files of the first format have neither.
     ae._classes = None if config.get("classes") is None else np.array(config["classes"])
@@ -269,6 +285,7 @@ def _network(ae: Autoencoder, tensors: dict[str, NDArray[Any]]) -> Autoencoding:
         ae._objective,
         sizes_of_net,
         linear="encoder.gain" in found,
+        cells=ae.pca_.cells,
     )
     # Filled in place, so that weights which a user's modules share stay shared and counts stay
     # whole numbers; but in the file's float32 or float64.

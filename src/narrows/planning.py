@@ -11,8 +11,9 @@ from typing import Any
 
 import torch
 
+from narrows.cells import Cells, cells_for_pca
 from narrows.errors import ParameterError
-from narrows.networks import Network, Widths
+from narrows.networks import LinearPath, Network, Widths
 from narrows.networks.base import FEW_ROWS, MANY_ROWS
 from narrows.objectives import Objective
 from narrows.optimizers import Optimizer
@@ -25,6 +26,8 @@ MARGIN = 0.93
 """Part of the time left that steps are laid out for; the rest absorbs a machine's drift."""
 MOST_HELD_OUT = 2_500
 """Held-out rows that ``validation_fraction="auto"`` asks for at the most."""
+MOST_BATCH_VALUES = 1 << 24
+"""Values in a batch (64 MiB in float32) that ``batch_size="auto"`` asks for at the most."""
 N_EVALUATIONS = 24
 """Times that the held-out error is measured over a run whose learning rate falls."""
 SMALL_STEP = 2e8
@@ -66,6 +69,8 @@ class Plan:
     patience : int
         Measurements of the held-out error without a gain after which a run stops.
     seed : int
+    cells : Cells or None
+        What pictures are cut into that are too large for a PCA of whole ones.
     """
 
     n_rows: int
@@ -88,6 +93,7 @@ class Plan:
     schedule: str
     patience: int
     seed: int
+    cells: Cells | None = None
 
     def n_warm_up(self, n_steps: int) -> int:
         """Return over how many steps the learning rate rises, for a run of some length."""
@@ -213,12 +219,17 @@ def make_plan(
     widths = Widths(n_features, n_components, encoder_out, decoder_out, shape, class_shares)
     network = named_part("network", params["network"]).resolved(widths, n_rows)
     n_parameters, n_products = network.n_parameters(widths), network.n_products(widths)
+    cells = cells_for_pca(shape, min(n_components, n_features))
     if params["init"] == "pca":
         network.check_start(widths)
         in_path = n_features * encoder_out + n_components * decoder_out
-        n_parameters, n_products = n_parameters + in_path, n_products + in_path
+        if cells is not None:
+            _check_starts_as_pca(objective, cells)
+            in_path = 2 * cells.size * n_components
+        n_parameters += in_path // (1 if cells is None else cells.n_cells)
+        n_products += in_path
     n_folds, n_held_out = (0, 0) if partial else _split(params, n_rows)
-    batch_size = _batch_size(params["batch_size"], n_rows)
+    batch_size = _batch_size(params["batch_size"], n_rows, n_features)
     n_train_rows = n_rows - (n_rows // n_folds if n_folds else n_held_out)
     steps_per_epoch = math.ceil(n_train_rows / batch_size)
     n_steps, most_steps = _budget(params, n_rows, steps_per_epoch)
@@ -244,7 +255,20 @@ def make_plan(
         schedule=(schedule := _schedule(params["schedule"], n_rows, partial)),
         patience=_patience(params["patience"], schedule),
         seed=seed,
+        cells=cells,
     )
+
+
+def _check_starts_as_pca(objective: Objective, cells: Cells) -> None:
+    one = torch.ones(1)
+    path = LinearPath(one[None], one, one, one[None], one, one, one, 1.0, 1.0)
+    if objective.start(path) is not path or type(objective).build is not Objective.build:
+        raise ParameterError(
+            f"Pictures of {cells.height} × {cells.width} × {cells.channels} values are too large"
+            f" for one PCA at this code size, and objective={objective.name!r} cannot start at the"
+            f" PCA of {cells.rows} × {cells.columns} cells. Use init='random', smaller pictures,"
+            " or objective='reconstruction'."
+        )
 
 
 def _split(params: dict[str, Any], n_rows: int) -> tuple[int, int]:
@@ -257,10 +281,11 @@ def _split(params: dict[str, Any], n_rows: int) -> tuple[int, int]:
     return 0, count_held_out(n_rows, float(fraction))
 
 
-def _batch_size(asked: str | int, n_rows: int) -> int:
+def _batch_size(asked: str | int, n_rows: int, n_features: int) -> int:
     if asked != "auto":
         return int(asked)
-    return 128 if n_rows < MANY_ROWS else 256
+    usual = 128 if n_rows < MANY_ROWS else 256
+    return max(1, min(usual, MOST_BATCH_VALUES // n_features))
 
 
 def _budget(params: dict[str, Any], n_rows: int, steps_per_epoch: int) -> tuple[int | None, int]:

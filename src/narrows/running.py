@@ -42,6 +42,8 @@ NOTHING_TO_GAIN = 1e-9
 """Held-out error of PCA, as a fraction of the variance, below which training is pointless."""
 NETWORK, DATA = 0, 1
 """Columns of held-out errors: the family's loss, and the squared error in data units."""
+HELD_OUT_VALUES = 1 << 24
+"""Values of held-out rows that go through at once (64 MiB), where 1,024 rows have more."""
 TIMED_SECONDS = 0.7
 TIMED_STEPS = 10
 STEPS_PER_WAIT = 16
@@ -162,8 +164,9 @@ class HeldOut:
         was_training = net.training
         net.eval()
         found = []
-        for number, first in enumerate(range(0, self._n_rows, 1024)):
-            batch = self._rows.take(np.arange(first, min(first + 1024, self._n_rows)))
+        n_block = max(1, min(1024, HELD_OUT_VALUES // self._rows.source.n_features))
+        for number, first in enumerate(range(0, self._n_rows, n_block)):
+            batch = self._rows.take(np.arange(first, min(first + n_block, self._n_rows)))
             x_hat_BD = objective.reconstruction(net, objective.code(net, batch.x))
             if self._bounds is not None:
                 x_hat_BD = x_hat_BD.clamp(self._bounds.low, self._bounds.high)

@@ -15,9 +15,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from narrows.errors import ParameterError
-from narrows.networks import Autoencoding, LinearPath, Network, Widths
+from narrows.cells import Cells
+from narrows.networks import Autoencoding, CellPath, LinearPath, Network, Widths
+from narrows.networks.linear_plus import gathered, spread
 from narrows.objectives import Objective
-from narrows.pca import PrincipalComponents, column_moments, fit_pca
+from narrows.pca import (
+    Blocks,
+    PrincipalComponents,
+    column_moments,
+    fit_pca,
+    fit_pca_of_cells,
+)
 from narrows.planning import Plan
 from narrows.scaling import Scaling, choose_scaling
 from narrows.sources.array import ArraySource
@@ -58,13 +66,22 @@ def start(
     if params["init"] == "random":
         extra = plan.objective.build(plan.widths, None, generator)
         return Autoencoding(scaling, encoder, decoder, extra=extra), pca
+    if pca.cells is not None:  # planning has seen to it that the family starts as PCA leaves it
+        cut = cell_path(pca, pca.cells, scaling)
+        return Autoencoding(scaling, *cut.around(encoder, decoder), cut.code_unit), pca
     path = plan.objective.start(linear_path(pca, scaling))
     extra = plan.objective.build(plan.widths, path, generator)
     return Autoencoding(scaling, *path.around(encoder, decoder), path.code_unit, extra), pca
 
 
 def bare_network(
-    scaling: Scaling, network: Network, objective: Objective, widths: Widths, *, linear: bool
+    scaling: Scaling,
+    network: Network,
+    objective: Objective,
+    widths: Widths,
+    *,
+    linear: bool,
+    cells: Cells | None = None,
 ) -> Autoencoding:
     """Return a network of the right shape whose tensors are still to be filled in.
 
@@ -76,10 +93,16 @@ def bare_network(
     widths : Widths
     linear : bool
         Whether it has a linear path.
+    cells : Cells, optional
+        What that path is cut into.
     """
     generator = torch.Generator().manual_seed(0)
     encoder, decoder = network.build(widths, generator)
-    if linear:
+    if linear and cells is not None:
+        axes, mean = torch.zeros(widths.code // cells.n_cells, cells.size), widths.features
+        cut = CellPath(cells, axes, torch.zeros(mean), torch.ones(widths.code), 0.0, 1.0)
+        encoder, decoder = cut.around(encoder, decoder)
+    elif linear:
         D, K, out = widths.features, widths.code, widths.decoder_out
         back = (torch.zeros(out, K), torch.zeros(out), torch.ones(1))
         E = widths.encoder_out
@@ -97,14 +120,8 @@ def linear_path(pca: PrincipalComponents, scaling: Scaling) -> LinearPath:
     has its own, ``pca`` is that of the scaled columns already.
     """
     axes_KD = torch.from_numpy(pca.components_.copy())
-    mean_D, code_unit = torch.from_numpy(pca.mean_.copy()), 1.0
-    if scaling.divisor.numel() == 1:
-        mean_D, code_unit = scaling(mean_D), float(scaling.divisor)
-    explained = pca.explained_variance_ / code_unit**2
-    floor = SMALLEST_DEVIATION * float(np.sqrt(explained.max(initial=0.0))) or 1.0
-    deviations = torch.from_numpy(np.maximum(np.sqrt(explained), floor))
-    rest = max(float(pca.variances_.sum()) / code_unit**2 - float(explained.sum()), 0.0)
-    left_over = math.sqrt(rest / len(pca.mean_))
+    mean_D, code_unit = _mean_and_unit(pca, scaling)
+    deviations, left_over = _spreads(pca, code_unit)
     return LinearPath(
         into_weight=axes_KD,
         into_bias=-axes_KD @ mean_D,
@@ -120,10 +137,60 @@ def linear_path(pca: PrincipalComponents, scaling: Scaling) -> LinearPath:
     )
 
 
+def cell_path(pca: PrincipalComponents, cells: Cells, scaling: Scaling) -> CellPath:
+    """Return PCA of the cells of pictures in the units of a scaling."""
+    mean_D, code_unit = _mean_and_unit(pca, scaling)
+    deviations, left_over = _spreads(pca, code_unit)
+    axes = torch.from_numpy(pca.components_.copy())
+    each = deviations.repeat_interleave(cells.n_cells)
+    return CellPath(cells, axes, mean_D, each, left_over, code_unit)
+
+
+def _mean_and_unit(pca: PrincipalComponents, scaling: Scaling) -> tuple[Tensor, float]:
+    """Return the mean in the units of a scaling, and what its axes are counted in."""
+    mean_D = torch.from_numpy(pca.mean_.copy())
+    if scaling.divisor.numel() > 1:
+        return mean_D, 1.0
+    return scaling(mean_D), float(scaling.divisor)
+
+
+def _spreads(pca: PrincipalComponents, code_unit: float) -> tuple[Tensor, float]:
+    """Return the deviation of the scores of each axis, and the root mean square of the rest."""
+    explained = pca.explained_variance_ / code_unit**2
+    floor = SMALLEST_DEVIATION * float(np.sqrt(explained.max(initial=0.0))) or 1.0
+    deviations = torch.from_numpy(np.maximum(np.sqrt(explained), floor))
+    each = 1 if pca.cells is None else pca.cells.n_cells
+    rest = max(float(pca.variances_.sum()) / code_unit**2 - each * float(explained.sum()), 0.0)
+    return deviations, math.sqrt(rest / len(pca.mean_))
+
+
+class _CellMap(nn.Module):
+    """One of the maps of a path that is cut into cells, alone."""
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, there: bool, weight: Tensor, bias: Tensor, cells: Cells) -> None:
+        super().__init__()
+        self.map = gathered if there else spread
+        self.register_buffer("weight", weight)
+        self.register_buffer("bias", bias)
+        self.cells = cells
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.map(x, self.weight, self.bias, self.cells)
+
+
 def pca_network(
     pca: PrincipalComponents, scaling: Scaling, dtype: torch.dtype = torch.float64
 ) -> Autoencoding:
     """Return PCA alone as a network of two linear layers: the yardstick."""
+    if pca.cells is not None:
+        cut = cell_path(pca, pca.cells, scaling)
+        into = -gathered(cut.mean[None], cut.axes, None, cut.cells)[0]
+        there = _CellMap(True, cut.axes, into, cut.cells).to(dtype)
+        back = _CellMap(False, cut.axes.T.contiguous(), cut.mean, cut.cells).to(dtype)
+        return Autoencoding(scaling, there, back, cut.code_unit)
     path = linear_path(pca, scaling)
     encoder = _linear(path.into_weight, path.into_bias, dtype)
     decoder = _linear(path.back_weight, path.back_bias, dtype)
@@ -154,10 +221,16 @@ def _scaling_and_pca(
         def scaled_blocks() -> Iterator[Array64]:
             return (scaling(torch.from_numpy(block)).numpy() for block in source.blocks())
 
-        return scaling, fit_pca(scaled_blocks, n_components, plan.seed)
-    pca = fit_pca(source.blocks, n_components, plan.seed)
+        return scaling, _fitted(scaled_blocks, n_components, plan)
+    pca = _fitted(source.blocks, n_components, plan)
     low, high = (ends or extremes(source)) if isinstance(asked, (tuple, list)) else (0.0, 0.0)
     return choose_scaling(asked, pca.mean_, pca.variances_, low, high), pca
+
+
+def _fitted(blocks: Blocks, n_components: int, plan: Plan) -> PrincipalComponents:
+    if plan.cells is None:
+        return fit_pca(blocks, n_components, plan.seed)
+    return fit_pca_of_cells(blocks, n_components, plan.cells, plan.seed)
 
 
 def _check_range(

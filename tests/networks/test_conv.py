@@ -111,7 +111,8 @@ def test_stages_halve_the_map_and_a_pixel_is_the_least():
     conv = Conv(patch=4, channels=(2, 3, 4, 5, 6), blocks=0, hidden=(), homogeneous=False)
     conv = conv.resolved(widths_of((28, 12)), 1000)
     encoder, _ = conv.build(widths_of((28, 12)), generator())
-    grids = [part.grid for part in encoder.modules() if type(part).__name__ == "_Gather"]
+    gathers = [part.cells for part in encoder.modules() if type(part).__name__ == "_Gather"]
+    grids = [(cells.rows, cells.columns) for cells in gathers]
     assert grids == [(7, 3), (4, 2), (2, 1), (1, 1), (1, 1)]
 
 
@@ -149,7 +150,7 @@ def test_nothing_stays_automatic_and_the_last_map_is_small(shape):
     assert "auto" not in conv.get_params().values()
     encoder, _ = conv.build(widths_of(shape, 16), generator())
     gathers = [part for part in encoder.modules() if type(part).__name__ == "_Gather"]
-    assert max(gathers[-1].grid) <= 4
+    assert max(gathers[-1].cells[3:]) <= 4
 
 
 def test_what_is_asked_is_kept():

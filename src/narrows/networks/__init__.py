@@ -2,12 +2,13 @@
 
 from narrows.networks.base import Autoencoding, Network, Widths, converted, is_finite
 from narrows.networks.conv import Conv
-from narrows.networks.linear_plus import LinearPath, LinearPlus
+from narrows.networks.linear_plus import CellPath, LinearPath, LinearPlus
 from narrows.networks.mlp import MLP
 
 __all__ = [
     "MLP",
     "Autoencoding",
+    "CellPath",
     "Conv",
     "LinearPath",
     "LinearPlus",

@@ -1,7 +1,6 @@
 """Convolutions over pictures of any height, width and number of channels.
 
-Pictures and maps of features have their channels last, as flat rows do, so that a convolution
-whose kernel is as large as its stride is one matrix product over squares that lie side by side.
+Maps of features have their channels last, as pictures and flat rows do.
 
 Legend: B batch, D features, K code size, H height, W width, C channels of a map.
 """
@@ -15,14 +14,12 @@ from typing import ClassVar, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from narrows.cells import Cells, as_picture
 from narrows.errors import ParameterError
 from narrows.fields import boolean, integer, one_of, parameter, replaced, widths
-from narrows.networks.base import Network, Widths, count_products
+from narrows.networks.base import MANY_ROWS, Network, Widths, count_products
 
-SHRUNK = 0.7
-"""Numbers that "shrink" takes for noise, in units of the contrast of a row."""
 SMALLEST_CONTRAST = 1e-2
 """Root mean square below which a row counts as flat, in the network's units."""
 WIDENED = 2
@@ -30,11 +27,13 @@ WIDENED = 2
 PHOTOGRAPH_CHANNELS, PHOTOGRAPH_CODE = 3, 8
 """Channels and code size from which ``homogeneous="auto"`` is True."""
 MOST_STAGES = 12
+FIRST = {(True, True): 128, (True, False): 512, (False, True): 64, (False, False): 128}
+"""Channels of the squares' map, by whether it is homogeneous and whether rows are few."""
 
 
 class _Shrink(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
-        return functional.softshrink(x, SHRUNK)
+        return x - torch.tanh(x)
 
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
@@ -91,8 +90,9 @@ class Conv(Network):
         of photographs, so that fewer are enough; writing, dark on light, knows its sign.
         ``"auto"`` is True for three channels or more and codes of 8 numbers or more.
     activation : {"auto", "gelu", "relu", "silu", "tanh", "shrink"}, default="auto"
-        ``"shrink"`` sets small numbers to zero and moves all others towards it. ``"auto"`` is
-        ``"shrink"`` with ``homogeneous`` (which needs it or ``"tanh"``), else ``"gelu"``.
+        ``"shrink"`` is ``x − tanh x``: nearly zero for small numbers, and all others come closer
+        to it. ``"auto"`` is ``"shrink"`` with ``homogeneous`` (which needs it or ``"tanh"``), else
+        ``"gelu"``.
     """
 
     name: ClassVar[str] = "conv"
@@ -121,8 +121,7 @@ class Conv(Network):
         ParameterError
             Where rows are no pictures, or fields do not fit each other.
         """
-        del n_rows
-        picture = _picture(widths)
+        picture, few = _picture(widths), n_rows < MANY_ROWS
         homogeneous = self.homogeneous
         if homogeneous == "auto":
             photograph = picture.channels >= PHOTOGRAPH_CHANNELS
@@ -134,9 +133,9 @@ class Conv(Network):
         choices = {
             "homogeneous": homogeneous,
             "patch": patch,
-            "channels": _auto_channels(grid, homogeneous=bool(homogeneous)),
+            "channels": _auto_channels(grid, FIRST[bool(homogeneous), few]),
             "blocks": 0 if homogeneous or max(grid) == 1 else 1,
-            "hidden": (256,),
+            "hidden": (64,) if few else (256,),
             "activation": "shrink" if homogeneous else "gelu",
         }
         open_fields = {name: c for name, c in choices.items() if getattr(self, name) == "auto"}
@@ -198,8 +197,8 @@ class Conv(Network):
         up: list[nn.Module] = []
         n_outputs = widths.decoder_out // widths.features
         for fine, coarse in pairwise(extents):
-            times = n_outputs if fine is extents[0] else 1
-            up = [*self._stage(coarse.channels), _Spread(coarse, fine, times, self._bias), *up]
+            n_maps = n_outputs if fine is extents[0] else 1
+            up = [*self._stage(coarse.channels), _Spread(coarse, fine, n_maps, self._bias), *up]
         from_code = [widths.code, *reversed(hidden), extents[-1].size]
         decoder = nn.Sequential(
             *self._dense(from_code), nn.Unflatten(1, tuple(extents[-1])), *up, nn.Flatten()
@@ -244,7 +243,8 @@ def _picture(widths: Widths) -> Extent:
         Where it is none, or a family asks for outputs that are no pictures.
     """
     shape = widths.sample_shape
-    if len(shape) not in (2, 3) or math.prod(shape) != widths.features:
+    picture = as_picture(shape)
+    if picture is None or math.prod(shape) != widths.features:
         raise ParameterError(
             f"network='conv' needs pictures, but rows have shape {shape or (widths.features,)}."
             " Give sample_shape=(height, width) or (height, width, channels), or pass X of shape"
@@ -255,8 +255,7 @@ def _picture(widths: Widths) -> Extent:
             f"network='conv' gives whole pictures of {widths.features} values, but this objective"
             f" asks its decoder for {widths.decoder_out} numbers. Use network='mlp'."
         )
-    height, width, *channels = shape
-    return Extent(height, width, channels[0] if channels else 1)
+    return Extent(*picture)
 
 
 def _auto_patch(picture: Extent, *, homogeneous: bool) -> int:
@@ -265,10 +264,9 @@ def _auto_patch(picture: Extent, *, homogeneous: bool) -> int:
     return 16 if homogeneous else min(max(math.ceil(side / 4), 2), 8)
 
 
-def _auto_channels(grid: list[int], *, homogeneous: bool) -> tuple[int, ...]:
+def _auto_channels(grid: list[int], first: int) -> tuple[int, ...]:
     """Choose a stage for the squares, and more until the map is 4 × 4 or smaller."""
     n_halvings = max(0, math.ceil(math.log2(max(grid) / 4)))
-    first = 512 if homogeneous else 64
     return (first,) + (max(first, 128),) * n_halvings
 
 
@@ -285,47 +283,35 @@ class _Homogeneous(nn.Module):
         return contrast * scaled
 
 
-def _cell(fine: Extent, coarse: Extent) -> tuple[int, int]:
-    """Return height and width of the part of a fine map that one place of a coarse one sees."""
-    return math.ceil(fine.height / coarse.height), math.ceil(fine.width / coarse.width)
-
-
 class _Gather(nn.Module):
     """Convolve (B, H, W, C) with a kernel as large as its stride, to a coarser map."""
 
     def __init__(self, fine: Extent, coarse: Extent, bias: bool) -> None:
         super().__init__()
-        self.cell = high, wide = _cell(fine, coarse)
-        self.grid = coarse[:2]
-        self.fill = (coarse.height * high - fine.height, coarse.width * wide - fine.width)
-        self.linear = _linear(high * wide * fine.channels, coarse.channels, bias)
+        self.cells = Cells(*fine, coarse.height, coarse.width)
+        self.linear = _linear(self.cells.size, coarse.channels, bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        if any(self.fill):
-            x = functional.pad(x, (0, 0, 0, self.fill[1], 0, self.fill[0]))
-        (high, wide), (rows, columns), channels = self.cell, self.grid, x.shape[-1]
-        cells = x.reshape(-1, rows, high, columns, wide, channels).transpose(2, 3)
-        gathered: Tensor = self.linear(cells.reshape(-1, high * wide * channels))
-        return gathered.reshape(-1, rows, columns, gathered.shape[-1])
+        cells = self.cells
+        gathered: Tensor = self.linear(cells.gather(x).reshape(-1, cells.size))
+        return gathered.reshape(-1, cells.rows, cells.columns, gathered.shape[-1])
 
 
 class _Spread(nn.Module):
-    """The mirror of `_Gather`: a transposed convolution, to one or several maps in a row."""
+    """The mirror of `_Gather`: a transposed convolution, to several maps one after the other."""
 
-    def __init__(self, coarse: Extent, fine: Extent, times: int, bias: bool) -> None:
+    def __init__(self, coarse: Extent, fine: Extent, n_maps: int, bias: bool) -> None:
         super().__init__()
-        self.cell = high, wide = _cell(fine, coarse)
-        self.times, self.grid, self.fine = times, coarse[:2], fine
-        self.linear = _linear(coarse.channels, times * high * wide * fine.channels, bias)
+        self.cells = Cells(*fine, coarse.height, coarse.width)
+        self.n_maps = n_maps
+        self.linear = _linear(coarse.channels, n_maps * self.cells.size, bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        (high, wide), (rows, columns), fine = self.cell, self.grid, self.fine
-        cells: Tensor = self.linear(x.reshape(-1, x.shape[-1]))
-        cells = cells.reshape(-1, rows, columns, self.times, high, wide, fine.channels)
-        maps = cells.permute(0, 3, 1, 4, 2, 5, 6)
-        maps = maps.reshape(-1, rows * high, columns * wide, fine.channels)
-        maps = maps[:, : fine.height, : fine.width]
-        return maps.reshape(-1, self.times * fine.height, fine.width, fine.channels)
+        cells = self.cells
+        spread: Tensor = self.linear(x.reshape(-1, x.shape[-1]))
+        spread = spread.reshape(-1, cells.n_cells, self.n_maps, cells.size).transpose(1, 2)
+        maps = cells.spread(spread)
+        return maps.reshape(-1, self.n_maps * cells.height, cells.width, cells.channels)
 
 
 class _Block(nn.Module):

@@ -8,16 +8,18 @@ x is centred and in the network's units; V holds the principal axes as rows, σ 
 the scores, ρ the root mean square of what PCA leaves over. So the non-linear path reads and
 writes numbers near one, whatever the spectrum.
 
-Legend: B batch, D features, K code size.
+Legend: B batch, D features, K code size, P numbers in a cell, Q numbers of its code.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+import math
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
+from narrows.cells import Cells
 from narrows.errors import ParameterError
 
 _WITH_WEIGHTS = (
@@ -89,6 +91,53 @@ class LinearPath(NamedTuple):
         )
 
 
+class CellPath(NamedTuple):
+    """The same for pictures cut into cells: PCA of a cell, as a convolution wide as its stride.
+
+    Attributes
+    ----------
+    cells : Cells
+    axes : Tensor (Q, P)
+        Of a cell of P numbers; the code is Q numbers for each cell, axis by axis.
+    mean : Tensor (D,)
+        What axes are taken about, at each place of the picture.
+    deviations : Tensor (K,)
+    left_over, code_unit : float
+        As for `LinearPath`.
+    """
+
+    cells: Cells
+    axes: Tensor
+    mean: Tensor
+    deviations: Tensor
+    left_over: float
+    code_unit: float
+
+    def around(self, encoder: nn.Module, decoder: nn.Module) -> tuple[LinearPlus, LinearPlus]:
+        """Return encoder and decoder with this path beside them."""
+        one = torch.ones(1, dtype=self.axes.dtype)
+        into = self.axes.clone(), -gathered(self.mean[None], self.axes, None, self.cells)[0]
+        back = self.axes.T.contiguous(), self.mean
+        into_gain = self.deviations.clamp(max=self.left_over * math.sqrt(len(self.mean)))
+        return (
+            GatherPlus(self.cells, encoder, *into, one, into_gain),
+            SpreadPlus(self.cells, decoder, *back, self.deviations, self.left_over * one),
+        )
+
+
+def gathered(x: Tensor, weight: Tensor, bias: Tensor | None, cells: Cells) -> Tensor:
+    """Map pictures (B, D) cell by cell, by a weight (Q, P), to codes (B, K)."""
+    scores = nn.functional.linear(cells.gather(x), weight)
+    code = scores.permute(0, 3, 1, 2).flatten(1)
+    return code if bias is None else code + bias
+
+
+def spread(z: Tensor, weight: Tensor, bias: Tensor, cells: Cells) -> Tensor:
+    """Map codes (B, K) cell by cell, by a weight (P, Q), to pictures (B, D)."""
+    scores = z.reshape(len(z), -1, cells.rows, cells.columns).permute(0, 2, 3, 1)
+    return cells.spread(nn.functional.linear(scores, weight)).flatten(1) + bias
+
+
 class LinearPlus(nn.Module):
     """Give ``x @ weightᵀ + bias + gain * inner(x / unit)``.
 
@@ -129,6 +178,30 @@ class LinearPlus(nn.Module):
     def linear(self, x: Tensor) -> Tensor:
         """Return the linear path alone (B, outputs)."""
         return nn.functional.linear(x, self.weight, self.bias)
+
+
+class GatherPlus(LinearPlus):
+    """`LinearPlus` whose path goes from the cells of a picture to a code."""
+
+    def __init__(self, cells: Cells, *args: Any) -> None:
+        super().__init__(*args)
+        self.cells = cells
+
+    def linear(self, x: Tensor) -> Tensor:
+        """Return the linear path alone (B, K)."""
+        return gathered(x, self.weight, self.bias, self.cells)
+
+
+class SpreadPlus(LinearPlus):
+    """`LinearPlus` whose path goes from a code to the cells of a picture."""
+
+    def __init__(self, cells: Cells, *args: Any) -> None:
+        super().__init__(*args)
+        self.cells = cells
+
+    def linear(self, x: Tensor) -> Tensor:
+        """Return the linear path alone (B, D)."""
+        return spread(x, self.weight, self.bias, self.cells)
 
 
 @torch.no_grad()
