@@ -226,9 +226,7 @@ def _restore(ae: Autoencoder, state: ModelState, given: dict[str, Any]) -> None:
     if config["feature_names"] is not None:
         ae.feature_names_in_ = np.array(config["feature_names"], dtype=object)
     pca = {name: np.array(tensors[f"pca.{name}"]) for name in _PCA_TENSORS}
-    ae.pca_ = PrincipalComponents(
-        **pca, n_samples_=int(config["n_samples"]), cells=_cells(config)
-    )
+    ae.pca_ = PrincipalComponents(**pca, n_samples_=int(config["n_samples"]), cells=_cells(config))
     ae.history_ = _history(config["history_columns"], tensors)
     # Files of the first format have neither.
     ae._classes = None if config.get("classes") is None else np.array(config["classes"])

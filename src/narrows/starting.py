@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from narrows.errors import ParameterError
 from narrows.cells import Cells
+from narrows.errors import ParameterError
 from narrows.networks import Autoencoding, CellPath, LinearPath, Network, Widths
 from narrows.networks.linear_plus import gathered, spread
 from narrows.objectives import Objective
