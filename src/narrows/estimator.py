@@ -279,9 +279,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             raise interrupted
         return self
 
-    def _fit(
-        self, X: Any, y: Any, started: float
-    ) -> tuple[KeyboardInterrupt | None, list[str]]:
+    def _fit(self, X: Any, y: Any, started: float) -> tuple[KeyboardInterrupt | None, list[str]]:
         rows = self._read(X, reset=True, least=2)
         classes = self._read_classes(y, len(rows))
         seed = self._draw_seed()
@@ -671,9 +669,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         assert isinstance(normal, Normal)
         return normal
 
-    def _remember_codes(
-        self, source: ArraySource, seed: int
-    ) -> tuple[NDArray[np.generic], Floats]:
+    def _remember_codes(self, source: ArraySource, seed: int) -> tuple[NDArray[np.generic], Floats]:
         """Keep the codes of some training rows, and their normal prior; return rows and codes."""
         chosen = held_out_rows(source.n_rows, min(source.n_rows, generating.MOST_CODES), seed)
         rows = source.take(chosen)

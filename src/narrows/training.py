@@ -70,9 +70,7 @@ class StepRule:
         return drawn(self.objective, x, self.n_components, seed)
 
 
-def drawn(
-    objective: Objective, x: Tensor, n_components: int, seed: int | tuple[int, ...]
-) -> Noise:
+def drawn(objective: Objective, x: Tensor, n_components: int, seed: int | tuple[int, ...]) -> Noise:
     """Return what a family draws for rows (B, D); the same seed gives the same."""
     generator = torch.Generator(x.device)
     generator.manual_seed(seed if isinstance(seed, int) else mixed(seed))
