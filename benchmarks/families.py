@@ -15,7 +15,6 @@ import argparse
 import itertools
 import time
 import warnings
-from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -79,9 +78,8 @@ def measure(family: str, name: str, seed: int) -> dict[str, Any]:
     }
 
 
-def summary(runs: Iterable[dict[str, Any]]) -> list[str]:
+def summary(runs: list[dict[str, Any]]) -> list[str]:
     """Return a line of the table for the runs of one family on one data set."""
-    runs = list(runs)
     ratios = [run["ratio"] for run in runs]
     warned = sum(bool(run["warnings"]) for run in runs)
     return [
@@ -104,12 +102,13 @@ def main() -> None:
     arguments = parser.parse_args()
     families = arguments.only or sorted(PARTS["objective"])
     jobs = list(itertools.product(families, SIZES, range(arguments.seeds)))
+    runs, lines = [], []
     with ProcessPoolExecutor(machine.count_cores(), get_context("spawn")) as pool:
-        runs = list(pool.map(measure, *zip(*jobs, strict=True)))
-    lines = []
-    for _, group in itertools.groupby(runs, key=lambda run: (run["family"], run["data"])):
-        lines.append(summary(group))
-        print(*lines[-1], sep="  ", flush=True)
+        found = pool.map(measure, *zip(*jobs, strict=True))
+        for _, group in itertools.groupby(found, key=lambda run: (run["family"], run["data"])):
+            runs += (of_pair := list(group))
+            lines.append(summary(of_pair))
+            print(*lines[-1], sep="  ", flush=True)
     header = [
         "family",
         "data",
