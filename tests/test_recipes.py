@@ -22,6 +22,8 @@ def test_all_recipes_are_there():
     assert set(recipe_names()) == {*TUTORIAL, *ours}
 
 
+# The tutorial's first program does lose numbers of its code, which its sigmoids hold at 0 or 1.
+@pytest.mark.filterwarnings("ignore:.* numbers of the code are the same:UserWarning")
 @pytest.mark.parametrize("name", TUTORIAL)
 def test_held_out_costs_lie_within_the_spread_of_five_seeds(name, tmp_path):
     lines = []
