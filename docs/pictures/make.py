@@ -31,7 +31,7 @@ def draw_generated() -> None:
     """Train on digits with their classes, and draw the first ten new ones of each class."""
     X, y = load_mnist("train", return_X_y=True)
     family = VAE(likelihood="bernoulli", prior="flow", conditional=True)
-    ae = Autoencoder(16, objective=family, max_steps=3000, random_state=0).fit(X, y)
+    ae = Autoencoder(16, objective=family, max_steps=2500, random_state=0).fit(X, y)
     new = ae.sample(100, y=np.repeat(np.arange(10), 10), random_state=0)
     names = [str(digit) for digit in range(10)]
     figure = figures.sheet(new, columns=10, row_labels=names, bounds=(0, 1), side=4.7)
