@@ -144,7 +144,7 @@ def fit(
     ] = None,
     network: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Architecture: auto or mlp.", show_default="auto"),
+        typer.Option(metavar="NAME", help="Architecture: auto, mlp or conv.", show_default="auto"),
     ] = None,
     init: Annotated[
         str | None,
