@@ -44,7 +44,6 @@ COMPONENTS = range(5, 305, 5)
 
 Pictures = NDArray[np.float32]
 Denoiser = Callable[[Pictures, float], NDArray[Any]]
-Way = Callable[[Denoiser, Pictures, float], Pictures]
 
 
 def noisy(clean: Pictures, level: float, seed: int) -> Pictures:
@@ -108,12 +107,6 @@ class PCA:
 # ---------------------------------------------------------------------- peers
 
 
-def each_alone(denoise: Denoiser, rows: Pictures, level: float) -> Pictures:
-    """Denoise every digit of rows (N, D) as a picture of its own."""
-    pictures = rows.reshape(-1, SIDE, SIDE)
-    return np.stack([denoise(p, level) for p in pictures]).reshape(rows.shape)
-
-
 def in_sheets(denoise: Denoiser, rows: Pictures, level: float) -> Pictures:
     """Denoise rows (N, D) as sheets of ten by ten digits; N is a multiple of 100."""
     sheets = rows.reshape(-1, 10, 10, SIDE, SIDE).transpose(0, 1, 3, 2, 4)
@@ -155,38 +148,31 @@ def block_matching(picture: Pictures, level: float, *, profile: str) -> NDArray[
     return cleaned
 
 
-PEERS: dict[
-    str, tuple[Callable[..., NDArray[Any]], tuple[Way, ...], dict[str, tuple[Any, ...]]]
-] = {
+PEERS: dict[str, tuple[Callable[..., NDArray[Any]], dict[str, tuple[Any, ...]]]] = {
     "non-local means (scikit-image)": (
         non_local_means,
-        (each_alone, in_sheets),
         {"patch_size": (5, 7), "patch_distance": (6, 11), "h": (0.6, 0.8, 1.0)},
     ),
     "wavelets (scikit-image)": (
         wavelets,
-        (each_alone, in_sheets),
         {
             "method": ("BayesShrink", "VisuShrink"),
             "wavelet": ("db1", "db2", "db4", "sym4", "coif1", "bior4.4"),
             "mode": ("soft", "hard"),
         },
     ),
-    "BM3D (bm3d)": (block_matching, (in_sheets,), {"profile": ("np", "high")}),
+    "BM3D (bm3d)": (block_matching, {"profile": ("np", "high")}),
 }
-"""Each with the ways to show it digits, and its settings to choose from."""
+"""Each with its settings to choose from."""
 
 
-def tuned(name: str, X: Pictures, level: float) -> tuple[Way, dict[str, Any]]:
-    """Return the way and the settings that clean noisy training digits best."""
-    denoise, ways, grid = PEERS[name]
+def tuned(name: str, X: Pictures, level: float) -> dict[str, Any]:
+    """Return the settings that clean noisy training digits best."""
+    denoise, grid = PEERS[name]
     clean = X[:N_TUNED]
     rows = noisy(clean, level, seed=1)
     settings = [dict(zip(grid, v, strict=True)) for v in itertools.product(*grid.values())]
-    return max(
-        itertools.product(ways, settings),
-        key=lambda chosen: psnr(chosen[0](partial(denoise, **chosen[1]), rows, level), clean),
-    )
+    return max(settings, key=lambda s: psnr(in_sheets(partial(denoise, **s), rows, level), clean))
 
 
 # ---------------------------------------------------------------------- the table
@@ -202,6 +188,7 @@ def measure(level: float, arguments: argparse.Namespace) -> dict[str, dict[str, 
     ae, how = train(X, level, arguments)
     found: dict[str, dict[str, Any]] = {"narrows": {"psnr": psnr(ae.reconstruct(rows), clean)}}
     found["narrows"] |= how
+    print(f"  {level:g} narrows: {found['narrows']['psnr']:.2f}", flush=True)
     pca = PCA(X)
     some, some_noisy = X[:5_000], noisy(X[:5_000], level, seed=1)
     k = max(COMPONENTS, key=lambda k: psnr(pca.projected(some_noisy, k), some))
@@ -209,13 +196,13 @@ def measure(level: float, arguments: argparse.Namespace) -> dict[str, dict[str, 
     found["PCA, Wiener filter"] = {"psnr": psnr(pca.filtered(rows, level), clean)}
     for name in PEERS:
         try:
-            way, settings = tuned(name, X, level)
+            settings = tuned(name, X, level)
         except ImportError:
             print(f"{name} is left out: it is not installed", flush=True)
             continue
         began = time.process_time()
-        decibels = psnr(way(partial(PEERS[name][0], **settings), rows, level), clean)
-        said = ", ".join([*(f"{key}={value}" for key, value in settings.items()), way.__name__])
+        decibels = psnr(in_sheets(partial(PEERS[name][0], **settings), rows, level), clean)
+        said = ", ".join(f"{key}={value}" for key, value in settings.items())
         found[name] = {
             "psnr": decibels,
             "settings": said,
