@@ -40,7 +40,8 @@ def generator(seed=0):
 
 
 def built(network, widths, seed=0):
-    return network().resolved(widths, 1000).build(widths, generator(seed))
+    modules = network().resolved(widths, 1000).build(widths, generator(seed))
+    return tuple(module.eval() for module in modules)
 
 
 def rows(n_rows, width):
@@ -98,7 +99,7 @@ def test_weights_are_drawn_from_the_generator_alone(network, widths):
 def test_rows_do_not_depend_on_each_other(network, widths):
     for module, width in zip(built(network, widths), (widths.features, widths.code), strict=True):
         x = rows(6, width)
-        together, apart = module.train()(x), torch.cat([module(row) for row in x.split(1)])
+        together, apart = module(x), torch.cat([module(row) for row in x.split(1)])
         torch.testing.assert_close(together, apart, rtol=1e-4, atol=1e-5)
 
 
@@ -111,7 +112,7 @@ def test_beside_a_linear_path_it_starts_at_exactly_nothing(network, widths):
     ]
     for inner, (n_in, n_out) in zip(built(network, widths), sizes, strict=True):
         weight, one = torch.randn(n_out, n_in, generator=generator(2)), torch.ones(1)
-        path = LinearPlus(inner, weight, torch.zeros(n_out), one, one)
+        path = LinearPlus(inner, weight, torch.zeros(n_out), one, one).train()
         x = 100 * rows(20, n_in)
         found = path(x)
         assert torch.equal(found, nn.functional.linear(x, weight))

@@ -119,12 +119,23 @@ def test_stages_halve_the_map_and_a_pixel_is_the_least():
 @pytest.mark.parametrize("activation", ["shrink", "tanh"])
 @pytest.mark.parametrize("factor", [-1.0, -3.0, 0.25, 100.0])
 def test_homogeneous_networks_know_neither_contrast_nor_sign(activation, factor):
-    fields = {"homogeneous": True, "activation": activation, "hidden": (6,)}
+    fields = {"homogeneous": True, "activation": activation, "hidden": (6,), "dropout": 0.0}
     for module, width in zip(built((6, 6, 3), **fields), (108, 3), strict=True):
         x = 1e4 * SMALLEST_CONTRAST * maps(5, width)
         torch.testing.assert_close(module(factor * x), factor * module(x), rtol=1e-3, atol=1e-4)
         assert torch.equal(module(torch.zeros(2, width)), torch.zeros(2, module(x).shape[1]))
         assert not [name for name, _ in module.named_parameters() if name.endswith("bias")]
+
+
+def test_dropout_is_for_training_alone_and_spares_the_ends():
+    encoder, decoder = built((6, 6, 3), hidden=(6,), dropout=0.5)
+    x = maps(5, 108)
+    assert torch.equal(encoder.eval()(x), built((6, 6, 3), hidden=(6,))[0](x))
+    torch.manual_seed(0)
+    assert not torch.equal(encoder.train()(x), encoder(x))
+    for module in (encoder, decoder):
+        assert isinstance(list(module.modules())[-1], (torch.nn.Linear, torch.nn.Flatten))
+        assert sum(isinstance(part, torch.nn.Dropout) for part in module.modules()) == 2
 
 
 def test_others_do_know_them():
