@@ -250,7 +250,7 @@ def main() -> None:
     """Measure every level, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--levels", type=float, nargs="*", default=LEVELS)
-    parser.add_argument("--components", type=int, default=128, help="numbers in a code")
+    parser.add_argument("--components", type=int, default=256, help="numbers in a code")
     parser.add_argument("--hidden", type=int, nargs="*", help="widths of hidden layers")
     parser.add_argument("--seconds", type=float, default=60.0, help="of training for each level")
     parser.add_argument("--steps", type=int, help="of training, instead of seconds")
