@@ -31,7 +31,6 @@ from narrows.fields import (
     check,
     integer,
     interval,
-    is_integer,
     nothing,
     one_of,
     real,
@@ -533,12 +532,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             model was read from a file: see `fit_prior`.
         """
         check_is_fitted(self)
-        generating.check_options("sample", n=n, temperature=temperature)
-        source = self._prior(prior, conditional=y is not None)
-        classes = generating.class_numbers(y, self._classes, n)
-        codes = generating.draw_codes(source, n, temperature, random_state, classes)
-        own = source is self._own_prior()
-        return self.inverse_transform(codes * np.float32(self.network_.code_unit) if own else codes)
+        return generating.sample(self, n, prior, temperature, y, random_state)
 
     def fit_prior(self, prior: str = "mixture", X: Any = None) -> Self:
         """Fit a prior for `sample` to the codes of rows; it is saved with the model.
@@ -561,15 +555,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             Without ``X`` where the model was read from a file, which holds no codes.
         """
         check_is_fitted(self)
-        generating.check_name(prior)
-        codes = self._codes if X is None else self.transform(X)
-        if codes is None:
-            raise DataError(
-                f"This model was read from a file, which holds no codes of training rows to fit a"
-                f" {prior!r} prior to. Call fit_prior({prior!r}, X) with such rows, or before"
-                " save()."
-            )
-        self.priors_[prior] = generating.fit_prior(prior, codes, self._prior_seed)
+        generating.fit_prior(self, prior, X)
         return self
 
     def interpolate(self, a: Any, b: Any, steps: int = 8, *, how: str = "linear") -> Floats:
@@ -592,11 +578,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ParameterError, DataError
         """
         check_is_fitted(self)
-        generating.check_options("interpolate", steps=steps, how=how)
-        start, end = (self.transform(self._single(row))[0] for row in (a, b))
-        centre = self._normal_prior().mean.numpy()
-        codes = generating.between(start, end, centre, steps, how)
-        return self.inverse_transform(codes.astype(start.dtype))
+        return generating.interpolate(self, a, b, steps, how)
 
     def traverse(self, x: Any, dimension: int, steps: int = 9, *, span: float = 3.0) -> Floats:
         """Decode a row's code with one of its numbers moved step by step.
@@ -620,63 +602,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ParameterError, DataError
         """
         check_is_fitted(self)
-        generating.check_options("traverse", steps=steps, span=span)
-        if not is_integer(dimension) or not 0 <= dimension < self.n_components_:
-            raise ParameterError(
-                f"`dimension` of traverse must be an integer from 0 to {self.n_components_ - 1},"
-                f" got {dimension!r}."
-            )
-        code = self.transform(self._single(x))[0]
-        deviation = float(self._normal_prior().deviations[dimension])
-        return self.inverse_transform(
-            generating.along(code, int(dimension), deviation, steps, span)
-        )
-
-    def _single(self, row: Any) -> Any:
-        """Return one row as an array of one."""
-        array = row if hasattr(row, "columns") else np.asarray(row)
-        if array.shape in ((self.n_features_in_,), self.sample_shape_):
-            return array[None]
-        if len(array) != 1:
-            raise DataError(
-                f"One row was expected, of shape {self.sample_shape_} or"
-                f" ({self.n_features_in_},), got an array of shape {array.shape}."
-            )
-        return array
-
-    def _own_prior(self) -> Prior | None:
-        return self._objective.trained_prior(self.network_)
-
-    def _prior(self, name: str, *, conditional: bool) -> Prior:
-        generating.check_name(name, more=("auto",))
-        own = self._own_prior()
-        if own is not None and name in ("auto", own.name):
-            return own
-        if conditional and self._classes is not None:
-            raise ParameterError(
-                f"A {name!r} prior fitted to codes knows no classes; use prior='auto' with y."
-            )
-        if name == "auto":
-            return self._normal_prior()
-        if name not in self.priors_:
-            self.fit_prior(name)
-        return self.priors_[name]
-
-    def _normal_prior(self) -> Normal:
-        if "normal" not in self.priors_:
-            self.fit_prior("normal")
-        normal = self.priors_["normal"]
-        assert isinstance(normal, Normal)
-        return normal
-
-    def _remember_codes(self, source: ArraySource, seed: int) -> tuple[NDArray[np.generic], Floats]:
-        """Keep the codes of some training rows, and their normal prior; return rows and codes."""
-        chosen = held_out_rows(source.n_rows, min(source.n_rows, generating.MOST_CODES), seed)
-        rows = source.take(chosen)
-        self._codes = codes = self._inference.encode(rows)
-        self._prior_seed = seed
-        self.priors_ = {"normal": generating.fit_prior("normal", codes, seed)}
-        return rows, codes
+        return generating.traverse(self, x, dimension, steps, span)
 
     # ------------------------------------------------------------------ parameters
 
@@ -837,6 +763,15 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         variance = float(self._moments()[1].mean())
         explained = 1.0 - self.validation_error_ / variance if variance > 0 else 0.0
         self.explained_variance_ratio_ = np.float64(explained)
+
+    def _remember_codes(self, source: ArraySource, seed: int) -> tuple[NDArray[np.generic], Floats]:
+        """Keep the codes of some training rows, and their normal prior; return rows and codes."""
+        chosen = held_out_rows(source.n_rows, min(source.n_rows, generating.MOST_CODES), seed)
+        rows = source.take(chosen)
+        self._codes = codes = self._inference.encode(rows)
+        self._prior_seed = seed
+        self.priors_ = {"normal": Normal.fit(torch.from_numpy(codes), seed)}
+        return rows, codes
 
     def _moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return mean and variance of the training columns, (D,) each, in data units."""

@@ -15,8 +15,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from narrows.errors import DataError, ParameterError, near_miss
-from narrows.fields import complaint, integer, one_of, real
-from narrows.priors import PRIORS, ClassNormals, Prior
+from narrows.fields import complaint, integer, is_integer, one_of, real
+from narrows.priors import PRIORS, ClassNormals, Normal, Prior
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
@@ -46,19 +46,6 @@ def check_options(owner: str, **options: Any) -> None:
         raise ParameterError(" ".join(found))
 
 
-def fit_prior(name: str, codes: Codes, seed: int) -> Prior:
-    """Fit a prior to codes (N, K).
-
-    Raises
-    ------
-    ParameterError
-        For an unknown name.
-    """
-    check_name(name)
-    fitted: Prior = PRIORS[name].fit(torch.from_numpy(codes.astype(np.float64)), seed)
-    return fitted
-
-
 def check_name(name: object, *, more: tuple[str, ...] = ()) -> None:
     """Check that a prior is one that can be fitted, or one of a few further words.
 
@@ -72,15 +59,102 @@ def check_name(name: object, *, more: tuple[str, ...] = ()) -> None:
         raise ParameterError(f"`prior` must be {listed}, got {name!r}.{near_miss(name, names)}")
 
 
-def draw_codes(
-    prior: Prior, n: int, temperature: float, random_state: Any, y: NDArray[np.int64] | None
+def sample(
+    ae: Autoencoder, n: int, prior: str, temperature: float, y: Any, random_state: Any
 ) -> Codes:
-    """Draw codes (N, K) from a prior, float32."""
+    """Draw codes from a prior and decode them, for `Autoencoder.sample`."""
+    check_options("sample", n=n, temperature=temperature)
+    source = _chosen_prior(ae, prior, conditional=y is not None)
+    numbers = class_numbers(y, ae._classes, n)
+    classes = None if numbers is None else torch.from_numpy(numbers)
     generator = torch.Generator().manual_seed(seed_of(random_state))
-    classes = None if y is None else torch.from_numpy(y)
     with torch.no_grad():
-        drawn: Codes = prior.sample(n, generator, temperature, classes).float().numpy()
-    return drawn
+        codes: Codes = source.sample(n, generator, temperature, classes).float().numpy()
+    if source is own_prior(ae):
+        codes = codes * np.float32(ae.network_.code_unit)
+    return ae.inverse_transform(codes)
+
+
+def fit_prior(ae: Autoencoder, name: str, X: Any = None) -> Prior:
+    """Fit a prior to the codes of rows, or to those that were kept, and leave it in ``priors_``.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown name.
+    DataError
+        Without rows where the model holds no codes.
+    """
+    check_name(name)
+    codes = ae._codes if X is None else ae.transform(X)
+    if codes is None:
+        raise DataError(
+            f"This model was read from a file, which holds no codes of training rows to fit a"
+            f" {name!r} prior to. Call fit_prior({name!r}, X) with such rows, or before save()."
+        )
+    fitted: Prior = PRIORS[name].fit(torch.from_numpy(codes.astype(np.float64)), ae._prior_seed)
+    ae.priors_[name] = fitted
+    return fitted
+
+
+def own_prior(ae: Autoencoder) -> Prior | None:
+    """Return the prior that the family was trained to follow, in the network's units."""
+    return ae._objective.trained_prior(ae.network_)
+
+
+def normal_prior(ae: Autoencoder) -> Normal:
+    """Return the normal distribution of the codes of training rows."""
+    normal = ae.priors_.get("normal") or fit_prior(ae, "normal")
+    assert isinstance(normal, Normal)
+    return normal
+
+
+def _chosen_prior(ae: Autoencoder, name: str, *, conditional: bool) -> Prior:
+    check_name(name, more=("auto",))
+    own = own_prior(ae)
+    if own is not None and name in ("auto", own.name):
+        return own
+    if conditional and ae._classes is not None:
+        raise ParameterError(
+            f"A {name!r} prior fitted to codes knows no classes; use prior='auto' with y."
+        )
+    if name == "auto":
+        return normal_prior(ae)
+    return ae.priors_.get(name) or fit_prior(ae, name)
+
+
+def interpolate(ae: Autoencoder, a: Any, b: Any, steps: int, how: str) -> Codes:
+    """Decode the way from one row's code to another's, for `Autoencoder.interpolate`."""
+    check_options("interpolate", steps=steps, how=how)
+    start, end = (_code(ae, row) for row in (a, b))
+    centre = normal_prior(ae).mean.numpy()
+    return ae.inverse_transform(between(start, end, centre, steps, how).astype(start.dtype))
+
+
+def traverse(ae: Autoencoder, x: Any, dimension: int, steps: int, span: float) -> Codes:
+    """Decode a row's code with one of its numbers moved, for `Autoencoder.traverse`."""
+    check_options("traverse", steps=steps, span=span)
+    if not is_integer(dimension) or not 0 <= dimension < ae.n_components_:
+        raise ParameterError(
+            f"`dimension` of traverse must be an integer from 0 to {ae.n_components_ - 1},"
+            f" got {dimension!r}."
+        )
+    deviation = float(normal_prior(ae).deviations[dimension])
+    return ae.inverse_transform(along(_code(ae, x), int(dimension), deviation, steps, span))
+
+
+def _code(ae: Autoencoder, row: Any) -> Codes:
+    """Return the code (K,) of one row, given alone or as an array of one."""
+    array = row if hasattr(row, "columns") else np.asarray(row)
+    if array.shape in ((ae.n_features_in_,), ae.sample_shape_):
+        array = array[None]
+    if len(array) != 1:
+        raise DataError(
+            f"One row was expected, of shape {ae.sample_shape_} or"
+            f" ({ae.n_features_in_},), got an array of shape {array.shape}."
+        )
+    code: Codes = ae.transform(array)[0]
+    return code
 
 
 def seed_of(random_state: Any) -> int:
@@ -154,11 +228,11 @@ def lattice(ae: Autoencoder, steps: int = 15) -> Codes:
             f"A lattice is drawn over two numbers, but a code of this model has"
             f" {ae.n_components_}. Fit n_components=2, or use traverse."
         )
-    own = ae._own_prior()
+    own = own_prior(ae)
     if isinstance(own, ClassNormals) and not own.n_classes:
         mean, deviations = np.zeros(2), np.full(2, ae.network_.code_unit)
     else:
-        fitted = ae._normal_prior()
+        fitted = normal_prior(ae)
         mean, deviations = fitted.mean.numpy(), fitted.deviations.numpy()
     quantiles = np.array([NormalDist().inv_cdf((i + 0.5) / steps) for i in range(steps)])
     x, y = (centre + quantiles * side for centre, side in zip(mean, deviations, strict=True))

@@ -22,7 +22,7 @@ from narrows.cli.printing import say
 from narrows.cli.using import open_model
 from narrows.errors import DataError, ParameterError, near_miss
 from narrows.estimator import Autoencoder
-from narrows.generating import check_name, check_options
+from narrows.generating import check_name, check_options, normal_prior, own_prior
 from narrows.sources.files import Table, read_table
 
 MOST_DIMENSIONS = 10
@@ -137,7 +137,7 @@ def _opened(model: str, out: str, overwrite: bool) -> tuple[Autoencoder, str, Pa
 
 
 def _check_prior(ae: Autoencoder, prior: str, model: str) -> None:
-    own = ae._own_prior()
+    own = own_prior(ae)
     known = ("auto", *ae.priors_, *(() if own is None else (own.name,)))
     if prior not in known:
         raise DataError(
@@ -201,7 +201,7 @@ def _row(ae: Autoencoder, table: Table, number: int) -> Any:
 
 def _most_varied(ae: Autoencoder) -> list[int]:
     """Return the numbers of a code that vary most over training rows, ten at the most."""
-    deviations = ae._normal_prior().deviations.numpy()
+    deviations = normal_prior(ae).deviations.numpy()
     order: list[int] = np.argsort(-deviations, kind="stable")[:MOST_DIMENSIONS].tolist()
     return order
 

@@ -21,6 +21,7 @@ from narrows.cli.outputs import (
 from narrows.cli.printing import in_bytes, say, say_pairs
 from narrows.errors import DataError
 from narrows.estimator import Autoencoder, load
+from narrows.generating import own_prior
 from narrows.sources.files import (
     DATA_SUFFIXES,
     Table,
@@ -170,7 +171,7 @@ def _classes(ae: Autoencoder) -> str:
 
 def _priors(ae: Autoencoder) -> str:
     """Name the priors that `sample` can draw from, as fitted to codes or trained with them."""
-    own = ae._own_prior()
+    own = own_prior(ae)
     fitted = f"{', '.join(ae.priors_) or 'none'} (fitted to codes)"
     return fitted if own is None else f"{own.name} (trained with the model); {fitted}"
 
