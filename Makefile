@@ -50,7 +50,7 @@ docs: $(VENV)/.dev ## run every command and snippet of the documents
 wheel: $(VENV)/.dev ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
 
-bench: $(VENV)/.dev ## measure what README claims (about an hour; peers too after bench-peers)
+bench: $(VENV)/.dev ## run the benchmarks (hours; peers too after bench-peers)
 	$(BIN)/python benchmarks/run.py
 
 bench-peers: ## make .venv-peers with the programs that benchmarks run beside narrows

@@ -42,7 +42,7 @@ import peers
 TOPIC = "generation"
 CODE, HIDDEN = 16, (512, 256)
 N_SAMPLES = 10_000
-MIXTURES = (10, 32)  # components of pythae's mixture: its default, and as many as narrows takes
+MIXTURES = (10, 32)  # components of pythae's mixture: its default, and more
 MAF_EPOCHS, MAF_BATCH = 50, 512
 RECOMMENDED = ("narrows vae, flow", "own")
 """What the recipe `generate` does, and what is held against the peers."""
@@ -356,7 +356,7 @@ def report(runs: list[dict[str, Any]], options: argparse.Namespace) -> str:
         f" features of `narrows.digit_features`; two halves of the test digits: {floor:.3g}."
         f" Codes of {CODE} numbers. Median over {options.seeds} seeds. pythae's normal sampler"
         " draws from N(0, 1), its others are fitted to codes of all training digits; priors of"
-        " narrows are its own, trained along, or fitted to 10,000 codes.",
+        " narrows are its own, trained along, or fitted to 30,000 codes.",
         machine.markdown_description(machine.describe()),
         "One thread each, seconds of processor time."
         if options.cpu_clock

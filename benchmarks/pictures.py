@@ -108,7 +108,8 @@ def measure_patches(arguments: argparse.Namespace) -> tuple[list[dict[str, objec
                 verdict = "holds" if held else "FAILS"
                 lines.append(
                     f"- {side} × {side} × 3 every {stride} pixels, {found['n_rows']:.0f} rows,"
-                    f" k={k:<2} {network:>4}: {found['ratio']:.3f} of PCA's {found['pca_error']:.5f}"
+                    f" k={k:<2} {network:>4}: {found['ratio']:.3f} of PCA's"
+                    f" {found['pca_error']:.5f}"
                     f" ({found['ratio_inside']:.3f} on rows held out inside the fit),"
                     f" {found['seconds']:.0f} s  {verdict}{', aim' * (found['ratio'] <= AIM)}"
                 )

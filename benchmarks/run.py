@@ -18,12 +18,12 @@ PEERS = HERE.parent / ".venv-peers" / "bin" / "python"
 
 def main() -> None:
     """Run what is ours, then what needs the peers."""
-    for name in ("mnist", "jobs", "never_worse", "families", "gpu"):
+    for name in ("mnist", "jobs", "never_worse", "families", "pictures", "gpu"):
         subprocess.run([sys.executable, str(HERE / f"{name}.py")], check=True)
     if not PEERS.exists():
         print("peers are left out: run `make bench-peers` first")
         return
-    for name in ("train_speed", "time_to_quality", "generation", "denoising"):
+    for name in ("train_speed", "time_to_quality", "generation", "denoising", "likelihood"):
         subprocess.run([str(PEERS), str(HERE / f"{name}.py")], check=True)
 
 

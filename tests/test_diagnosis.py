@@ -7,12 +7,12 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_iris, load_wine
+from sklearn.datasets import load_digits, load_iris, load_wine
 from torch import nn
 
 from conftest import curved, noise, quick
-from narrows import FSQ, VQ, WAE
-from narrows.diagnosis import collapsed_numbers, diagnose
+from narrows import FSQ, VAE, VQ, WAE
+from narrows.diagnosis import collapsed_numbers, diagnose, rows_to_show
 from narrows.errors import NarrowsWarning
 from narrows.networks import Autoencoding
 from narrows.objectives import Reconstruction
@@ -164,3 +164,20 @@ def test_nothing_is_said_of_ordinary_fits(family, X):
 
 def test_levels_that_tell_rows_apart_have_not_collapsed():
     quick(3, objective=FSQ(levels=2), max_steps=60, keep="last").fit(noise(200))
+
+
+def test_rows_are_shown_from_all_over_the_data():
+    shown = rows_to_show(100_000, 10)
+    assert len(shown) == 2_048
+    assert (shown[0], shown[-1]) == (0, 99_999)
+    assert np.ptp(np.diff(shown)) <= 1
+    assert rows_to_show(5, 10).tolist() == [0, 1, 2, 3, 4]
+    assert len(rows_to_show(5_000, 1 << 22)) == 10
+
+
+def test_a_collapse_on_pictures_is_named():
+    # Their first direction holds 15 % of the variance, which is ten times a direction's share.
+    with pytest.warns(NarrowsWarning, match="collapsed to the prior"):
+        quick(
+            4, objective=VAE(beta=300.0, warm_up=0.0), init="random", keep="last", max_steps=400
+        ).fit(load_digits().data)

@@ -12,7 +12,7 @@ import torch
 from sklearn.exceptions import NotFittedError
 
 from conftest import assert_is_pca_of, bits, curved, noise, quick
-from narrows import Autoencoder
+from narrows import FSQ, Autoencoder
 from narrows.errors import DataError, NarrowsWarning, ParameterError
 
 # ---------------------------------------------------------------- callbacks
@@ -276,3 +276,16 @@ def test_a_run_that_falls_behind_is_shortened_and_says_so(monkeypatch):
         ae.history_[-1]["learning_rate"]
         < 1e-3 * ae.history_[len(ae.history_) // 2]["learning_rate"]
     )
+
+
+@pytest.mark.parametrize("split", [0.2, "auto"])
+def test_pcas_error_is_pcas_whatever_a_family_starts_at(X, split):
+    def errors(objective):
+        ae = quick(objective=objective, validation_fraction=split, max_steps=1).fit(X)
+        return float(ae.validation_error_), float(ae.pca_validation_error_)
+
+    ours, pca = errors("reconstruction")
+    assert ours == pca
+    rounded, still_pca = errors(FSQ(levels=2))
+    assert still_pca == pytest.approx(pca, rel=1e-4)
+    assert rounded > 1.2 * pca

@@ -108,7 +108,7 @@ def cells_for_pca(shape: tuple[int, ...], n_components: int) -> Cells | None:
         f"A PCA of whole pictures of shape {shape} at `n_components`={n_components} needs more"
         f" than {LARGEST_PATH:,} weights, so pictures are cut into cells with equal shares of the"
         f" code, and {n_components} numbers cannot be shared out. Ask for {near or 'fewer'}"
-        " components, or use init='random'."
+        " components, or learn from smaller pictures."
     )
 
 

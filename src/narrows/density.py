@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -23,17 +23,8 @@ from narrows.variational import ACTIVE_VARIANCE
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
 
-BLOCK_ROWS, BLOCK_SAMPLES = 64, 100
-"""Rows and codes for each that are decoded at once; memory is bounded by their product."""
-
-
-class _Probabilistic(Protocol):
-    """A family that knows log p(x, z) and log q(z|x)."""
-
-    def log_weights(
-        self, net: Autoencoding, x: Tensor, noise: Tensor, y: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Return log p(x|z) p(z) / q(z|x) and log p(x|z), (S, B) each."""
+BLOCK_ROWS, BLOCK_SAMPLES, BLOCK_VALUES = 64, 100, 1 << 23
+"""Rows, codes for each, and values (32 MiB in float32) that are decoded at once at the most."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +38,7 @@ class Density:
         S (Y. Burda et al., "Importance weighted autoencoders", ICLR 2016, eq. 8).
     standard_error : float
         Of that mean, from the spread of the importance weights alone (delta method); how much
-        the mean differs between sets of rows is not in it.
+        the mean differs between sets of rows is not in it. NaN for a single sample.
     n_samples : int
         S.
     elbo : float
@@ -69,6 +60,7 @@ class Density:
     def lines(self) -> list[tuple[str, str]]:
         """Return pairs of a name and a number in words, for a table."""
         error = f" ± {self.standard_error:.2g} ({self.n_samples:,} importance samples)"
+        error = error if self.n_samples > 1 else " (1 importance sample)"
         return [
             ("log-likelihood, nats per row", f"{self.log_likelihood:.5g}{error}"),
             ("its bound (ELBO)", f"{self.elbo:.5g}"),
@@ -126,16 +118,18 @@ def measure_density(
         rows = (torch.from_numpy(random.random_sample(rows.shape)) < rows).float()
     generator = torch.Generator().manual_seed(int(random.randint(2**31 - 1)))
     net = with_fast_products(converted(ae.network_, torch.float32)).eval()
+    n_values = rows.shape[1] * min(n_samples, BLOCK_SAMPLES)
+    n_block = max(1, min(BLOCK_ROWS, BLOCK_VALUES // n_values))
     found = [
-        _block(ae, net, rows[first : first + BLOCK_ROWS], n_samples, generator)
-        for first in range(0, len(rows), BLOCK_ROWS)
+        _block(ae, net, rows[first : first + n_block], n_samples, generator)
+        for first in range(0, len(rows), n_block)
     ]
     log_likelihood, squared_error, elbo, kl, code = (
         torch.cat(column).double().numpy() for column in zip(*found, strict=True)
     )
     return Density(
         log_likelihood=float(log_likelihood.mean()),
-        standard_error=float(math.sqrt(squared_error.sum()) / len(rows)),
+        standard_error=(math.sqrt(squared_error.sum()) / len(rows) if n_samples > 1 else math.nan),
         n_samples=n_samples,
         elbo=float(elbo.mean()),
         kl=float(kl.mean()),

@@ -14,10 +14,16 @@ from narrows.networks import Autoencoding, converted
 from narrows.objectives import Objective
 from narrows.pca import PrincipalComponents
 
-FEWEST_ROWS, MOST_ROWS = 10, 2_048
-"""Training rows from which something can be told, and that a family is shown at the most."""
+FEWEST_ROWS, MOST_ROWS, MOST_VALUES = 10, 2_048, 1 << 24
+"""Training rows from which something can be told, and rows and values shown at the most."""
 SAME, VARIES = 1e-12, 1e-9
 """Parts of the largest variance: at most what a collapsed number has, at least what data have."""
+
+
+def rows_to_show(n_rows: int, n_features: int) -> NDArray[np.int64]:
+    """Return the numbers of rows to diagnose by, evenly spread over all."""
+    most = max(FEWEST_ROWS, min(MOST_ROWS, MOST_VALUES // n_features))
+    return np.unique(np.linspace(0, n_rows - 1, min(n_rows, most)).astype(np.int64))
 
 
 @torch.no_grad()
@@ -40,7 +46,7 @@ def diagnose(
     net : Autoencoding
         On the CPU.
     rows : ndarray (N, D)
-        Some training rows, in data units.
+        Some training rows, as `rows_to_show` chooses them, in data units.
     codes : ndarray (N, K)
         Of training rows, these or more.
     pca : PrincipalComponents
@@ -48,7 +54,7 @@ def diagnose(
     learning_rate : float
         Of the fit.
     """
-    x_ND = net.scaling(torch.from_numpy(rows[:MOST_ROWS].astype(np.float64))).float()
+    x_ND = net.scaling(torch.from_numpy(rows.astype(np.float64))).float()
     if len(x_ND) < FEWEST_ROWS or torch.equal(x_ND, x_ND[:1].expand_as(x_ND)):
         return []  # nothing can be learned from these
     frozen = converted(net, torch.float32).eval()

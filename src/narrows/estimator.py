@@ -24,7 +24,7 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from threadpoolctl import threadpool_limits
 
 from narrows import generating, persistence, reading
-from narrows.diagnosis import diagnose
+from narrows.diagnosis import diagnose, rows_to_show
 from narrows.errors import DataError, NarrowsWarning, ParameterError
 from narrows.fields import (
     Limit,
@@ -79,6 +79,10 @@ _LIMITS: dict[str, Limit] = {
 }
 
 
+CODED_VALUES = 1 << 24
+"""Values of training rows (128 MiB in float64) that are encoded at once after a fit."""
+
+
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Squeeze rows through a narrow code and rebuild them, starting from PCA.
 
@@ -87,7 +91,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         X (N, D) ──encoder──▶ Z (N, K) ──decoder──▶ X̂ (N, D)        error = X − X̂, no labels
 
     Training starts at the PCA of the same rows and leaves it only for a gain on held-out rows that
-    stands out from the noise, so on average the model is never worse than PCA on new rows.
+    stands out from the noise, so on average the default objective is never worse than PCA on new
+    rows.
 
     Parameters
     ----------
@@ -96,8 +101,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     network : "auto", "mlp", "conv", MLP, Conv or (nn.Module, nn.Module), default="auto"
         Architecture of encoder and decoder; ``"auto"`` is ``"mlp"``. A pair of modules of your own
         is copied: the encoder turns flat rows (B, D) into (B, K), the decoder (B, K) into (B, D).
-    objective : "reconstruction" or Reconstruction, default="reconstruction"
-        What training makes small.
+    objective : str or Objective, default="reconstruction"
+        What training makes small: a family's name ("reconstruction", "denoising", "sparse",
+        "contractive", "vae", "iwae", "wae", "adversarial", "vq", "fsq"), or such an object,
+        ``VAE(beta=4)``; also one of your own.
     init : {"pca", "random"}, default="pca"
         ``"pca"`` adds a linear path set to PCA and a non-linear path that is silent at the start;
         ``"random"`` is the plain network.
@@ -167,7 +174,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         The PCA that training started from, with scikit-learn's attribute names; of the scaled
         columns under ``scaling="standard"``.
     n_steps_, best_step_ : int
-        Steps that a run was planned for, and the step of the state returned; 0 is PCA.
+        Steps that a run was planned for, and the step of the state returned; 0 is the start: PCA,
+        or what the family makes of it.
     history_ : list of dict
         A row per epoch of the first run: every term of the loss, learning rate, held-out error.
     priors_ : dict of str to Prior
@@ -280,7 +288,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _fit(self, X: Any, y: Any, started: float) -> tuple[KeyboardInterrupt | None, list[str]]:
         rows = self._read(X, reset=True, least=2)
-        classes = self._read_classes(y, len(rows))
+        classes = self._read_classes(y, len(rows), self.objective)
         seed = self._draw_seed()
         params = self.get_params(deep=False)
         plan = self._plan(params, rows, seed, classes)
@@ -292,11 +300,17 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         with self._threads(plan):
             outcome = fit_model(Request(source, plan, params, bounds, deadline))
             self._remember(outcome, plan, bounds)
-            shown, codes = self._remember_codes(source, seed)
-            complaints = diagnose(
-                plan.objective, self.network_, shown, codes, self.pca_, plan.learning_rate
-            )
-        self._training = None
+            self._training, self._codes, self.priors_ = None, None, {}
+            complaints = []
+            try:
+                codes = self._remember_codes(source, seed)
+                if outcome.interrupted is None:
+                    shown = source.take(rows_to_show(source.n_rows, source.n_features))
+                    complaints = diagnose(
+                        plan.objective, self.network_, shown, codes, self.pca_, plan.learning_rate
+                    )
+            except KeyboardInterrupt as interrupt:  # the model stands
+                outcome.interrupted = interrupt
         return outcome.interrupted, complaints
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
@@ -304,7 +318,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
         Nothing is held out and nothing stops early, so errors on held-out rows become NaN. The
         first call sets scaling and PCA from its own rows; after `fit` or `load` training goes on
-        from the model as it is, with the optimizer's running means empty.
+        from the model as it is, its network and objective included, with the optimizer's running
+        means empty. Priors fitted to codes are dropped, for the codes have moved; `sample` fits
+        them anew to codes of the rows passed so far.
 
         Parameters
         ----------
@@ -329,11 +345,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def _partial_fit(self, X: Any, y: Any) -> None:
         first = not hasattr(self, "network_")
         rows = self._read(X, reset=first, least=2 if first else 1)
-        classes = self._read_classes(y, len(rows), known=not first)
-        seed = self._draw_seed()
         params = self.get_params(deep=False)
         if not first:
             params["n_components"] = self.n_components_
+            params["network"], params["objective"] = self._network_part, self._objective
+        classes = self._read_classes(y, len(rows), params["objective"], known=not first)
+        seed = self._draw_seed()
         plan = self._plan(params, rows, seed, classes, partial=True)
         source = ArraySource(rows, y=classes)
         with self._threads(plan):
@@ -342,7 +359,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 net, pca = start(source, params, plan, bounds)
                 self._remember(Outcome(net, pca, n_steps=0), plan, bounds)
             self._continue(source, plan)
-            self._remember_codes(source, seed)
+            self._remember_codes(source, seed, further=not first)
 
     def _plan(
         self,
@@ -368,10 +385,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         )
 
     def _read_classes(
-        self, y: Any, n_rows: int, *, known: bool = False
+        self, y: Any, n_rows: int, objective: Any, *, known: bool = False
     ) -> NDArray[np.int64] | None:
         """Return the classes of rows as numbers from 0, for a family that asks for them."""
-        if not named_part("objective", self.objective).needs_classes:
+        if not named_part("objective", objective).needs_classes:
             self._classes = None
             return None
         if y is None:
@@ -391,6 +408,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             self._training = start_training(
                 converted(self.network_, torch.float32), plan.optimizer, plan.schedule
             )
+            if self.history_:
+                self._training.step = self.n_steps_
+                self._training.epoch = int(self.history_[-1]["epoch"])
         state = self._training
         if not train_on(state, source, self.network_.scaling, self.bounds_, plan):
             raise DataError(
@@ -508,8 +528,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         prior : {"auto", "normal", "mixture", "flow"}, default="auto"
             Where codes come from. ``"auto"`` is what the family was trained to follow (N(0, 1)
             for a VAE, or the flow trained with it), and ``"normal"`` for a family that follows
-            none. The others are fitted to the codes of training rows, when they are first asked
-            for: a normal distribution, a mixture of them, or a normalising flow.
+            none. A name that the family trained with means that prior too; the others are fitted
+            to the codes of training rows, when they are first asked for: a normal distribution, a
+            mixture of them, or a normalising flow.
         temperature : float, default=1.0
             Factor on the deviations of what is drawn: below 1 samples are more typical and more
             alike.
@@ -537,11 +558,13 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def fit_prior(self, prior: str = "mixture", X: Any = None) -> Self:
         """Fit a prior for `sample` to the codes of rows; it is saved with the model.
 
+        A prior that the family itself was trained with, under the same name, goes before it.
+
         Parameters
         ----------
         prior : {"normal", "mixture", "flow"}, default="mixture"
         X : array, frame or tensor, optional
-            Rows as in `fit`; by default the codes that `fit` kept, of at most 10,000 of its rows.
+            Rows as in `fit`; by default the codes that `fit` kept, of at most 30,000 of its rows.
 
         Returns
         -------
@@ -764,14 +787,23 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         explained = 1.0 - self.validation_error_ / variance if variance > 0 else 0.0
         self.explained_variance_ratio_ = np.float64(explained)
 
-    def _remember_codes(self, source: ArraySource, seed: int) -> tuple[NDArray[np.generic], Floats]:
-        """Keep the codes of some training rows, and their normal prior; return rows and codes."""
+    def _remember_codes(self, source: ArraySource, seed: int, *, further: bool = False) -> Floats:
+        """Keep the codes of some training rows, and their normal prior; return these rows' codes.
+
+        Further codes join those that were kept before. As long as they are too few for a normal
+        distribution of K numbers, priors that a model came with stand.
+        """
         chosen = held_out_rows(source.n_rows, min(source.n_rows, generating.MOST_CODES), seed)
-        rows = source.take(chosen)
-        self._codes = codes = self._inference.encode(rows)
-        self._prior_seed = seed
-        self.priors_ = {"normal": Normal.fit(torch.from_numpy(codes), seed)}
-        return rows, codes
+        n_block = max(1, CODED_VALUES // source.n_features)
+        blocks = [chosen[first : first + n_block] for first in range(0, len(chosen), n_block)]
+        codes = np.concatenate([self._inference.encode(source.take(rows)) for rows in blocks])
+        kept = codes
+        if further and self._codes is not None:
+            kept = np.concatenate([self._codes, codes])[-generating.MOST_CODES :]
+        self._codes, self._prior_seed = kept, seed
+        if not (further and self.priors_ and len(kept) <= self.n_components_):
+            self.priors_ = {"normal": Normal.fit(torch.from_numpy(kept).double(), seed)}
+        return codes
 
     def _moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return mean and variance of the training columns, (D,) each, in data units."""

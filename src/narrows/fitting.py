@@ -27,7 +27,9 @@ RELATIVE_STANDARD_ERRORS = 4.0
 ABSOLUTE_STANDARD_ERRORS = 0.5
 """Standard errors by which mean gains must lie above zero: relative ones, and plain ones."""
 PLAIN_STANDARD_ERRORS = 2.0
-"""The same for plain gains where nothing is relative: nats, which may be negative."""
+"""The same for plain gains where nothing is relative: a loss in nats, or one below zero."""
+SAME_ERROR = 1e-5
+"""Relative difference of two errors up to which they count as one, rounded in two ways."""
 
 
 @dataclass
@@ -104,11 +106,10 @@ def _hold_out(run: Run, outcome: Outcome) -> None:
         return
     errors = run.errors_at[run.best_step]
     outcome.validation_error = float(errors[:, DATA].mean())
-    if _leaves_pca(run.request, run.errors_at[0], errors):
+    if _leaves_start(run.request, run.errors_at[0], errors):
         _repeat(run.request, outcome)
         return
-    outcome.net = run.start_net
-    _return_to_pca(outcome)
+    _return_to_start(outcome, run.errors_at[0])
     request = run.request
     outcome.net, outcome.pca = start(request.source, request.params, request.plan, request.bounds)
 
@@ -117,38 +118,47 @@ def _cross_fit(request: Request, outcome: Outcome) -> None:
     """Choose between PCA and a number of steps by errors on rows that each fold left out."""
     plan = request.plan
     measured: list[dict[int, Errors]] = []
+    pca_errors = 0.0
     for number, held in enumerate(folds(plan.n_rows, plan.n_folds, plan.seed), start=1):
         run = Run(request, held, number)
         run.train()
         request = run.request  # the first fold has fixed the number of steps
         measured.append(run.errors_at)
+        pca_errors += len(held) * run.pca_error
         outcome.history = outcome.history or run.state.history
         outcome.n_steps = run.n_steps
     steps = sorted(set.intersection(*(set(errors) for errors in measured)))
     pooled = {step: np.concatenate([errors[step] for errors in measured]) for step in steps}
     best = min(steps, key=lambda step: float(pooled[step][:, NETWORK].mean()))
-    outcome.pca_validation_error = float(pooled[0][:, DATA].mean())
-    _return_to_pca(outcome)
-    if _leaves_pca(request, pooled[0], pooled[best]):
+    outcome.pca_validation_error = pca_errors / plan.n_rows
+    _return_to_start(outcome, pooled[0])
+    if _leaves_start(request, pooled[0], pooled[best]):
         outcome.best_step, outcome.validation_error = best, float(pooled[best][:, DATA].mean())
-        _repeat(request, outcome)
+        if not _repeat(request, outcome):
+            _return_to_start(outcome, pooled[0])  # folds leave no other model behind
 
 
-def _leaves_pca(request: Request, start_errors: Errors, errors: Errors) -> bool:
+def _leaves_start(request: Request, start_errors: Errors, errors: Errors) -> bool:
     if request.params["init"] != "pca":
         return True
-    return stands_out(start_errors[:, NETWORK], errors[:, NETWORK])
+    absolute = request.plan.objective.absolute_gains
+    return stands_out(start_errors[:, NETWORK], errors[:, NETWORK], absolute=absolute)
 
 
-def _return_to_pca(outcome: Outcome) -> None:
-    outcome.best_step, outcome.validation_error = 0, outcome.pca_validation_error
+def _return_to_start(outcome: Outcome, start_errors: Errors) -> None:
+    error, pca_error = float(start_errors[:, DATA].mean()), outcome.pca_validation_error
+    same = math.isclose(error, pca_error, rel_tol=SAME_ERROR)  # where the family starts as PCA
+    outcome.best_step, outcome.validation_error = 0, pca_error if same else error
 
 
-def _repeat(request: Request, outcome: Outcome) -> None:
-    """Repeat what won, as many steps, from the PCA of all rows, where rows are few."""
+def _repeat(request: Request, outcome: Outcome) -> bool:
+    """Repeat what won, as many steps, from the PCA of all rows, where rows are few.
+
+    Tells whether the outcome now holds the result.
+    """
     plan = request.plan
     if outcome.interrupted is not None or not plan.may_repeat:
-        return
+        return False
     run = None
     try:
         run = Run(request, np.zeros(0, dtype=np.int64), plan.n_runs)
@@ -156,24 +166,24 @@ def _repeat(request: Request, outcome: Outcome) -> None:
     except KeyboardInterrupt as interrupt:
         outcome.interrupted = interrupt
     whole = run is not None and not run.diverged and run.state.step == outcome.best_step
-    if outcome.interrupted is None and run is not None and whole:
-        outcome.net, outcome.pca = run.state.result, run.pca
-    elif plan.n_folds:
-        _return_to_pca(outcome)  # folds leave no other model behind
+    if outcome.interrupted is not None or run is None or not whole:
+        return False
+    outcome.net, outcome.pca = run.state.result, run.pca
+    return True
 
 
-def stands_out(before: Errors, after: Errors) -> bool:
+def stands_out(before: Errors, after: Errors, *, absolute: bool = False) -> bool:
     """Tell whether errors (N,) of held-out rows have really become smaller, row by row.
 
     The mean of the relative gains ``(before − after) / (before + after)`` must lie four standard
     errors above zero, and the mean of the plain gains half a one. Plain gains alone would let a
-    single far-off row drown the evidence of all others, or make it up. Nats, which may be negative,
-    know no relative gain: there the plain one must lie two standard errors above zero.
+    single far-off row drown the evidence of all others, or make it up. Where losses have no natural
+    zero (``absolute``, or one is negative), the plain gain must lie two standard errors above zero.
     """
     if len(before) < 2:
         return False
     gain, total = before - after, before + after
-    if before.min() < 0 or after.min() < 0:
+    if absolute or before.min() < 0 or after.min() < 0:
         return _lies_above_zero(gain, PLAIN_STANDARD_ERRORS)
     relative = np.divide(gain, total, out=np.zeros_like(gain), where=total > 0)
     return _lies_above_zero(relative, RELATIVE_STANDARD_ERRORS) and _lies_above_zero(
@@ -206,8 +216,9 @@ def train_on(
     plan : Plan
     """
     state.net.to(plan.device)
+    # What rises over a run, such as the weight of a KL term, has risen in the first pass.
+    begun, until = state.step, state.step + plan.steps_per_epoch
     rows = ScaledRows(source, scaling, plan.dtype, plan.device)
-    until = state.step + plan.steps_per_epoch
     ends = scaled_bounds(bounds, rows, plan.network)
     rule = StepRule(
         plan.objective,
@@ -223,5 +234,5 @@ def train_on(
     def in_order(epoch: int) -> Iterator[Batch]:
         return rows.batches(plan.batch_size, seed=plan.seed, epoch=epoch, shuffle=False)
 
-    train(state, in_order, rule, Pace(until, until))
+    train(state, in_order, rule, Pace(begun or until, until))
     return is_finite(state.net)

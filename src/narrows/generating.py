@@ -21,7 +21,7 @@ from narrows.priors import PRIORS, ClassNormals, Normal, Prior
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
 
-MOST_CODES = 10_000
+MOST_CODES = 30_000
 """Training rows whose codes are kept in memory, to fit priors to."""
 Codes = NDArray[np.floating[Any]]
 
@@ -69,10 +69,12 @@ def sample(
     classes = None if numbers is None else torch.from_numpy(numbers)
     generator = torch.Generator().manual_seed(seed_of(random_state))
     with torch.no_grad():
-        codes: Codes = source.sample(n, generator, temperature, classes).float().numpy()
+        codes: Codes = source.sample(n, generator, temperature, classes).double().numpy()
     if source is own_prior(ae):
-        codes = codes * np.float32(ae.network_.code_unit)
-    return ae.inverse_transform(codes)
+        codes = codes * float(ae.network_.code_unit)
+    with np.errstate(over="ignore"):
+        in_float32 = codes.astype(np.float32)
+    return ae.inverse_transform(in_float32 if np.isfinite(in_float32).all() else codes)
 
 
 def fit_prior(ae: Autoencoder, name: str, X: Any = None) -> Prior:
@@ -90,7 +92,8 @@ def fit_prior(ae: Autoencoder, name: str, X: Any = None) -> Prior:
     if codes is None:
         raise DataError(
             f"This model was read from a file, which holds no codes of training rows to fit a"
-            f" {name!r} prior to. Call fit_prior({name!r}, X) with such rows, or before save()."
+            f" {name!r} prior to. Call fit_prior({name!r}, X) with such rows, or fit it before"
+            f" saving (on the command line: `narrows fit ... --prior {name}`)."
         )
     fitted: Prior = PRIORS[name].fit(torch.from_numpy(codes.astype(np.float64)), ae._prior_seed)
     ae.priors_[name] = fitted
@@ -127,7 +130,7 @@ def interpolate(ae: Autoencoder, a: Any, b: Any, steps: int, how: str) -> Codes:
     """Decode the way from one row's code to another's, for `Autoencoder.interpolate`."""
     check_options("interpolate", steps=steps, how=how)
     start, end = (_code(ae, row) for row in (a, b))
-    centre = normal_prior(ae).mean.numpy()
+    centre = normal_prior(ae).mean.numpy() if how == "spherical" else np.zeros_like(start)
     return ae.inverse_transform(between(start, end, centre, steps, how).astype(start.dtype))
 
 
@@ -145,7 +148,9 @@ def traverse(ae: Autoencoder, x: Any, dimension: int, steps: int, span: float) -
 
 def _code(ae: Autoencoder, row: Any) -> Codes:
     """Return the code (K,) of one row, given alone or as an array of one."""
-    array = row if hasattr(row, "columns") else np.asarray(row)
+    if hasattr(row, "to_frame") and not hasattr(row, "columns"):  # a row of a data frame
+        row = row.to_frame().T
+    array = row if hasattr(row, "shape") else np.asarray(row)
     if array.shape in ((ae.n_features_in_,), ae.sample_shape_):
         array = array[None]
     if len(array) != 1:

@@ -127,7 +127,7 @@ def _check_consistent(config: dict[str, Any], tensors: dict[str, NDArray[Any]]) 
 
 
 def _cells(config: dict[str, Any]) -> Cells | None:
-    """Return what the linear path is cut into; files of the first two formats have no such."""
+    """Return what the linear path is cut into; files of the first format have no such."""
     cut, picture = config.get("cells"), as_picture(tuple(config["sample_shape"]))
     if cut is None:
         return None
@@ -158,6 +158,7 @@ def _config(ae: Autoencoder) -> dict[str, Any]:
         "cells": None if ae.pca_.cells is None else list(ae.pca_.cells[3:]),
         "history_columns": list(ae.history_[0]) if ae.history_ else [],
         "priors": sorted(ae.priors_),
+        "prior_seed": ae._prior_seed,
         "classes": None if ae._classes is None else ae._classes.tolist(),
     }
     for name in (*_PLAIN, *_TEXTS):
@@ -228,8 +229,9 @@ def _restore(ae: Autoencoder, state: ModelState, given: dict[str, Any]) -> None:
     pca = {name: np.array(tensors[f"pca.{name}"]) for name in _PCA_TENSORS}
     ae.pca_ = PrincipalComponents(**pca, n_samples_=int(config["n_samples"]), cells=_cells(config))
     ae.history_ = _history(config["history_columns"], tensors)
-    # Files of the first format have neither.
+    # Files of the first format have none of these.
     ae._classes = None if config.get("classes") is None else np.array(config["classes"])
+    ae._prior_seed = int(config.get("prior_seed", 0))
     ae.priors_ = {name: _prior(name, ae, tensors) for name in config.get("priors", ())}
     ae._set_network(_network(ae, tensors))
 

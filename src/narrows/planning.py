@@ -219,6 +219,12 @@ def make_plan(
     widths = Widths(n_features, n_components, encoder_out, decoder_out, shape, class_shares)
     network = named_part("network", params["network"]).resolved(widths, n_rows)
     n_parameters, n_products = network.n_parameters(widths), network.n_products(widths)
+    if objective.needs_linear_ends and not network.linear_ends():
+        raise ParameterError(
+            f"{objective!r} reads logits or log variances, which may be any number, so code and"
+            f" output of the network must be linear. Set `code_activation` and `output_activation`"
+            f" to 'linear', or choose another objective for {network!r}."
+        )
     cells = cells_for_pca(shape, min(n_components, n_features))
     if params["init"] == "pca":
         network.check_start(widths)

@@ -295,7 +295,7 @@ class Run:
         # In data units; where each column has its own divisor, the PCA is that of scaled columns.
         variances = self.pca.variances_ * (divisor**2 if divisor.size > 1 else 1.0)
         # A family whose loss is more than an error may gain where nothing is left of that.
-        exact = loss <= NOTHING_TO_GAIN * float((variances / divisor**2).mean())
+        exact = 0 <= loss <= NOTHING_TO_GAIN * float((variances / divisor**2).mean())
         return bool(exact and error <= NOTHING_TO_GAIN * float(variances.mean()))
 
     def _measure(self) -> None:

@@ -95,7 +95,8 @@ def _own_chance(device: torch.device) -> Iterator[Callable[[int], None]]:
             # Not torch.manual_seed, which takes as long as a small step.
             torch.default_generator.manual_seed(seed)
             if on_gpu:
-                torch.cuda.manual_seed(seed)
+                index = torch.cuda.current_device() if device.index is None else device.index
+                torch.cuda.default_generators[index].manual_seed(seed)
 
         yield seed_layers
 

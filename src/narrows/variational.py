@@ -111,16 +111,15 @@ def log_posterior(noise: Tensor, log_variance: Tensor) -> Tensor:
 
 def kl_per_number(
     mean: Tensor, log_variance: Tensor, prior: ClassNormals, y: Tensor | None
-) -> Tensor | None:
-    """Return KL(q(z|x) ‖ p(z)) of each number (B, K) in nats; None where it has no closed form.
+) -> Tensor:
+    """Return KL(q(z|x) ‖ p(z)) of each number (B, K) in nats, given classes (B,) where it has any.
 
     ``½ (σ² + μ²) − ½ − log σ`` for N(0, 1) (D. Kingma and M. Welling, "Auto-encoding variational
     Bayes", ICLR 2014, appendix B), and the same after moving to the class's mean and deviation.
     """
     if not prior.n_classes:
         return 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance)
-    if y is None:
-        return None
+    assert y is not None  # classes are given wherever the prior knows any
     mean = mean - prior.means[y]
     log_ratio = log_variance - 2 * prior.log_deviations[y]
     scaled = mean.square() * torch.exp(-2 * prior.log_deviations[y])
@@ -204,13 +203,16 @@ def collapse(net: Autoencoding, x: Tensor, advice: str) -> list[str]:
     """Say so where codes carry nothing although rows (N, D) have a direction that stands out.
 
     Codes carry nothing where no posterior mean varies over rows by more than 0.01 (Y. Burda et
-    al., "Importance weighted autoencoders", ICLR 2016, section 5).
+    al., "Importance weighted autoencoders", ICLR 2016, section 5). A direction stands out whose
+    variance is twice what the largest would be, were rows noise of equal variance in all D columns:
+    ``(1 + √(D/N))²`` times the mean (V. Marchenko and L. Pastur, 1967).
     """
     spread_K = posterior(net, x)[0].var(dim=0, correction=0)
     if len(x) < 2 or bool((spread_K > ACTIVE_VARIANCE).any()):
         return []
-    variances = torch.linalg.svdvals((x - x.mean(dim=0)).double()).square()
-    if not len(variances) or 2 * variances[0] < variances.sum():
+    squares = torch.linalg.svdvals((x - x.mean(dim=0)).double()).square()
+    edge = (1 + math.sqrt(x.shape[1] / len(x))) ** 2
+    if squares[0] < 2 * edge * squares.sum() / x.shape[1]:
         return []  # noise, of which a code has nothing to say
     return [
         f"All {len(spread_K)} numbers of the code have collapsed to the prior: they carry nothing"

@@ -199,3 +199,32 @@ def test_training_goes_on_with_known_classes_alone(X):
     ae.partial_fit(X[:50], y[:50])
     with pytest.raises(DataError, match="did not see"):
         ae.partial_fit(X[:50], y[:50] + 7)
+
+
+def test_rows_that_pca_gives_back_still_have_a_distribution_to_learn():
+    # Of rank 2, so that PCA's error is nothing, and the start's density very high.
+    y = np.arange(100) % 2
+    scores = np.random.default_rng(0).normal(size=(100, 2)) + 3 * y[:, None]
+    X = scores @ np.array([[1.0, 0.5, -1.0, 0.2], [0.0, 1.0, 0.5, -0.7]])
+    ae = quick(2, objective=VAE(conditional=True), keep="last").fit(X, y)
+    assert ae.history_
+    first, second = (ae.sample(50, y=label, random_state=0) for label in (0, 1))
+    assert first.tobytes() != second.tobytes()
+
+
+@pytest.mark.parametrize("unit", [1e-3, 1.0, 1e4])
+def test_whether_a_gain_stands_out_does_not_depend_on_the_unit(unit):
+    X = curved(400, seed=3)
+    here, there = (
+        quick(objective="vae", max_steps=40, validation_fraction=0.3).fit(rows)
+        for rows in (X, unit * X)
+    )
+    assert here.best_step_ == there.best_step_
+
+
+@pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
+def test_a_network_with_squashed_ends_is_refused(likelihood):
+    X = np.random.default_rng(0).random((40, 6))
+    network = MLP(hidden=(8,), output_activation="sigmoid")
+    with pytest.raises(ParameterError, match="must be linear"):
+        quick(objective=VAE(likelihood=likelihood), network=network, init="random").fit(X)

@@ -140,7 +140,12 @@ def fit(
     ] = None,
     objective: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="What to make small.", show_default="reconstruction"),
+        typer.Option(
+            metavar="NAME",
+            help="Family: reconstruction, denoising, sparse, contractive, vae, iwae, wae,"
+            " adversarial, vq or fsq.",
+            show_default="reconstruction",
+        ),
     ] = None,
     network: Annotated[
         str | None,
@@ -187,7 +192,8 @@ def fit(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="One class per row, for an objective that learns from classes: .npy, .csv, .txt.",
+            help="One class per row, for an objective that learns from classes: .npy, .csv, .txt,"
+            " mnist:train or mnist:test.",
             show_default="those of mnist:*",
         ),
     ] = None,

@@ -272,7 +272,7 @@ def _summary(ae: Autoencoder, target: Path, seconds: float) -> list[tuple[str, s
         ("file", f"{target} ({in_bytes(target.stat().st_size)})"),
     ]
     if ae.best_step_ == 0 and ae.init == "pca":
-        pairs.insert(-2, ("model", "PCA: no gain over it stood out from the noise"))
+        pairs.insert(-2, ("model", "the start at PCA: no gain over it stood out from the noise"))
     return pairs
 
 

@@ -19,10 +19,10 @@ from narrows.cli.outputs import (
     write_rows,
 )
 from narrows.cli.printing import say
-from narrows.cli.using import open_model
+from narrows.cli.using import check_prior, open_model
 from narrows.errors import DataError, ParameterError, near_miss
 from narrows.estimator import Autoencoder
-from narrows.generating import check_name, check_options, normal_prior, own_prior
+from narrows.generating import check_options, normal_prior
 from narrows.sources.files import Table, read_table
 
 MOST_DIMENSIONS = 10
@@ -42,9 +42,8 @@ def sample(
 ) -> None:
     """Write new rows, as numbers, pictures or one sheet."""
     check_options("sample", n=n, temperature=temperature)
-    check_name(prior, more=("auto",))
     ae, kind, target = _opened(model, out, overwrite)
-    _check_prior(ae, prior, model)
+    check_prior(ae, prior, model)
     labels = None if y is None else _labels(ae, y)
     rows = ae.sample(n, prior=prior, temperature=temperature, y=labels, random_state=random_state)
     if kind == "sheet":
@@ -136,29 +135,24 @@ def _opened(model: str, out: str, overwrite: bool) -> tuple[Autoencoder, str, Pa
     return ae, kind, Path(out)
 
 
-def _check_prior(ae: Autoencoder, prior: str, model: str) -> None:
-    own = own_prior(ae)
-    known = ("auto", *ae.priors_, *(() if own is None else (own.name,)))
-    if prior not in known:
-        raise DataError(
-            f"{model} has no {prior!r} prior, and holds no codes to fit one to; it has"
-            f" {', '.join(dict.fromkeys(known))}. Fit it with `narrows fit ... --prior {prior}`."
-        )
-
-
 def _labels(ae: Autoencoder, text: str) -> Any:
     """Read one label or several, as the model's classes are written."""
     classes = [] if ae._classes is None else ae._classes.tolist()
+    if not classes:
+        raise ParameterError(
+            f"--y {text}: this model was not trained with classes. Fit one with --objective vae"
+            " --set objective__conditional=true, or leave --y out."
+        )
     by_text = {str(label): label for label in classes}
     given = [word.strip() for word in text.split(",")]
     unknown = [word for word in given if word not in by_text]
-    if classes and unknown:
+    if unknown:
         listed = ", ".join(by_text)
         raise DataError(
             f"--y {text}: the model was trained with the classes {listed}, and {unknown[0]!r} is"
             f" none of them.{near_miss(unknown[0], by_text)}"
         )
-    labels = [by_text.get(word, word) for word in given]
+    labels = [by_text[word] for word in given]
     return labels[0] if len(labels) == 1 else labels
 
 

@@ -21,7 +21,7 @@ from narrows.cli.outputs import (
 from narrows.cli.printing import in_bytes, say, say_pairs
 from narrows.errors import DataError
 from narrows.estimator import Autoencoder, load
-from narrows.generating import own_prior
+from narrows.generating import check_name, own_prior
 from narrows.sources.files import (
     DATA_SUFFIXES,
     Table,
@@ -48,6 +48,23 @@ def open_model(model: str) -> Autoencoder:
     if Path(model).is_dir():
         raise DataError(f"{model} is a folder; give the .safetensors file of a model.")
     return load(model)
+
+
+def check_prior(ae: Autoencoder, prior: str, model: str) -> None:
+    """Check that a model file knows a prior, since it holds no codes to fit another to.
+
+    Raises
+    ------
+    ParameterError, DataError
+    """
+    check_name(prior, more=("auto",))
+    own = own_prior(ae)
+    known = ("auto", *ae.priors_, *(() if own is None else (own.name,)))
+    if prior not in known:
+        raise DataError(
+            f"{model} has no {prior!r} prior, and holds no codes to fit one to; it has"
+            f" {', '.join(dict.fromkeys(known))}. Fit it with `narrows fit ... --prior {prior}`."
+        )
 
 
 def encode(model: str, data: str, out: str, *, overwrite: bool) -> None:
@@ -107,6 +124,8 @@ def evaluate(
     if target is not None:
         check_target(target, (".json",), overwrite=overwrite)
     ae, table = open_model(model), read_table(data)
+    if samples:
+        check_prior(ae, prior, model)
     y = table.labels if labels is None else read_labels(labels, len(table.values))
     with expected_failures(data):
         report = narrows.evaluate(

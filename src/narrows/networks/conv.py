@@ -75,7 +75,8 @@ class Conv(Network):
     Parameters
     ----------
     patch : "auto" or int, default="auto"
-        Height and width of the squares, in pixels.
+        Height and width of the squares in pixels, at the most: as many as such squares would
+        need are made as even as they can be.
     channels : "auto" or sequence of int, default="auto"
         Channels of the map that squares become, and of the map of each further stage.
     blocks : "auto" or int, default="auto"
@@ -88,7 +89,8 @@ class Conv(Network):
         Whether ``f(a x) = a f(x)`` for any number a: what is done to a pattern depends neither on
         its contrast nor on its sign. There are no biases then. It holds a network to what is true
         of photographs, so that fewer are enough; writing, dark on light, knows its sign.
-        ``"auto"`` is True for three channels or more and codes of 8 numbers or more.
+        ``"auto"`` is True for three channels or more and codes of 8 numbers or more, where the
+        encoder gives nothing but the code.
     activation : {"auto", "gelu", "relu", "silu", "tanh", "shrink"}, default="auto"
         ``"shrink"`` is ``x − tanh x``: nearly zero for small numbers, and all others come closer
         to it. ``"auto"`` is ``"shrink"`` with ``homogeneous`` (which needs it or ``"tanh"``), else
@@ -131,7 +133,9 @@ class Conv(Network):
         homogeneous = self.homogeneous
         if homogeneous == "auto":
             photograph = picture.channels >= PHOTOGRAPH_CHANNELS
-            homogeneous = photograph and widths.code >= PHOTOGRAPH_CODE
+            # An encoder that gives more than codes, such as log variances, is no such function.
+            alone = widths.encoder_out == widths.code
+            homogeneous = photograph and alone and widths.code >= PHOTOGRAPH_CODE
         patch = self.patch
         if patch == "auto":
             patch = _auto_patch(picture, homogeneous=bool(homogeneous))
@@ -202,10 +206,8 @@ class Conv(Network):
             nn.Unflatten(1, tuple(picture)), *down, nn.Flatten(), *self._dense(into_code)
         )
         up: list[nn.Module] = []
-        n_outputs = widths.decoder_out // widths.features
         for fine, coarse in pairwise(extents):
-            n_maps = n_outputs if fine is extents[0] else 1
-            up = [*self._stage(coarse.channels), _Spread(coarse, fine, n_maps, self._bias), *up]
+            up = [*self._stage(coarse.channels), _Spread(coarse, fine, self._bias), *up]
         from_code = [widths.code, *reversed(hidden), extents[-1].size]
         decoder = nn.Sequential(
             *self._dense(from_code), nn.Unflatten(1, tuple(extents[-1])), *up, nn.Flatten()
@@ -261,9 +263,9 @@ def _picture(widths: Widths) -> Extent:
             " Give sample_shape=(height, width) or (height, width, channels), or pass X of shape"
             " (n, height, width); for other data use network='mlp'."
         )
-    if widths.decoder_out % widths.features:
+    if widths.decoder_out != widths.features:
         raise ParameterError(
-            f"network='conv' gives whole pictures of {widths.features} values, but this objective"
+            f"network='conv' gives pictures of {widths.features} values, but this objective"
             f" asks its decoder for {widths.decoder_out} numbers. Use network='mlp'."
         )
     return Extent(*picture)
@@ -309,20 +311,18 @@ class _Gather(nn.Module):
 
 
 class _Spread(nn.Module):
-    """The mirror of `_Gather`: a transposed convolution, to several maps one after the other."""
+    """The mirror of `_Gather`: a transposed convolution, to a finer map."""
 
-    def __init__(self, coarse: Extent, fine: Extent, n_maps: int, bias: bool) -> None:
+    def __init__(self, coarse: Extent, fine: Extent, bias: bool) -> None:
         super().__init__()
         self.cells = Cells(*fine, coarse.height, coarse.width)
-        self.n_maps = n_maps
-        self.linear = _linear(coarse.channels, n_maps * self.cells.size, bias)
+        self.linear = _linear(coarse.channels, self.cells.size, bias)
 
     def forward(self, x: Tensor) -> Tensor:
         cells = self.cells
         spread: Tensor = self.linear(x.reshape(-1, x.shape[-1]))
-        spread = spread.reshape(-1, cells.n_cells, self.n_maps, cells.size).transpose(1, 2)
-        maps = cells.spread(spread)
-        return maps.reshape(-1, self.n_maps * cells.height, cells.width, cells.channels)
+        finer = cells.spread(spread.reshape(-1, cells.n_cells, cells.size))
+        return finer.reshape(-1, cells.height, cells.width, cells.channels)
 
 
 class _Block(nn.Module):

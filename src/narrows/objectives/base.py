@@ -72,11 +72,15 @@ class Objective(ABC):
         Every term that `terms` may give at any settings, with its unit.
     phases : tuple of str
         Steps taken one after the other on each batch, each on parameters of its own.
+    absolute_gains : bool
+        Whether the held-out loss has no natural zero, as nats, so that gains are not taken
+        relative to it.
     """
 
     name: ClassVar[str]
     units: ClassVar[dict[str, str]]
     phases: ClassVar[tuple[str, ...]] = ("main",)
+    absolute_gains: ClassVar[bool] = False
     get_params = fields.get_params
 
     @property
@@ -94,6 +98,11 @@ class Objective(ABC):
     @property
     def needs_classes(self) -> bool:
         """Tell whether ``fit`` must be given classes ``y``."""
+        return False
+
+    @property
+    def needs_linear_ends(self) -> bool:
+        """Tell whether code and output must be free to be any number, as logits must."""
         return False
 
     def output_sizes(self, n_features: int, n_components: int) -> tuple[int, int]:
@@ -134,8 +143,7 @@ class Objective(ABC):
     def held_out_loss(self, net: Autoencoding, batch: Batch, step: Step, x_hat: Tensor) -> Tensor:
         """Return per row (B,) what chooses the best state, given its clipped reconstruction.
 
-        It is measured on rows that training does not see, with the same noise each time. It may be
-        negative, as nats may; gains are then not taken relative to it.
+        It is measured on rows that training does not see, with the same noise each time.
         """
         del net, step
         return (x_hat - batch.x.float()).square().mean(dim=1)

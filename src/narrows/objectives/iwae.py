@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from narrows import variational
 from narrows.fields import boolean, integer, one_of, parameter
 from narrows.likelihoods import LIKELIHOODS
-from narrows.networks.base import Autoencoding, Widths
-from narrows.networks.linear_plus import LinearPath
-from narrows.objectives.base import NATS, Batch, Noise, Objective, Step
-from narrows.priors import Prior
+from narrows.networks.base import Autoencoding
+from narrows.objectives.base import NATS, Batch, Noise, Step
+from narrows.objectives.latent import LatentVariable
 
 
 @dataclass(frozen=True)
-class IWAE(Objective):
+class IWAE(LatentVariable):
     """Learn the density of rows by several codes for each of them.
 
     ::
@@ -63,32 +62,6 @@ class IWAE(Objective):
     conditional: bool = parameter(False, boolean(), "whether the prior depends on classes")
     binarize: bool = parameter(False, boolean(), "whether grey values are drawn as 0 or 1")
 
-    @property
-    def input_range(self) -> tuple[float, float] | None:
-        """Return [0, 1] where the likelihood is one of pixels."""
-        return LIKELIHOODS[self.likelihood].input_range
-
-    @property
-    def needs_classes(self) -> bool:
-        """Tell whether the prior depends on classes."""
-        return self.conditional
-
-    def output_sizes(self, n_features: int, n_components: int) -> tuple[int, int]:
-        """Return 2K, for mean and log variance, and D."""
-        return 2 * n_components, n_features
-
-    def start(self, path: LinearPath) -> LinearPath:
-        """Return probabilistic PCA."""
-        return variational.start_as_probabilistic_pca(path, self.likelihood)
-
-    def build(
-        self, widths: Widths, path: LinearPath | None, generator: torch.Generator
-    ) -> nn.Module:
-        """Return the prior and the scales of the likelihood."""
-        return variational.build_latent(
-            widths, path, generator, likelihood=self.likelihood, prior=self.prior
-        )
-
     def draw(self, generator: torch.Generator, x: Tensor, n_components: int) -> Noise:
         """Return ε (B, S, K), and thresholds (B, D) where grey values are drawn."""
         shape = (len(x), self.n_samples, n_components)
@@ -121,30 +94,3 @@ class IWAE(Objective):
         """Say so where codes carry nothing about rows (N, D) that have something to say."""
         advice = "Try init='pca', or a smaller learning_rate."
         return variational.collapse(net, x, advice)
-
-    def code(self, net: Autoencoding, x: Tensor) -> Tensor:
-        """Return μ (B, K)."""
-        return variational.posterior(net, x)[0]
-
-    def reconstruction(self, net: Autoencoding, z: Tensor) -> Tensor:
-        """Return the mean of p(x|z), (B, D)."""
-        return LIKELIHOODS[self.likelihood].mean(net.decoder(z))
-
-    def trained_prior(self, net: Autoencoding) -> Prior:
-        """Return p(z)."""
-        return variational.latent(net).prior
-
-    def log_weights(
-        self, net: Autoencoding, x: Tensor, noise: Tensor, y: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Return log p(x|z) p(z) / q(z|x) and log p(x|z), (S, B) each, in nats.
-
-        Parameters
-        ----------
-        net : Autoencoding
-        x : Tensor (B, D)
-        noise : Tensor (S, B, K)
-            Standard normal.
-        y : Tensor (B,), optional
-        """
-        return variational.log_weights(net, x, noise, self.likelihood, y)[:2]

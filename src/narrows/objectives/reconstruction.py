@@ -64,6 +64,11 @@ class Reconstruction(Objective):
         """Return [0, 1] for the cross-entropy."""
         return (0.0, 1.0) if self.error == "bernoulli" else None
 
+    @property
+    def needs_linear_ends(self) -> bool:
+        """Tell that the cross-entropy reads logits."""
+        return self.error == "bernoulli"
+
     def start(self, path: LinearPath) -> LinearPath:
         """Return PCA, or logits that follow it."""
         return LIKELIHOODS["bernoulli"].start(path)[0] if self.error == "bernoulli" else path

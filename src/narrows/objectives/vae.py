@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from narrows import variational
 from narrows.fields import boolean, one_of, parameter, real
 from narrows.likelihoods import LIKELIHOODS
-from narrows.networks.base import Autoencoding, Widths
-from narrows.networks.linear_plus import LinearPath
-from narrows.objectives.base import NATS, Batch, Noise, Objective, Step
-from narrows.priors import ClassNormals, Prior
+from narrows.networks.base import Autoencoding
+from narrows.objectives.base import NATS, Batch, Noise, Step
+from narrows.objectives.latent import LatentVariable
+from narrows.priors import ClassNormals
 
 
 @dataclass(frozen=True)
-class VAE(Objective):
+class VAE(LatentVariable):
     """Learn a distribution of rows: new ones come from decoding codes that a prior draws.
 
     ::
@@ -71,32 +71,6 @@ class VAE(Objective):
     free_bits: float = parameter(0.0, real(0), "nats of each number that are not punished")
     binarize: bool = parameter(False, boolean(), "whether grey values are drawn as 0 or 1")
 
-    @property
-    def input_range(self) -> tuple[float, float] | None:
-        """Return [0, 1] where the likelihood is one of pixels."""
-        return LIKELIHOODS[self.likelihood].input_range
-
-    @property
-    def needs_classes(self) -> bool:
-        """Tell whether the prior depends on classes."""
-        return self.conditional
-
-    def output_sizes(self, n_features: int, n_components: int) -> tuple[int, int]:
-        """Return 2K, for mean and log variance, and D."""
-        return 2 * n_components, n_features
-
-    def start(self, path: LinearPath) -> LinearPath:
-        """Return probabilistic PCA."""
-        return variational.start_as_probabilistic_pca(path, self.likelihood)
-
-    def build(
-        self, widths: Widths, path: LinearPath | None, generator: torch.Generator
-    ) -> nn.Module:
-        """Return the prior and the scales of the likelihood."""
-        return variational.build_latent(
-            widths, path, generator, likelihood=self.likelihood, prior=self.prior
-        )
-
     def draw(self, generator: torch.Generator, x: Tensor, n_components: int) -> Noise:
         """Return ε (B, K), and thresholds (B, D) where grey values are drawn."""
         return variational.draw(generator, x, (len(x), n_components), binarize=self.binarize)
@@ -124,10 +98,8 @@ class VAE(Objective):
         parts = variational.latent(net)
         likelihood = LIKELIHOODS[self.likelihood]
         reconstruction_B = -likelihood.log_prob(net, a_BD, x.to(a_BD.dtype), parts.log_scale)
-        each_BK = None
         if isinstance(parts.prior, ClassNormals):
             each_BK = variational.kl_per_number(mean_BK, log_variance_BK, parts.prior, y)
-        if each_BK is not None:
             free_BK = each_BK.clamp(min=self.free_bits) if self.free_bits else each_BK
             return reconstruction_B, free_BK.sum(dim=-1)
         # Without a closed form, at the code that was drawn; unbiased.
@@ -141,30 +113,3 @@ class VAE(Objective):
         """Say so where codes carry nothing about rows (N, D) that have something to say."""
         advice = f"Try objective__beta={self.beta / 4:g}, or objective__warm_up=0.5."
         return variational.collapse(net, x, advice)
-
-    def code(self, net: Autoencoding, x: Tensor) -> Tensor:
-        """Return μ (B, K)."""
-        return variational.posterior(net, x)[0]
-
-    def reconstruction(self, net: Autoencoding, z: Tensor) -> Tensor:
-        """Return the mean of p(x|z), (B, D)."""
-        return LIKELIHOODS[self.likelihood].mean(net.decoder(z))
-
-    def trained_prior(self, net: Autoencoding) -> Prior:
-        """Return p(z)."""
-        return variational.latent(net).prior
-
-    def log_weights(
-        self, net: Autoencoding, x: Tensor, noise: Tensor, y: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Return log p(x|z) p(z) / q(z|x) and log p(x|z), (S, B) each, in nats.
-
-        Parameters
-        ----------
-        net : Autoencoding
-        x : Tensor (B, D)
-        noise : Tensor (S, B, K)
-            Standard normal.
-        y : Tensor (B,), optional
-        """
-        return variational.log_weights(net, x, noise, self.likelihood, y)[:2]

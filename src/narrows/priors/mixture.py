@@ -15,8 +15,8 @@ from torch import Tensor
 from narrows.priors.base import Prior
 from narrows.priors.normal import cholesky, log_normal
 
-MOST_COMPONENTS = 32
-CODES_PER_COMPONENT = 5
+MOST_COMPONENTS = 64
+CODES_PER_COMPONENT = 10
 """Codes for each number of a code that a component of the mixture needs at the least."""
 
 
@@ -44,7 +44,7 @@ class Mixture(Prior):
 
     @classmethod
     def fit(cls, codes: Tensor, seed: int) -> Mixture:
-        """Fit as many components as codes (N, K) can carry, at most 32."""
+        """Fit as many components as codes (N, K) can carry, at most 64."""
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.mixture import GaussianMixture
 
@@ -76,6 +76,9 @@ class Mixture(Prior):
     def blank(cls, n_components: int, tensors: Mapping[str, Tensor]) -> Mixture:
         """Return a mixture of as many parts as tensors read from a file have, to be filled."""
         n_parts = len(tensors["log_weights"])
+        shape = (n_parts, n_components, n_components)
+        if tensors["factors"].shape != shape:  # before a forged number of parts claims memory
+            raise ValueError(f"a mixture has factors of shape {shape}")
         eye = torch.eye(n_components).expand(n_parts, -1, -1)
         return cls(torch.ones(n_parts), torch.zeros(n_parts, n_components), eye)
 

@@ -226,8 +226,8 @@ def run_recipe(
     ae.fit(*rows["train"])
     seconds = time.perf_counter() - started - teller.seconds
     tell("Optimization Finished!")
-    error, pca_error = _measured(ae, rows["test"][0], seconds, tell)
     ae.save(model_file)
+    error, pca_error = _measured(ae, rows["test"][0], seconds, tell)
     for picture, drawn, seen in zip(recipe.pictures, names, watching, strict=True):
         if drawn is not None:
             with replacing(out / drawn) as temporary:

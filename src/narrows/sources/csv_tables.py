@@ -181,7 +181,8 @@ def _numbers(path: Path, frame: pd.DataFrame) -> NDArray[np.float64]:
         raise DataTypeError(
             f"{path}: {len(text)} of {frame.shape[1]} columns hold text ({listed}, such as"
             f" {_example(examples)!r}), but narrows learns from numbers. Drop them, turn them into"
-            " numbers with pandas.get_dummies, or give labels by --labels of `narrows evaluate`."
+            " numbers with pandas.get_dummies, or give labels by --labels of `narrows fit` or"
+            " `narrows evaluate`."
         )
     return frame.to_numpy(dtype=np.float64)
 
