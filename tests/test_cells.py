@@ -74,7 +74,7 @@ def test_cells_are_nearly_square():
 
 def test_a_code_that_cannot_be_shared_out_is_told_its_neighbours():
     with pytest.raises(
-        ParameterError, match=r"`n_components`=101.*Ask for 100 or 102 comp.*random"
+        ParameterError, match=r"`n_components`=101.*Ask for 100 or 102 comp.*smaller"
     ):
         cells_for_pca((1024, 1024, 3), 101)
     for near in (100, 102):

@@ -214,8 +214,8 @@ def test_strips_stand_between_their_ends():
 
 
 def test_strips_alone_name_their_ends_and_rows():
-    figure = figures.interpolations(STRIPS, row_labels=["0–1", "二", "c"], end_labels=("x", "y"))
-    assert texts(figure) == ["0–1", "二", "c", "x", "0.25", "0.5", "0.75", "y"]
+    figure = figures.interpolations(STRIPS, row_labels=["0–1", "δ", "c"], end_labels=("x", "y"))
+    assert texts(figure) == ["0–1", "δ", "c", "x", "0.25", "0.5", "0.75", "y"]
 
 
 def test_columns_too_narrow_for_their_names_are_thinned_out():

@@ -32,7 +32,9 @@ def assert_same(found, X, k, rtol=1e-9):
     cosines = np.abs((found.components_ * expected.components_).sum(axis=1))
     np.testing.assert_allclose(cosines, 1, rtol=rtol)
     for name in ("explained_variance_", "explained_variance_ratio_", "singular_values_"):
-        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=rtol)
+        ours, theirs = getattr(found, name), getattr(expected, name)
+        # The smallest are as exact as the last bits of the largest let them be.
+        np.testing.assert_allclose(ours, theirs, rtol=rtol, atol=1e-14 * theirs[0])
     np.testing.assert_allclose(found.components_ @ found.components_.T, np.eye(k), atol=1e-9)
     largest = found.components_[np.arange(k), np.abs(found.components_).argmax(axis=1)]
     assert (largest > 0).all()

@@ -206,8 +206,10 @@ class Conv(Network):
             nn.Unflatten(1, tuple(picture)), *down, nn.Flatten(), *self._dense(into_code)
         )
         up: list[nn.Module] = []
+        n_outputs = widths.decoder_out // widths.features
         for fine, coarse in pairwise(extents):
-            up = [*self._stage(coarse.channels), _Spread(coarse, fine, self._bias), *up]
+            n_maps = n_outputs if fine is extents[0] else 1
+            up = [*self._stage(coarse.channels), _Spread(coarse, fine, n_maps, self._bias), *up]
         from_code = [widths.code, *reversed(hidden), extents[-1].size]
         decoder = nn.Sequential(
             *self._dense(from_code), nn.Unflatten(1, tuple(extents[-1])), *up, nn.Flatten()
@@ -263,9 +265,9 @@ def _picture(widths: Widths) -> Extent:
             " Give sample_shape=(height, width) or (height, width, channels), or pass X of shape"
             " (n, height, width); for other data use network='mlp'."
         )
-    if widths.decoder_out != widths.features:
+    if widths.decoder_out % widths.features:
         raise ParameterError(
-            f"network='conv' gives pictures of {widths.features} values, but this objective"
+            f"network='conv' gives whole pictures of {widths.features} values, but this objective"
             f" asks its decoder for {widths.decoder_out} numbers. Use network='mlp'."
         )
     return Extent(*picture)
@@ -311,18 +313,20 @@ class _Gather(nn.Module):
 
 
 class _Spread(nn.Module):
-    """The mirror of `_Gather`: a transposed convolution, to a finer map."""
+    """The mirror of `_Gather`: a transposed convolution, to several maps one after the other."""
 
-    def __init__(self, coarse: Extent, fine: Extent, bias: bool) -> None:
+    def __init__(self, coarse: Extent, fine: Extent, n_maps: int, bias: bool) -> None:
         super().__init__()
         self.cells = Cells(*fine, coarse.height, coarse.width)
-        self.linear = _linear(coarse.channels, self.cells.size, bias)
+        self.n_maps = n_maps
+        self.linear = _linear(coarse.channels, n_maps * self.cells.size, bias)
 
     def forward(self, x: Tensor) -> Tensor:
         cells = self.cells
         spread: Tensor = self.linear(x.reshape(-1, x.shape[-1]))
-        finer = cells.spread(spread.reshape(-1, cells.n_cells, cells.size))
-        return finer.reshape(-1, cells.height, cells.width, cells.channels)
+        spread = spread.reshape(-1, cells.n_cells, self.n_maps, cells.size).transpose(1, 2)
+        maps = cells.spread(spread)
+        return maps.reshape(-1, self.n_maps * cells.height, cells.width, cells.channels)
 
 
 class _Block(nn.Module):
