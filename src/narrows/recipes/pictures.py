@@ -130,12 +130,12 @@ def _space(picture: Picture, ae: Autoencoder, X: Pixels, y: Labels) -> Figure:
 
 
 def _samples(picture: Picture, ae: Autoencoder, X: Pixels, y: Labels) -> Figure:
-    """Draw ``count`` new digits; with ``classes``, as many of each class, a row for each."""
+    """Draw ``count`` new digits from ``prior``; with ``classes``, as many of each, a row each."""
     from narrows import figures
 
     count, classes = picture["count"], ae._classes
     if classes is None or not picture.get("classes", False):
-        new = ae.sample(count, random_state=0)
+        new = ae.sample(count, prior=picture.get("prior", "auto"), random_state=0)
         return figures.sheet(new, sample_shape=SHAPE, bounds=ae.bounds_)
     new = ae.sample(count * len(classes), y=np.repeat(classes, count), random_state=0)
     names = [str(label) for label in classes]

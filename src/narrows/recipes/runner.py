@@ -226,6 +226,8 @@ def run_recipe(
     ae.fit(*rows["train"])
     seconds = time.perf_counter() - started - teller.seconds
     tell("Optimization Finished!")
+    for prior in (picture["prior"] for picture in recipe.pictures if "prior" in picture):
+        ae.fit_prior(prior)
     ae.save(model_file)
     error, pca_error = _measured(ae, rows["test"][0], seconds, tell)
     for picture, drawn, seen in zip(recipe.pictures, names, watching, strict=True):
