@@ -348,13 +348,14 @@ def report(runs: list[dict[str, Any]], options: argparse.Namespace) -> str:
         ]
         for (program, prior), numbers in sorted(table.items(), key=lambda pair: pair[1]["frechet"])
     ]
+    seeds = "One seed" if options.seeds == 1 else f"Median over {options.seeds} seeds"
     floor = next(iter(table.values()))["frechet_floor"]
     header = ["program", "prior or sampler", "Fréchet distance", "precision", "recall"]
     parts = [
         f"# Samples of digits after {options.seconds:g} seconds",
         f"{N_SAMPLES:,} samples, as the decoder's means, against the 10,000 test digits in the"
         f" features of `narrows.digit_features`; two halves of the test digits: {floor:.3g}."
-        f" Codes of {CODE} numbers. Median over {options.seeds} seeds. pythae's normal sampler"
+        f" Codes of {CODE} numbers. {seeds}. pythae's normal sampler"
         " draws from N(0, 1), its others are fitted to codes of all training digits; priors of"
         " narrows are its own, trained along, or fitted to 30,000 codes.",
         machine.markdown_description(machine.describe()),
