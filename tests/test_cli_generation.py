@@ -214,7 +214,6 @@ WRONG_USAGE = {
     "sample vae.safetensors --n 0 --out x.npy": "`n` of sample must be an integer ≥ 1, got 0",
     "sample vae.safetensors --temperature -1 --out x.npy": "`temperature` of sample must be",
     "sample vae.safetensors --prior mixtrue --out x.npy": "Did you mean 'mixture'?",
-    "sample vae.safetensors --y 3 --out x.npy": "not trained with classes",
     "sample vae.safetensors --out x.gif": ".npy, .npz, .csv, .png, or a folder/",
     "interpolate vae.safetensors digits.npy --how sperical --out x.npy": "Did you mean 'spherical'",
     "interpolate vae.safetensors digits.npy --steps 1 --out x.npy": "must be an integer ≥ 2",
@@ -228,11 +227,14 @@ WRONG_USAGE = {
     "fit digits.npy --objective vae --set objective__beat=4 --out x.safetensors": "mean 'beta'?",
     "fit digits.npy --set objective__beta=4 --out x.safetensors": "one of vae. Add --objective vae",
     "fit digits.npy --objective vae --set objective__beta=-1 --out x.safetensors": "≥ 0, got -1",
+    "sample vae.safetensors --y 3 --out x.npy": "objective__conditional=true, or leave --y out",
+    "evaluate vae.safetensors digits.npy --samples 9 --prior flwo": "Did you mean 'flow'?",
     "fit digits.npy --prior mixtrue --out x.safetensors": "Did you mean 'mixture'?",
     "fit digits.npy --labels labels.npy --out x.safetensors": "learns without classes; leave",
 }  # fmt: skip
 FAILURES = {
     "sample vae.safetensors --prior flow --out x.npy": "narrows fit ... --prior flow",
+    "evaluate vae.safetensors digits.npy --samples 9 --prior flow": "narrows fit ... --prior flow",
     "sample classes.safetensors --y 11 --out x.npy": "'11' is none of them",
     "sample flowers.safetensors --y setossa --out x.npy": "Did you mean 'setosa'?",
     "sample flowers.safetensors --out x.png": "--set sample_shape=HEIGHT,WIDTH",

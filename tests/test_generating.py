@@ -39,6 +39,7 @@ def test_a_plain_autoencoder_samples_rows_like_its_own(trained, X, prior):
 
 
 def test_sampling_leaves_numpys_and_torchs_streams_alone(trained):
+    # The old global stream is what scikit-learn's users seed, so it is the one to watch.
     streams = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
     first, second = trained.sample(3), trained.sample(3)
     assert first.tobytes() != second.tobytes()

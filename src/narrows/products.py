@@ -28,6 +28,7 @@ _Net = TypeVar("_Net", bound=nn.Module)
 def prefers_onednn() -> bool:
     """Tell whether this processor runs oneDNN's float32 products faster than MKL's."""
     # torch leaves is_available of oneDNN, and apply below, unannotated.
+    # torch gives these two functions no types.
     has_both = torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     if not has_both:
         return False
@@ -61,6 +62,7 @@ class _Product(torch.autograd.Function):
 
 def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return ``x @ weightᵀ + bias``, (B, O), of x (B, I), weight (O, I) and bias (O,), float32."""
+    # Nor has torch typed what turns a Function into a call.
     product: Tensor = _Product.apply(x, weight, bias)  # type: ignore[no-untyped-call]
     return product
 

@@ -153,6 +153,15 @@ def test_photographs_are_taken_to_be_homogeneous_and_writing_is_not():
     assert resolved((28, 28, 1)).homogeneous is False
     # Along a ray a homogeneous decoder is linear: too little for a map of two numbers.
     assert resolved((16, 16, 3), code=2).homogeneous is False
+    # A VAE's encoder gives log variances beside the code, which are no such function of a row.
+    with_variances = widths_of((16, 16, 3), 16)._replace(encoder_out=32)
+    assert Conv().resolved(with_variances, 1_000).homogeneous is False
+
+
+@pytest.mark.parametrize(("n_rows", "part"), [(9_999, 0.6), (10_000, 0.3)])
+def test_few_photographs_take_more_dropout(n_rows, part):
+    assert Conv().resolved(widths_of((16, 16, 3), 16), n_rows).dropout == part
+    assert Conv().resolved(widths_of((28, 28), 16), n_rows).dropout == 0
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (200, 300), (640, 427, 3), (3, 1000), (1, 1)])

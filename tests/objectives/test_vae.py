@@ -12,6 +12,7 @@ from sklearn.datasets import load_digits
 from conftest import curved, quick
 from narrows import VAE, load
 from narrows.errors import DataError, ParameterError
+from narrows.fitting import stands_out
 from narrows.networks import MLP, Autoencoding, Widths
 from narrows.objectives import Batch, Reconstruction, Step
 from narrows.scaling import Scaling
@@ -220,6 +221,14 @@ def test_whether_a_gain_stands_out_does_not_depend_on_the_unit(unit):
         for rows in (X, unit * X)
     )
     assert here.best_step_ == there.best_step_
+
+
+def test_gains_in_nats_are_not_taken_relative_to_them():
+    before = np.linspace(10, 1_000, 200)  # rows differ far more than what each gains
+    after = before - np.where(np.arange(200) % 3 == 0, -1.0, 1.0)
+    assert stands_out(before, after, absolute=True)
+    assert not stands_out(before, after)
+    assert VAE().absolute_gains
 
 
 @pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])

@@ -76,7 +76,8 @@ class IWAE(LatentVariable):
         )
         shares_SB = torch.softmax(weights_SB.detach(), dim=0)
         if z_SBK.requires_grad:
-            # On the way back to the encoder each code's gradient is weighted once more.
+            # On the way back to the encoder each code's gradient is weighted once more. (torch
+            # types neither this method nor its hook.)
             z_SBK.register_hook(  # type: ignore[no-untyped-call]
                 lambda gradient: gradient * shares_SB[..., None]
             )
