@@ -14,6 +14,7 @@ Legend: B batch, D features, K code size, P numbers in a cell, Q numbers of its 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
 import torch
@@ -91,6 +92,10 @@ class LinearPath(NamedTuple):
         )
 
 
+CellMap = Callable[[Tensor, Tensor, Tensor, Cells], Tensor]
+"""`gathered` or `spread`."""
+
+
 class CellPath(NamedTuple):
     """The same for pictures cut into cells: PCA of a cell, as a convolution wide as its stride.
 
@@ -120,8 +125,8 @@ class CellPath(NamedTuple):
         back = self.axes.T.contiguous(), self.mean
         into_gain = self.deviations.clamp(max=self.left_over * math.sqrt(len(self.mean)))
         return (
-            GatherPlus(self.cells, encoder, *into, one, into_gain),
-            SpreadPlus(self.cells, decoder, *back, self.deviations, self.left_over * one),
+            CellPlus(gathered, self.cells, encoder, *into, one, into_gain),
+            CellPlus(spread, self.cells, decoder, *back, self.deviations, self.left_over * one),
         )
 
 
@@ -180,28 +185,17 @@ class LinearPlus(nn.Module):
         return nn.functional.linear(x, self.weight, self.bias)
 
 
-class GatherPlus(LinearPlus):
-    """`LinearPlus` whose path goes from the cells of a picture to a code."""
+class CellPlus(LinearPlus):
+    """`LinearPlus` whose path goes cell by cell: by `gathered` to a code, or by `spread` back."""
 
-    def __init__(self, cells: Cells, *args: Any) -> None:
+    def __init__(self, path: CellMap, cells: Cells, *args: Any) -> None:
         super().__init__(*args)
+        self.path = path
         self.cells = cells
 
     def linear(self, x: Tensor) -> Tensor:
-        """Return the linear path alone (B, K)."""
-        return gathered(x, self.weight, self.bias, self.cells)
-
-
-class SpreadPlus(LinearPlus):
-    """`LinearPlus` whose path goes from a code to the cells of a picture."""
-
-    def __init__(self, cells: Cells, *args: Any) -> None:
-        super().__init__(*args)
-        self.cells = cells
-
-    def linear(self, x: Tensor) -> Tensor:
-        """Return the linear path alone (B, D)."""
-        return spread(x, self.weight, self.bias, self.cells)
+        """Return the linear path alone, (B, K) or (B, D)."""
+        return self.path(x, self.weight, self.bias, self.cells)
 
 
 @torch.no_grad()
