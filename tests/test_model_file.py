@@ -219,7 +219,7 @@ def test_the_error_says_what_kind_of_damage_it_is(name, error, model_file):
 def test_a_newer_file_asks_for_a_newer_narrows(model_file, monkeypatch):
     state = read_model(model_file)
     with monkeypatch.context() as patch:
-        patch.setattr("narrows.model_file.VERSION", 3)
+        patch.setattr("narrows.model_file.VERSION", 4)
         write_model(model_file, state)
     error = refused(model_file)
     assert isinstance(error, NewerModelFile)

@@ -28,9 +28,11 @@ from narrows.diagnosis import diagnose, rows_to_show
 from narrows.errors import DataError, NarrowsWarning, ParameterError
 from narrows.fields import (
     Limit,
+    boolean,
     check,
     integer,
     interval,
+    is_integer,
     nothing,
     one_of,
     real,
@@ -40,19 +42,23 @@ from narrows.fields import (
 from narrows.fitting import Outcome, fit_model, train_on
 from narrows.inference import Floats, Inference
 from narrows.networks import Autoencoding, converted
+from narrows.networks.prefixes import prefix_reader
+from narrows.objectives import Objective
 from narrows.optimizers import SCHEDULE
+from narrows.ordering import Ordered, SizeCurve
 from narrows.parts import PARTS, named_part
 from narrows.planning import Plan, make_plan
 from narrows.priors import Normal, Prior
 from narrows.running import Callback, Request, print_epochs
 from narrows.scaling import SCALING
 from narrows.sources.array import ArraySource, held_out_rows
-from narrows.starting import start
+from narrows.starting import largest_code, start
 from narrows.training import HistoryRow, TrainingState, start_training
 
 _LIMITS: dict[str, Limit] = {
-    "n_components": integer(1),
+    "n_components": integer(1) | real(0, 1, low_open=True),
     "init": one_of("pca", "random"),
+    "ordered": boolean(),
     "sample_shape": nothing() | widths(),
     "scaling": SCALING,
     "bounds": one_of("auto") | interval() | nothing(),
@@ -96,8 +102,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     Parameters
     ----------
-    n_components : int, default=2
-        Numbers in a code, K.
+    n_components : int or float, default=2
+        Numbers in a code, K. A fraction in (0, 1) asks for the smallest code that explains so
+        much of the variance of held-out rows, found from one ordered training: 0.95, as
+        ``PCA(0.95)``.
     network : "auto", "mlp", "conv", MLP, Conv or (nn.Module, nn.Module), default="auto"
         Architecture of encoder and decoder; ``"auto"`` is ``"mlp"``. A pair of modules of your own
         is copied: the encoder turns flat rows (B, D) into (B, K), the decoder (B, K) into (B, D).
@@ -108,6 +116,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     init : {"pca", "random"}, default="pca"
         ``"pca"`` adds a linear path set to PCA and a non-linear path that is silent at the start;
         ``"random"`` is the plain network.
+    ordered : bool, default=False
+        Train every prefix of the code, so that ``inverse_transform(Z[:, :k])`` is good for each
+        k; ``size_curve_`` then says how good. For "reconstruction" and "denoising".
     sample_shape : sequence of int, default=None
         Shape of one flat row, such as (28, 28); learned from input of more than two axes.
     scaling : "auto", "standard", None or (float, float), default="auto"
@@ -176,6 +187,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     n_steps_, best_step_ : int
         Steps that a run was planned for, and the step of the state returned; 0 is the start: PCA,
         or what the family makes of it.
+    size_curve_ : SizeCurve
+        Of ordered codes: held-out errors of every prefix, PCA's beside them.
     history_ : list of dict
         A row per epoch of the first run: every term of the loss, learning rate, held-out error.
     priors_ : dict of str to Prior
@@ -199,11 +212,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def __init__(
         self,
-        n_components: int = 2,
+        n_components: int | float = 2,
         *,
         network: Any = "auto",
         objective: Any = "reconstruction",
         init: str = "pca",
+        ordered: bool = False,
         sample_shape: Sequence[int] | None = None,
         scaling: Any = "auto",
         bounds: Any = "auto",
@@ -228,6 +242,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.network = network
         self.objective = objective
         self.init = init
+        self.ordered = ordered
         self.sample_shape = sample_shape
         self.scaling = scaling
         self.bounds = bounds
@@ -291,22 +306,32 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         classes = self._read_classes(y, len(rows), self.objective)
         seed = self._draw_seed()
         params = self.get_params(deep=False)
-        plan = self._plan(params, rows, seed, classes)
         source = ArraySource(rows, y=classes)
+        explained = None
+        if not is_integer(self.n_components):
+            explained = float(self.n_components)
+            params["n_components"] = largest_code(source, self.scaling, explained, seed)
+            params["ordered"] = True
+        plan = self._plan(params, rows, seed, classes)
+        if explained is not None and not (plan.n_folds or plan.n_held_out):
+            raise ParameterError(
+                f"`n_components`={explained:g} is judged by held-out rows, and"
+                " validation_fraction=0 leaves none. Give a fraction above 0, or a number of"
+                " components."
+            )
         bounds = reading.choose_bounds(self.bounds, rows)
         deadline = None if self.max_seconds is None else started + float(self.max_seconds)
         callbacks = [*self.callbacks, *([print_epochs()] if self.verbose else [])]
         params["callbacks"] = callbacks
         with self._threads(plan):
-            outcome = fit_model(Request(source, plan, params, bounds, deadline))
-            self._remember(outcome, plan, bounds)
+            outcome = fit_model(Request(source, plan, params, bounds, deadline, explained))
+            complaints = self._remember(outcome, plan, bounds, explained)
             self._training, self._codes, self.priors_ = None, None, {}
-            complaints = []
             try:
                 codes = self._remember_codes(source, seed)
                 if outcome.interrupted is None:
                     shown = source.take(rows_to_show(source.n_rows, source.n_features))
-                    complaints = diagnose(
+                    complaints += diagnose(
                         plan.objective, self.network_, shown, codes, self.pca_, plan.learning_rate
                     )
             except KeyboardInterrupt as interrupt:  # the model stands
@@ -347,8 +372,17 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         rows = self._read(X, reset=first, least=2 if first else 1)
         params = self.get_params(deep=False)
         if not first:
-            params["n_components"] = self.n_components_
-            params["network"], params["objective"] = self._network_part, self._objective
+            params |= {
+                "n_components": self._code_size,
+                "network": self._network_part,
+                "objective": self._family,
+                "ordered": isinstance(self._objective, Ordered),
+            }
+        elif not is_integer(self.n_components):
+            raise ParameterError(
+                f"`n_components`={self.n_components:g} is judged by held-out rows, and partial_fit"
+                " holds none out. Give a number of components, or use fit."
+            )
         classes = self._read_classes(y, len(rows), params["objective"], known=not first)
         seed = self._draw_seed()
         plan = self._plan(params, rows, seed, classes, partial=True)
@@ -418,6 +452,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 f" learning_rate than {plan.learning_rate:g}, or look for far-off values."
             )
         self.history_ = [*self.history_, state.history[-1]]
+        self.__dict__.pop("size_curve_", None)
         self.validation_error_ = self.pca_validation_error_ = math.nan
         self.explained_variance_ratio_ = np.float64(math.nan)
         self.n_steps_ += plan.steps_per_epoch
@@ -446,7 +481,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
         Parameters
         ----------
-        Z : array-like (N, K)
+        Z : array-like (N, K), or of ordered codes the first columns alone
 
         Returns
         -------
@@ -456,14 +491,16 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Raises
         ------
         DataError
-            If codes do not have K columns.
+            If codes do not have K columns, or of ordered codes more than K.
         """
         check_is_fitted(self)
         codes = check_array(Z, dtype=[np.float64, np.float32], input_name="Z")
-        if codes.shape[1] != self.n_components_:
+        given, size = codes.shape[1], self.n_components_
+        if given > size or (given < size and not isinstance(self._objective, Ordered)):
+            shorter = " Codes of a model of ordered=True may be cut short." if given < size else ""
             raise DataError(
-                f"Z has {codes.shape[1]} columns, but a code of this model has"
-                f" {self.n_components_}. Pass what `transform` returned."
+                f"Z has {given} columns, but a code of this model has {size}. Pass what"
+                f" `transform` returned.{shorter}"
             )
         X = self._inference.decode(codes)
         return X.reshape(len(X), *self.sample_shape_) if self._came_shaped else X
@@ -675,6 +712,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     _codes: Floats | None = None
     _prior_seed: int = 0
     _came_shaped: bool = False
+    size_curve_: SizeCurve
     history_: list[HistoryRow]
     priors_: dict[str, Prior]
     sample_shape_: tuple[int, ...]
@@ -682,6 +720,17 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     @property
     def _n_features_out(self) -> int:
         return self.n_components_
+
+    @property
+    def _family(self) -> Objective:
+        """The family that the model was trained as, ordered or not."""
+        return self._objective.inner if isinstance(self._objective, Ordered) else self._objective
+
+    @property
+    def _code_size(self) -> int:
+        """Numbers that the network itself works with, of which codes may be the first."""
+        reader = prefix_reader(self.network_.decoder)
+        return self.n_components_ if reader is None else len(reader.left_over)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -771,10 +820,34 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         finally:
             torch.set_num_threads(before)
 
-    def _remember(self, outcome: Outcome, plan: Plan, bounds: tuple[float, float] | None) -> None:
-        self.n_components_ = plan.n_components
+    def _remember(
+        self,
+        outcome: Outcome,
+        plan: Plan,
+        bounds: tuple[float, float] | None,
+        explained: float | None = None,
+    ) -> list[str]:
+        """Take over what a fit gave; return a sentence for each thing to complain of."""
+        curve, complaints = outcome.curve, []
+        self.n_components_ = size = plan.n_components
+        self.__dict__.pop("size_curve_", None)
+        if curve is not None:
+            self.size_curve_ = curve
+        if curve is not None and explained is not None:
+            found = curve.smallest(explained)
+            if found is None:
+                complaints = [
+                    f"{size} numbers explain {curve.explained[-1]:.4g} of the variance of held-out"
+                    f" rows, less than the {explained:g} asked for; these rows are not enough to"
+                    " learn more. The model has all of them."
+                ]
+            else:
+                self.n_components_ = size = found
+                place = int(np.searchsorted(curve.n_components, size))
+                outcome.validation_error = float(curve.error[place])
+                outcome.pca_validation_error = float(curve.pca_error[place])
         self.bounds_ = bounds
-        self.pca_ = outcome.pca
+        self.pca_ = outcome.pca.first(size)
         self.n_steps_, self.best_step_ = outcome.n_steps, outcome.best_step
         self.history_ = outcome.history
         self.validation_error_ = outcome.validation_error
@@ -784,8 +857,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self._network_part, self._objective = plan.network, plan.objective
         self._set_network(copy.deepcopy(outcome.net).cpu())
         variance = float(self._moments()[1].mean())
-        explained = 1.0 - self.validation_error_ / variance if variance > 0 else 0.0
-        self.explained_variance_ratio_ = np.float64(explained)
+        ratio = 1.0 - self.validation_error_ / variance if variance > 0 else 0.0
+        self.explained_variance_ratio_ = np.float64(ratio)
+        return complaints
 
     def _remember_codes(self, source: ArraySource, seed: int, *, further: bool = False) -> Floats:
         """Keep the codes of some training rows, and their normal prior; return these rows' codes.
@@ -822,7 +896,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _set_network(self, net: Autoencoding) -> None:
         self.network_ = net.eval()
-        self._inference = Inference(net, self._objective, self.bounds_)
+        self._inference = Inference(net, self._objective, self.bounds_, self.n_components_)
 
 
 def load(

@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
 from narrows.networks import Autoencoding, is_finite
 from narrows.objectives import Batch
+from narrows.ordering import SizeCurve, size_curve
 from narrows.pca import PrincipalComponents
 from narrows.planning import Plan
 from narrows.running import DATA, NETWORK, Errors, Interval, Request, Run, scaled_bounds
@@ -49,6 +51,8 @@ class Outcome:
         Of the first run.
     validation_error, pca_validation_error : float
         Held-out mean squared errors in data units, from runs that never saw those rows.
+    curve : SizeCurve or None
+        Held-out errors of every prefix of ordered codes.
     interrupted : KeyboardInterrupt or None
         To be raised again once the model is in place.
     """
@@ -60,6 +64,7 @@ class Outcome:
     history: list[HistoryRow] = field(default_factory=list)
     validation_error: float = math.nan
     pca_validation_error: float = math.nan
+    curve: SizeCurve | None = None
     interrupted: KeyboardInterrupt | None = None
 
 
@@ -100,47 +105,83 @@ def _hold_out(run: Run, outcome: Outcome) -> None:
     outcome.history, outcome.pca_validation_error = run.state.history, run.pca_error
     if run.held_out is None or not run.errors_at:
         return
+    request, n_components = run.request, run.plan.n_components
+    if run.pca_curve is not None:
+        curve = run.held_out.curve(outcome.net)
+        outcome.curve = size_curve(n_components, curve, run.pca_curve)
     if not keep_best and not run.diverged:
         errors = run.held_out.errors(outcome.net)
         outcome.validation_error = float(errors[:, DATA].mean())
         return
     errors = run.errors_at[run.best_step]
     outcome.validation_error = float(errors[:, DATA].mean())
-    if _leaves_start(run.request, run.errors_at[0], errors):
-        _repeat(run.request, outcome)
+    if _leaves_start(request, run.errors_at[0], errors, outcome.curve):
+        _repeat(request, outcome)
         return
     _return_to_start(outcome, run.errors_at[0])
-    request = run.request
+    if run.pca_curve is not None:
+        outcome.curve = size_curve(n_components, run.curves_at[0], run.pca_curve)
     outcome.net, outcome.pca = start(request.source, request.params, request.plan, request.bounds)
+
+
+class _Fold(NamedTuple):
+    """What a fold measured on the rows that it left out."""
+
+    share: float
+    pca_error: float
+    errors_at: dict[int, Errors]
+    curves_at: dict[int, Errors]
+    pca_curve: Errors | None
 
 
 def _cross_fit(request: Request, outcome: Outcome) -> None:
     """Choose between PCA and a number of steps by errors on rows that each fold left out."""
     plan = request.plan
-    measured: list[dict[int, Errors]] = []
-    pca_errors = 0.0
+    found: list[_Fold] = []
     for number, held in enumerate(folds(plan.n_rows, plan.n_folds, plan.seed), start=1):
         run = Run(request, held, number)
         run.train()
         request = run.request  # the first fold has fixed the number of steps
-        measured.append(run.errors_at)
-        pca_errors += len(held) * run.pca_error
+        share = len(held) / plan.n_rows
+        found.append(_Fold(share, run.pca_error, run.errors_at, run.curves_at, run.pca_curve))
         outcome.history = outcome.history or run.state.history
         outcome.n_steps = run.n_steps
-    steps = sorted(set.intersection(*(set(errors) for errors in measured)))
-    pooled = {step: np.concatenate([errors[step] for errors in measured]) for step in steps}
+    steps = sorted(set.intersection(*(set(fold.errors_at) for fold in found)))
+    pooled = {step: np.concatenate([fold.errors_at[step] for fold in found]) for step in steps}
     best = min(steps, key=lambda step: float(pooled[step][:, NETWORK].mean()))
-    outcome.pca_validation_error = pca_errors / plan.n_rows
+    outcome.pca_validation_error = sum(fold.share * fold.pca_error for fold in found)
     _return_to_start(outcome, pooled[0])
-    if _leaves_start(request, pooled[0], pooled[best]):
+    outcome.curve = _pooled_curve(found, 0, plan.n_components)
+    curve = _pooled_curve(found, best, plan.n_components)
+    if _leaves_start(request, pooled[0], pooled[best], curve):
+        start_curve = outcome.curve
         outcome.best_step, outcome.validation_error = best, float(pooled[best][:, DATA].mean())
+        outcome.curve = curve
         if not _repeat(request, outcome):
             _return_to_start(outcome, pooled[0])  # folds leave no other model behind
+            outcome.curve = start_curve
 
 
-def _leaves_start(request: Request, start_errors: Errors, errors: Errors) -> bool:
+def _pooled_curve(found: list[_Fold], step: int, n_components: int) -> SizeCurve | None:
+    """Return the curve at a step over the rows of all folds, where there is one."""
+    shares = [fold.share for fold in found]
+    pca_curves = [fold.pca_curve for fold in found if fold.pca_curve is not None]
+    if not pca_curves:
+        return None
+    errors = np.average([fold.curves_at[step] for fold in found], axis=0, weights=shares)
+    return size_curve(n_components, errors, np.average(pca_curves, axis=0, weights=shares))
+
+
+def _leaves_start(
+    request: Request, start_errors: Errors, errors: Errors, curve: SizeCurve | None
+) -> bool:
+    """Tell whether a state is to be kept in place of the start."""
     if request.params["init"] != "pca":
         return True
+    if curve is not None and request.explained is not None:
+        ours, pca = (curve.smallest(request.explained, pca=pca) for pca in (False, True))
+        if pca is not None and (ours is None or ours > pca):
+            return False
     absolute = request.plan.objective.absolute_gains
     return stands_out(start_errors[:, NETWORK], errors[:, NETWORK], absolute=absolute)
 

@@ -22,6 +22,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from narrows.networks import Autoencoding
+from narrows.networks.prefixes import prefix_reader
 from narrows.objectives import Objective
 
 BLOCK_ROWS, ALIGNED_WIDTH = 64, 16
@@ -41,12 +42,22 @@ class Inference:
     objective : Objective
     bounds : (float, float) or None
         That reconstructions are clipped to, in data units.
+    n_components : int, optional
+        Numbers of a code that are handed out, of a network whose codes may be cut short; all by
+        default.
     """
 
     def __init__(
-        self, net: Autoencoding, objective: Objective, bounds: tuple[float, float] | None
+        self,
+        net: Autoencoding,
+        objective: Objective,
+        bounds: tuple[float, float] | None,
+        n_components: int | None = None,
     ) -> None:
         self._net = net
+        self._n_components = n_components
+        reader = prefix_reader(net.decoder)
+        self._width = None if reader is None else len(reader.left_over)
         self._objective = objective
         self._bounds = bounds
         self._by_dtype: dict[torch.dtype, Autoencoding] = {}
@@ -63,15 +74,22 @@ class Inference:
         def block(net: Autoencoding, x_BD: Tensor) -> Tensor:
             return self._objective.code(net, net.scaling(x_BD)) * net.code_unit
 
-        return self._in_blocks("encode", block, X)
+        codes = self._in_blocks("encode", block, X)
+        shorter = self._n_components is not None and self._n_components < codes.shape[1]
+        return codes[:, : self._n_components].copy() if shorter else codes
 
     def decode(self, Z: NDArray[np.generic]) -> Floats:
-        """Return rows (N, D) of codes (N, K), clipped to the bounds; dtypes as in `encode`."""
+        """Return rows (N, D) of codes (N, K), clipped to the bounds; dtypes as in `encode`.
+
+        Codes may have fewer columns where the network was trained for that.
+        """
 
         def block(net: Autoencoding, z_BK: Tensor) -> Tensor:
             x_BD = self._objective.reconstruction(net, z_BK / net.code_unit)
             return self._clipped(net.scaling.inverse(x_BD))
 
+        if self._width is not None and Z.shape[1] < self._width:
+            Z = np.pad(Z, ((0, 0), (0, self._width - Z.shape[1])))
         return self._in_blocks("decode", block, Z)
 
     def reconstruct(self, X: NDArray[np.generic]) -> Floats:

@@ -3,7 +3,7 @@
 Nothing in such a file is ever run, and no class is looked up by a name in it. A SHA-256 over the
 tensors and the text stands in the header beside them.
 
-    metadata = {"format": "narrows", "version": "2", "config": JSON text, "sha256": hex}
+    metadata = {"format": "narrows", "version": "3", "config": JSON text, "sha256": hex}
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from narrows.errors import (
     near_miss,
 )
 
-VERSION = 2
+VERSION = 3
 """1 had no priors and no classes; it is still read."""
 
 

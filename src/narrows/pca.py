@@ -22,6 +22,9 @@ Blocks = Callable[[], Iterable[Array64]]
 
 WIDEST_COVARIANCE = 4096
 """Columns up to which the D × D covariance is formed (128 MiB in float64)."""
+MOST_SKETCHED = 512
+"""Components at the most that are looked at beyond that."""
+_ROUNDING = 1e-12
 _OVERSAMPLING, _POWER_ITERATIONS = 10, 6
 
 
@@ -61,6 +64,12 @@ class PrincipalComponents:
     def n_components_(self) -> int:
         """Code size K."""
         return len(self.components_) * (1 if self.cells is None else self.cells.n_cells)
+
+    def first(self, n_components: int) -> PrincipalComponents:
+        """Return the first of these components alone."""
+        by_component = "components_ explained_variance_ explained_variance_ratio_ singular_values_"
+        kept = {name: getattr(self, name)[:n_components] for name in by_component.split()}
+        return replace(self, **kept)
 
     def transform(self, X: NDArray[np.floating]) -> Array64:
         """Project rows (n, D) to their scores (n, K)."""
@@ -115,6 +124,30 @@ def fit_pca(blocks: Blocks, n_components: int, seed: int) -> PrincipalComponents
     else:
         squares, axes = _from_sketch(centred, n_columns, n_components, seed)
     return _assemble(squares, axes, moments, n_components)
+
+
+def components_needed(blocks: Blocks, explained: float, seed: int) -> int | None:
+    """Return how many components explain a part of the variance of rows, as ``PCA(explained)``.
+
+    Where rows and columns are more than 4,096 each, only the first 512 are looked at; None where
+    they do not suffice.
+
+    Parameters
+    ----------
+    blocks : callable
+        As in `fit_pca`.
+    explained : float
+        From 0 to 1.
+    seed : int
+    """
+    moments = _moments(blocks, scatter=False)
+    most = min(moments.n_rows, len(moments.shift))
+    pca = fit_pca(blocks, most if most <= WIDEST_COVARIANCE else MOST_SKETCHED, seed)
+    reached = np.cumsum(pca.explained_variance_ratio_)
+    if reached[-1] == 0:  # constant rows
+        return 1
+    enough = np.flatnonzero(reached >= explained - _ROUNDING)
+    return int(enough[0]) + 1 if len(enough) else None
 
 
 def fit_pca_of_cells(

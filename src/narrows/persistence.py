@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from narrows.errors import InconsistentModelFile, ParameterError
 from narrows.fields import check, integer, interval, nothing, widths
 from narrows.model_file import ModelState, read_model, write_model
 from narrows.networks import Autoencoding, Widths, is_finite
+from narrows.ordering import Ordered, SizeCurve, as_ordered
 from narrows.parts import OWN, PARTS, check_given, from_json, is_own, named_part, to_json
 from narrows.pca import PrincipalComponents
 from narrows.priors import PRIORS, Prior
@@ -38,6 +40,16 @@ _PCA_TENSORS = (
 _NUMBERS = ("validation_error_", "pca_validation_error_", "explained_variance_ratio_")
 _PLAIN = ("n_features_in_", "n_components_", "n_steps_", "best_step_", "n_threads_")
 _TEXTS = ("device_", "precision_")
+_LATER: dict[str, Any] = {
+    "cells": None,
+    "classes": None,
+    "prior_seed": 0,
+    "priors": (),
+    "code_size": None,
+    "ordered": False,
+    "size_curve": False,
+}
+"""What the first formats lack, and what holds for their models."""
 
 
 def save(ae: Autoencoder, path: str | os.PathLike[str]) -> None:
@@ -74,6 +86,9 @@ def restore(ae: Autoencoder, path: str | os.PathLike[str], given: dict[str, Any]
     state = read_model(path)
     check_given(given, state.config)
     try:
+        for name, value in _LATER.items():  # what files of earlier formats do not have
+            state.config.setdefault(name, value)
+        state.config["code_size"] = state.config["code_size"] or state.config["n_components_"]
         _check_consistent(state.config, state.tensors)
         _restore(ae, state, given)
     except _FORGED as error:
@@ -98,7 +113,8 @@ def _check_consistent(config: dict[str, Any], tensors: dict[str, NDArray[Any]]) 
     ValueError, LookupError, TypeError
         Saying what does not fit.
     """
-    limits = {name: integer(1) for name in ("n_features_in_", "n_components_", "n_samples")}
+    numbers = ("n_features_in_", "n_components_", "n_samples", "code_size")
+    limits = {name: integer(1) for name in numbers}
     limits |= {"bounds": nothing() | interval(), "sample_shape": widths()}
     check("a model file", config, limits)
     n_features = config["n_features_in_"]
@@ -120,15 +136,22 @@ def _check_consistent(config: dict[str, Any], tensors: dict[str, NDArray[Any]]) 
         if tensors[name].shape not in ((1,), (n_features,)):
             raise ValueError(f"tensor {name} has shape {tensors[name].shape}")
     known = {*shapes, *(f"history.{column}" for column in config["history_columns"])}
-    groups = ("network.", *(f"prior.{name}." for name in config.get("priors", ())))
+    known |= _curve_names(config)
+    groups = ("network.", *(f"prior.{name}." for name in config["priors"]))
     strange = [name for name in tensors if name not in known and not name.startswith(groups)]
     if strange:
         raise ValueError(f"tensor {strange[0]} belongs to no part of a model")
 
 
+def _curve_names(config: dict[str, Any]) -> set[str]:
+    """Return the tensors of the size curve, where there is one."""
+    fields = dataclasses.fields(SizeCurve) if config["size_curve"] else ()
+    return {f"size_curve.{field.name}" for field in fields}
+
+
 def _cells(config: dict[str, Any]) -> Cells | None:
-    """Return what the linear path is cut into; files of the first format have no such."""
-    cut, picture = config.get("cells"), as_picture(tuple(config["sample_shape"]))
+    """Return what the linear path is cut into."""
+    cut, picture = config["cells"], as_picture(tuple(config["sample_shape"]))
     if cut is None:
         return None
     check("a model file", {"cells": cut}, {"cells": widths()})
@@ -149,7 +172,10 @@ def _config(ae: Autoencoder) -> dict[str, Any]:
         "narrows": __version__,
         "params": params,
         "network": to_json(ae._network_part),
-        "objective": to_json(ae._objective),
+        "objective": to_json(ae._family),
+        "ordered": isinstance(ae._objective, Ordered),
+        "code_size": ae._code_size,
+        "size_curve": hasattr(ae, "size_curve_"),
         "sample_shape": list(ae.sample_shape_),
         "came_shaped": ae._came_shaped,
         "bounds": None if ae.bounds_ is None else list(ae.bounds_),
@@ -189,6 +215,9 @@ def _tensors(ae: Autoencoder) -> dict[str, NDArray[Any]]:
             tensors[f"prior.{kind}.{name}"] = tensor.numpy()
     for name in _PCA_TENSORS:
         tensors[f"pca.{name}"] = getattr(ae.pca_, name)
+    if hasattr(ae, "size_curve_"):
+        for name, values in vars(ae.size_curve_).items():
+            tensors[f"size_curve.{name}"] = values.astype(np.float64)
     for column in ae.history_[0] if ae.history_ else ():
         values = [row[column] for row in ae.history_]
         tensors[f"history.{column}"] = np.array(values, dtype=np.float64)
@@ -220,7 +249,8 @@ def _restore(ae: Autoencoder, state: ModelState, given: dict[str, Any]) -> None:
     for name in _NUMBERS:
         setattr(ae, name, np.float64(math.nan if config[name] is None else config[name]))
     ae._network_part = from_json("network", config["network"], given["network"])
-    ae._objective = from_json("objective", config["objective"], given["objective"])
+    family = from_json("objective", config["objective"], given["objective"])
+    ae._objective = as_ordered(family) if config["ordered"] else family
     ae.sample_shape_ = tuple(config["sample_shape"])
     ae._came_shaped = bool(config["came_shaped"])
     ae.bounds_ = None if config["bounds"] is None else tuple(config["bounds"])
@@ -229,11 +259,20 @@ def _restore(ae: Autoencoder, state: ModelState, given: dict[str, Any]) -> None:
     pca = {name: np.array(tensors[f"pca.{name}"]) for name in _PCA_TENSORS}
     ae.pca_ = PrincipalComponents(**pca, n_samples_=int(config["n_samples"]), cells=_cells(config))
     ae.history_ = _history(config["history_columns"], tensors)
-    # Files of the first format have none of these.
-    ae._classes = None if config.get("classes") is None else np.array(config["classes"])
-    ae._prior_seed = int(config.get("prior_seed", 0))
-    ae.priors_ = {name: _prior(name, ae, tensors) for name in config.get("priors", ())}
-    ae._set_network(_network(ae, tensors))
+    if config["size_curve"]:
+        ae.size_curve_ = _size_curve(config, tensors)
+    ae._classes = None if config["classes"] is None else np.array(config["classes"])
+    ae._prior_seed = int(config["prior_seed"])
+    ae.priors_ = {name: _prior(name, ae, tensors) for name in config["priors"]}
+    ae._set_network(_network(ae, config, tensors))
+
+
+def _size_curve(config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> SizeCurve:
+    parts = {name: np.array(tensors[name]) for name in sorted(_curve_names(config))}
+    if len({part.shape for part in parts.values()}) > 1:
+        raise ValueError("the tensors of the size curve differ in length")
+    curve = SizeCurve(**{name.removeprefix("size_curve."): part for name, part in parts.items()})
+    return dataclasses.replace(curve, n_components=curve.n_components.astype(np.int64))
 
 
 def _prior(name: str, ae: Autoencoder, tensors: dict[str, NDArray[Any]]) -> Prior:
@@ -261,15 +300,18 @@ def _history(columns: list[str], tensors: dict[str, NDArray[Any]]) -> list[dict[
     return [dict(zip(read, row, strict=True)) for row in zip(*read.values(), strict=True)]
 
 
-def _network(ae: Autoencoder, tensors: dict[str, NDArray[Any]]) -> Autoencoding:
+def _network(
+    ae: Autoencoder, config: dict[str, Any], tensors: dict[str, NDArray[Any]]
+) -> Autoencoding:
     """Build the network that the configuration describes, and fill it from the tensors."""
     found = _group("network.", tensors)
-    n_features, n_components = ae.n_features_in_, ae.n_components_
+    n_features, n_components = ae.n_features_in_, config["code_size"]
     sizes = ae._objective.output_sizes(n_features, n_components)
     n_classes = 0 if ae._classes is None else len(ae._classes)
     # The shares of classes are tensors of the file; here their number is enough.
     shares = (1 / n_classes,) * n_classes if n_classes else ()
-    sizes_of_net = Widths(n_features, n_components, *sizes, ae.sample_shape_, shares)
+    ordered = bool(config["ordered"])
+    sizes_of_net = Widths(n_features, n_components, *sizes, ae.sample_shape_, shares, ordered)
     if is_own(ae._network_part):
         ae._network_part = ae._network_part.resolved(sizes_of_net, ae.pca_.n_samples_)
     # Counted before anything is built: a forged width must not claim memory.

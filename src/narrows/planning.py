@@ -17,6 +17,7 @@ from narrows.networks import LinearPath, Network, Widths
 from narrows.networks.base import FEW_ROWS, MANY_ROWS
 from narrows.objectives import Objective
 from narrows.optimizers import Optimizer
+from narrows.ordering import Ordered, as_ordered
 from narrows.parts import named_part
 from narrows.sources.array import CACHE_BYTES, count_held_out
 
@@ -207,6 +208,8 @@ def make_plan(
         Where parameters do not fit the data or each other.
     """
     objective = named_part("objective", params["objective"])
+    if params["ordered"]:
+        objective = as_ordered(objective)
     n_components = int(params["n_components"])
     if params["init"] == "pca" and n_components > n_features:
         raise ParameterError(
@@ -216,7 +219,8 @@ def make_plan(
         )
     encoder_out, decoder_out = objective.output_sizes(n_features, n_components)
     shape = sample_shape or (n_features,)
-    widths = Widths(n_features, n_components, encoder_out, decoder_out, shape, class_shares)
+    sizes = (n_features, n_components, encoder_out, decoder_out)
+    widths = Widths(*sizes, shape, class_shares, ordered=bool(params["ordered"]))
     network = named_part("network", params["network"]).resolved(widths, n_rows)
     n_parameters, n_products = network.n_parameters(widths), network.n_products(widths)
     if objective.needs_linear_ends and not network.linear_ends():
@@ -268,7 +272,8 @@ def make_plan(
 def _check_starts_as_pca(objective: Objective, cells: Cells) -> None:
     one = torch.ones(1)
     path = LinearPath(one[None], one, one, one[None], one, one, one, 1.0, 1.0)
-    if objective.start(path) is not path or type(objective).build is not Objective.build:
+    ordered = isinstance(objective, Ordered)
+    if ordered or objective.start(path) is not path or type(objective).build is not Objective.build:
         raise ParameterError(
             f"Pictures of {cells.height} × {cells.width} × {cells.channels} values are too large"
             f" for one PCA at this code size, and objective={objective.name!r} cannot start at the"

@@ -16,11 +16,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from narrows.errors import NarrowsWarning
 from narrows.inference import Inference
 from narrows.networks import Autoencoding, Network, converted, is_finite
 from narrows.objectives import Batch, Bounds, Objective, Reconstruction, Step
+from narrows.ordering import Ordered, lengths_to_measure
 from narrows.planning import Plan
 from narrows.scaling import Scaling
 from narrows.sources.array import ArraySource, Rows, ScaledRows
@@ -121,6 +123,8 @@ class Request:
         In data units.
     deadline : float or None
         On the clock of `time.perf_counter`.
+    explained : float or None
+        Part of the variance that the code, whose size is still open, is to explain.
     """
 
     source: ArraySource
@@ -128,6 +132,7 @@ class Request:
     params: dict[str, Any]
     bounds: Interval | None
     deadline: float | None = None
+    explained: float | None = None
 
     @property
     def callbacks(self) -> Sequence[Callback]:
@@ -155,6 +160,25 @@ class HeldOut:
         """
         return self._errors(net, self._objective)
 
+    @torch.no_grad()
+    def curve(self, net: Autoencoding, *, pca: bool = False) -> Errors:
+        """Return mean squared errors (1 + L, 2) of codes cut to nothing, and to each length.
+
+        In the network's units, and in data units; ``pca`` tells that the network is PCA's.
+        """
+        objective = Reconstruction() if pca else self._objective
+        cuts = (0, *lengths_to_measure(self._n_components))
+        net.eval()
+        sums = np.zeros((len(cuts), 2))
+        for _, batch in self._blocks():
+            z_BK = objective.code(net, batch.x)
+            for place, length in enumerate(cuts):
+                shorter_BK = z_BK.clone()
+                shorter_BK[:, length:] = 0
+                x_hat_BD = self._clipped(objective.reconstruction(net, shorter_BK))
+                sums[place] += self._both_units(x_hat_BD, batch.x).sum(dim=0).numpy()
+        return sums / self._n_rows
+
     def squared_errors(self, net: Autoencoding) -> Errors:
         """Return (N, 2) as for the plain autoencoder, for a network that belongs to no family."""
         return self._errors(net, Reconstruction())
@@ -164,21 +188,33 @@ class HeldOut:
         was_training = net.training
         net.eval()
         found = []
-        n_block = max(1, min(1024, HELD_OUT_VALUES // self._rows.source.n_features))
-        for number, first in enumerate(range(0, self._n_rows, n_block)):
-            batch = self._rows.take(np.arange(first, min(first + n_block, self._n_rows)))
-            x_hat_BD = objective.reconstruction(net, objective.code(net, batch.x))
-            if self._bounds is not None:
-                x_hat_BD = x_hat_BD.clamp(self._bounds.low, self._bounds.high)
+        for number, batch in self._blocks():
+            x_hat_BD = self._clipped(objective.reconstruction(net, objective.code(net, batch.x)))
             noise = drawn(objective, batch.x, self._n_components, (self._seed, number))
             step = Step(noise, self._bounds)
             loss_B = objective.held_out_loss(net, batch, step, x_hat_BD)
-            # In float64, for squares in data units may lie beyond what float32 holds.
-            error_BD = (x_hat_BD - batch.x).cpu().double() * self._divisor
-            error_B = error_BD.square().mean(dim=1)
-            found.append(torch.stack([loss_B.cpu().double(), error_B], dim=1))
+            errors_B2 = self._both_units(x_hat_BD, batch.x)
+            errors_B2[:, NETWORK] = loss_B
+            found.append(errors_B2)
         net.train(was_training)
         return torch.cat(found).numpy()
+
+    def _blocks(self) -> Iterator[tuple[int, Batch]]:
+        """Give all rows in blocks, numbered."""
+        n_block = max(1, min(1024, HELD_OUT_VALUES // self._rows.source.n_features))
+        for number, first in enumerate(range(0, self._n_rows, n_block)):
+            rows = np.arange(first, min(first + n_block, self._n_rows))
+            yield number, self._rows.take(rows)
+
+    def _clipped(self, x_hat: Tensor) -> Tensor:
+        return x_hat if self._bounds is None else x_hat.clamp(*self._bounds)
+
+    def _both_units(self, x_hat: Tensor, x: Tensor) -> Tensor:
+        """Return mean squared errors (B, 2), in the network's units and in data units."""
+        # In float64, for squares in data units may lie beyond what float32 holds.
+        difference_BD = (x_hat - x).cpu().double()
+        squares = [(difference_BD * unit).square().mean(dim=1) for unit in (1.0, self._divisor)]
+        return torch.stack(squares, dim=1)
 
 
 def scaled_bounds(bounds: Interval | None, rows: ScaledRows, network: Network) -> Bounds | None:
@@ -238,6 +274,9 @@ class Run:
             HeldOut(request.source.subset(held), scaling, request) if len(held) else None
         )
         self.errors_at: dict[int, Errors] = {}
+        self.ordered = isinstance(plan.objective, Ordered) and self.held_out is not None
+        self.curves_at: dict[int, Errors] = {}
+        self.pca_curve: Errors | None = None
         self.best_step = 0
         self.latest_error = self.pca_error = math.nan
         self.diverged = False
@@ -304,6 +343,9 @@ class Run:
             return
         step, errors = self.state.step, self.held_out.errors(self.state.result)
         self.errors_at[step] = errors
+        # Folds leave no networks behind, so their curves are measured as they go.
+        if self.ordered and (step == 0 or self.plan.n_folds):
+            self.curves_at[step] = self.held_out.curve(self.state.result)
         self.latest_error = float(errors[:, DATA].mean())
         if self.state.history and self.state.history[-1]["step"] == step:
             self.state.history[-1]["validation_error"] = self.latest_error
@@ -311,6 +353,8 @@ class Run:
             self.state.validation_error = self.latest_error
         if step == 0:
             self.pca_error = float(self.held_out.squared_errors(self.pca_net)[:, DATA].mean())
+            if self.ordered:
+                self.pca_curve = self.held_out.curve(self.pca_net, pca=True)
         elif errors[:, NETWORK].mean() < self.errors_at[self.best_step][:, NETWORK].mean():
             self.best_step, self._unimproved = step, 0
             self._best_state = copy.deepcopy(self.state.result.state_dict())
@@ -400,11 +444,21 @@ class Run:
         # The median is not fooled by the first steps, nor by a moment's load on the machine.
         # A loss that is not finite ends the trial at once.
         per_step = float(np.median(np.diff(ticks))) / stride if len(ticks) > 1 else math.inf
-        measured = time.perf_counter()
-        if self.held_out is not None:
-            self.held_out.errors(self.state.result)
+        n_evaluations = len(self.plan.evaluation_steps(self.plan.most_steps))
+        n_curves = n_evaluations if self.plan.n_folds else 1
+        net, held_out, evaluations = self.state.result, self.held_out, 0.0
+        if held_out is not None:
+            evaluations = n_evaluations * _seconds(lambda: held_out.errors(net))
+            if self.ordered:
+                evaluations += n_curves * _seconds(lambda: held_out.curve(net))
         now = time.perf_counter()
-        evaluations = (now - measured) * len(self.plan.evaluation_steps(self.plan.most_steps))
         per_run = evaluations + (self._setup_seconds if self.plan.may_repeat else 0.0)
         n_steps = self.plan.steps_in(self.request.deadline - now, per_step, per_run)
         self.request = replace(self.request, plan=replace(self.plan, n_steps=n_steps))
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    """Time a call."""
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began

@@ -18,11 +18,15 @@ from narrows.cells import Cells
 from narrows.errors import ParameterError
 from narrows.networks import Autoencoding, CellPath, LinearPath, Network, Widths
 from narrows.networks.linear_plus import gathered, spread
+from narrows.networks.prefixes import ReadsPrefix
 from narrows.objectives import Objective
+from narrows.ordering import left_over_by_length, ordered_path
 from narrows.pca import (
+    MOST_SKETCHED,
     Blocks,
     PrincipalComponents,
     column_moments,
+    components_needed,
     fit_pca,
     fit_pca_of_cells,
 )
@@ -31,6 +35,8 @@ from narrows.scaling import Scaling, choose_scaling
 from narrows.sources.array import ArraySource
 
 Array64 = NDArray[np.float64]
+SPARE_NUMBERS = 0.05
+"""Part by which codes may be larger than what PCA needs for its own rows."""
 SMALLEST_DEVIATION = 1e-3
 """Floor on the deviation of a score, as a fraction of the largest; for spare directions."""
 
@@ -65,13 +71,53 @@ def start(
     encoder, decoder = plan.network.build(plan.widths, generator)
     if params["init"] == "random":
         extra = plan.objective.build(plan.widths, None, generator)
+        if isinstance(decoder, ReadsPrefix):
+            left_over = left_over_by_length(linear_path(pca, scaling), plan.n_components)
+            decoder.left_over.copy_(left_over)
         return Autoencoding(scaling, encoder, decoder, extra=extra), pca
     if pca.cells is not None:  # planning has seen to it that the family starts as PCA leaves it
         cut = cell_path(pca, pca.cells, scaling)
         return Autoencoding(scaling, *cut.around(encoder, decoder), cut.code_unit), pca
     path = plan.objective.start(linear_path(pca, scaling))
+    if isinstance(decoder, ReadsPrefix):
+        for buffer in (decoder.left_over, decoder.gain):
+            buffer.copy_(left_over_by_length(path, plan.n_components))
+        path = ordered_path(path)
     extra = plan.objective.build(plan.widths, path, generator)
     return Autoencoding(scaling, *path.around(encoder, decoder), path.code_unit, extra), pca
+
+
+def largest_code(source: ArraySource, scaling: Any, explained: float, seed: int) -> int:
+    """Return a code size that is enough to explain a part of the variance: PCA's, and some more.
+
+    What PCA needs for the rows themselves is a little less than what it needs for new ones.
+
+    Parameters
+    ----------
+    source : ArraySource
+    scaling : Any
+        The estimator's parameter.
+    explained : float
+        Between 0 and 1.
+    seed : int
+
+    Raises
+    ------
+    ParameterError
+        Where there are more columns than can be looked through for so many components.
+    """
+    blocks: Blocks = source.blocks
+    if scaling == "standard" and source.n_features > 1:
+        _, blocks = _standardised(source)
+    needed = components_needed(blocks, explained, seed)
+    if needed is None:
+        raise ParameterError(
+            f"`n_components`={explained:g}: PCA needs more than {MOST_SKETCHED} components to"
+            f" explain that much of {source.n_features:,} columns, which is as far as it is looked"
+            " for in data of this size. Give a number of components, or a smaller fraction."
+        )
+    more = math.ceil(SPARE_NUMBERS * needed) + 1
+    return min(needed + more, source.n_features, max(source.n_rows - 1, needed))
 
 
 def bare_network(
@@ -216,15 +262,21 @@ def _scaling_and_pca(
         _check_range(source, asked, plan.objective, needed)
         asked, ends = (needed, bounds) if asked == "auto" else (asked, None)
     if asked == "standard" and plan.n_features > 1:  # one column's own divisor is common to all
-        scaling = choose_scaling(asked, *column_moments(source.blocks), 0.0, 0.0)
-
-        def scaled_blocks() -> Iterator[Array64]:
-            return (scaling(torch.from_numpy(block)).numpy() for block in source.blocks())
-
-        return scaling, _fitted(scaled_blocks, n_components, plan)
+        scaling, blocks = _standardised(source)
+        return scaling, _fitted(blocks, n_components, plan)
     pca = _fitted(source.blocks, n_components, plan)
     low, high = (ends or extremes(source)) if isinstance(asked, (tuple, list)) else (0.0, 0.0)
     return choose_scaling(asked, pca.mean_, pca.variances_, low, high), pca
+
+
+def _standardised(source: ArraySource) -> tuple[Scaling, Blocks]:
+    """Return the scaling column by column, and blocks of rows so scaled."""
+    scaling = choose_scaling("standard", *column_moments(source.blocks), 0.0, 0.0)
+
+    def blocks() -> Iterator[Array64]:
+        return (scaling(torch.from_numpy(block)).numpy() for block in source.blocks())
+
+    return scaling, blocks
 
 
 def _fitted(blocks: Blocks, n_components: int, plan: Plan) -> PrincipalComponents:

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from narrows.networks import Autoencoding, LinearPlus
+from narrows.networks.prefixes import ReadsPrefix, prefix_reader
 from narrows.objectives.base import Batch, Bounds, Noise, Objective, Step
 from narrows.optimizers import Optimizer, learning_rate_factor
 from narrows.products import with_fast_products
@@ -185,7 +186,9 @@ def _parameter_groups(net: Autoencoding) -> list[dict[str, Any]]:
     weights = [part.weight for part in linear]
     extra = [] if net.extra is None else list(net.extra.parameters())
     chosen = {id(weight) for weight in (*weights, *extra)}
-    left_over = float(net.decoder.gain.mean()) if isinstance(net.decoder, LinearPlus) else 1.0
+    left_over, reader = 1.0, prefix_reader(net.decoder)
+    if isinstance(net.decoder, LinearPlus):
+        left_over = float((net.decoder if reader is None else reader).gain.mean())
     return [
         {"params": [p for p in net.parameters() if id(p) not in chosen], "share": 1.0},
         {"params": weights, "share": min(left_over, 1.0), "weight_decay": 0.0},
@@ -341,11 +344,11 @@ class _ComputeCopy:
     def _buffers(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Give the buffers that training may change, as a user's own layers do."""
         for part in ("encoder", "decoder"):
-            ours, theirs = getattr(self._original, part), getattr(self.net, part)
-            if not isinstance(ours, LinearPlus):
-                yield from zip(ours.buffers(), theirs.buffers(), strict=True)
-            else:
-                yield from zip(ours.inner.buffers(), theirs.inner.buffers(), strict=True)
+            modules = (getattr(net, part).modules() for net in (self._original, self.net))
+            for ours, theirs in zip(*modules, strict=True):
+                if not isinstance(ours, (LinearPlus, ReadsPrefix)):
+                    pairs = (module.buffers(recurse=False) for module in (ours, theirs))
+                    yield from zip(*pairs, strict=True)
 
 
 def _trained(objective: Objective, net: Autoencoding, phase: str) -> list[Tensor]:

@@ -35,6 +35,8 @@ class Widths(NamedTuple):
         Shape of one row, such as (28, 28) or (32, 32, 3); () where nothing is known of it.
     class_shares : tuple of float
         Part of the rows in each class, for the families that ask for classes; () without.
+    ordered : bool
+        Whether codes may be cut short: see `narrows.networks.prefixes`.
     """
 
     features: int
@@ -43,6 +45,7 @@ class Widths(NamedTuple):
     decoder_out: int
     sample_shape: tuple[int, ...] = ()
     class_shares: tuple[float, ...] = ()
+    ordered: bool = False
 
 
 class Network(ABC):

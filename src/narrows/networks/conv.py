@@ -19,6 +19,7 @@ from narrows.cells import Cells, as_picture
 from narrows.errors import ParameterError
 from narrows.fields import boolean, integer, one_of, parameter, real, replaced, widths
 from narrows.networks.base import MANY_ROWS, Network, Widths, count_products
+from narrows.networks.prefixes import ReadsPrefix
 
 SMALLEST_CONTRAST = 1e-2
 """Root mean square below which a row counts as flat, in the network's units."""
@@ -183,7 +184,8 @@ class Conv(Network):
 
     def n_products(self, widths: Widths) -> int:
         """Count the multiplications of one row on its way through encoder and decoder."""
-        x, z = (torch.empty(1, n, device="meta") for n in (widths.features, widths.code))
+        sizes = widths.features, self._code_inputs(widths)
+        x, z = (torch.empty(1, n, device="meta") for n in sizes)
         return count_products(*self._modules(widths), x, z)
 
     def build(self, widths: Widths, generator: torch.Generator) -> tuple[nn.Module, nn.Module]:
@@ -191,7 +193,13 @@ class Conv(Network):
         encoder, decoder = self._modules(widths)
         for module in (encoder, decoder):
             _draw(module.to_empty(device="cpu"), generator)
+        if widths.ordered:
+            decoder = ReadsPrefix(decoder, widths.code, told=not self.homogeneous)
         return encoder, decoder
+
+    def _code_inputs(self, widths: Widths) -> int:
+        """Count what the decoder reads of a code; whose contrast scales, knows no lengths."""
+        return widths.code * (1 + (widths.ordered and not self.homogeneous))
 
     def _modules(self, widths: Widths) -> tuple[nn.Module, nn.Module]:
         """Return encoder and decoder without memory, on torch's "meta" device."""
@@ -202,7 +210,7 @@ class Conv(Network):
         for fine, coarse in pairwise(extents):
             down += [_Gather(fine, coarse, self._bias), *self._stage(coarse.channels)]
         into_code = [extents[-1].size, *hidden, widths.encoder_out]
-        encoder = nn.Sequential(
+        encoder: nn.Module = nn.Sequential(
             nn.Unflatten(1, tuple(picture)), *down, nn.Flatten(), *self._dense(into_code)
         )
         up: list[nn.Module] = []
@@ -210,12 +218,12 @@ class Conv(Network):
         for fine, coarse in pairwise(extents):
             n_maps = n_outputs if fine is extents[0] else 1
             up = [*self._stage(coarse.channels), _Spread(coarse, fine, n_maps, self._bias), *up]
-        from_code = [widths.code, *reversed(hidden), extents[-1].size]
-        decoder = nn.Sequential(
+        from_code = [self._code_inputs(widths), *reversed(hidden), extents[-1].size]
+        decoder: nn.Module = nn.Sequential(
             *self._dense(from_code), nn.Unflatten(1, tuple(extents[-1])), *up, nn.Flatten()
         )
         if self.homogeneous:
-            return _Homogeneous(encoder), _Homogeneous(decoder)
+            encoder, decoder = _Homogeneous(encoder), _Homogeneous(decoder)
         return encoder, decoder
 
     @property

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from narrows.fields import one_of, parameter, replaced, widths
 from narrows.networks.base import FEW_ROWS, MANY_ROWS, Network, Widths
+from narrows.networks.prefixes import ReadsPrefix
 
 NARROW_CODE = 16
 """Numbers in a code below which the network is deep, and its decoder's first layer spread out."""
@@ -108,7 +109,8 @@ class MLP(Network):
         hidden = [int(width) for width in self.hidden]
         return (
             [widths.features, *hidden, widths.encoder_out],
-            [widths.code, *reversed(hidden), widths.decoder_out],
+            # Of a code that may be cut short, the decoder reads which numbers are given, too.
+            [widths.code * (1 + widths.ordered), *reversed(hidden), widths.decoder_out],
         )
 
     def build(self, widths: Widths, generator: torch.Generator) -> tuple[nn.Module, nn.Module]:
@@ -123,7 +125,7 @@ class MLP(Network):
                 first.weight.mul_(3.0)
             if self.bias_init == "spread":
                 first.bias.normal_(std=2.0, generator=generator)
-        return encoder, decoder
+        return encoder, ReadsPrefix(decoder, widths.code) if widths.ordered else decoder
 
     def _stack(self, sizes: list[int], last: str, generator: torch.Generator) -> nn.Sequential:
         layers: list[nn.Module] = []

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from narrows.errors import ParameterError
 from narrows.networks.base import Network, Widths, count_products
 from narrows.networks.linear_plus import silence
+from narrows.networks.prefixes import ReadsPrefix
 
 RANDOM_START = "use init='random', which takes any pair"
 
@@ -72,8 +73,10 @@ class Own(Network):
 
     def build(self, widths: Widths, generator: torch.Generator) -> tuple[nn.Module, nn.Module]:
         """Return copies with the weights that were given."""
-        del widths, generator
+        del generator
         encoder, decoder = copy.deepcopy((self.encoder, self.decoder))
+        if widths.ordered:
+            return Guest(encoder), ReadsPrefix(Guest(decoder), widths.code, told=False)
         return Guest(encoder), Guest(decoder)
 
     def n_parameters(self, widths: Widths) -> int:

@@ -88,6 +88,11 @@ class Objective(ABC):
         """Say why a row's terms depend on the other rows of its batch; "" promises they do not."""
         return ""
 
+    @property
+    def orderable(self) -> bool:
+        """Tell whether codes may be cut short, squared errors then being counted in PCA's."""
+        return False
+
     # ------------------------------------------------------------------ shapes and start
 
     @property

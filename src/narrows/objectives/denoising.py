@@ -72,6 +72,11 @@ class Denoising(Objective):
     )
 
     @property
+    def orderable(self) -> bool:
+        """Tell that codes may be cut short."""
+        return True
+
+    @property
     def input_range(self) -> tuple[float, float] | None:
         """Return [0, 1] for salt and pepper, which are its ends."""
         return CORRUPTIONS[self.noise].input_range

@@ -60,6 +60,11 @@ class Reconstruction(Objective):
     )
 
     @property
+    def orderable(self) -> bool:
+        """Tell that codes may be cut short where the error is PCA's, too."""
+        return self.error == "squared"
+
+    @property
     def input_range(self) -> tuple[float, float] | None:
         """Return [0, 1] for the cross-entropy."""
         return (0.0, 1.0) if self.error == "bernoulli" else None

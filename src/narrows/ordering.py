@@ -1,0 +1,304 @@
+"""Ordered codes: one training after which every prefix of a code decodes well.
+
+Legend: B batch, D features, K code size, n numbers given.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from narrows.errors import ParameterError
+from narrows.networks import Autoencoding, LinearPath, Widths
+from narrows.networks.prefixes import ReadsPrefix, first_numbers, prefix_reader
+from narrows.objectives import Batch, Noise, Objective, Step
+
+Array64 = NDArray[np.float64]
+LENGTHS_PER_ROW = 2
+"""Prefixes of each code that a step decodes."""
+WATCHED = 8
+"""Lengths at the most that the best state is chosen by."""
+EVERY_LENGTH = 128
+"""Code size up to which the size curve has every length; from there on it takes steps of 2 %."""
+SMALLEST_LEFT_OVER = 1e-3
+"""Floor on what a prefix of PCA leaves over, as a part of the variance, where errors are weighed
+by it."""
+
+
+class _First(nn.Module):
+    """An encoder of which only the first numbers are handed on, and zeros.
+
+    Rows come several times over, one copy of all after the other, and are encoded once.
+    """
+
+    def __init__(self, encoder: nn.Module, given: Tensor, copies: int) -> None:
+        super().__init__()
+        self.encoder, self.given, self.copies = encoder, given, copies
+
+    def forward(self, x: Tensor) -> Tensor:
+        code: Tensor = self.encoder(x[: len(x) // self.copies])
+        return code.repeat(self.copies, 1) * self.given.to(code.dtype)
+
+
+def cut(net: Autoencoding, lengths: Tensor, copies: int = 1) -> Autoencoding:
+    """Return a network whose codes are as long as ``lengths`` (B,) says, zeros beyond.
+
+    Parameters
+    ----------
+    net : Autoencoding
+        For such codes; its parameters are shared.
+    lengths : Tensor (B,) of int64
+    copies : int
+        How often the rows of a batch are repeated, each time with other lengths.
+    """
+    reader = reader_of(net)
+    given = first_numbers(lengths, len(reader.left_over), torch.float32)
+    encoder = _First(net.encoder, given, copies)
+    return Autoencoding(net.scaling, encoder, net.decoder, extra=net.extra)
+
+
+def reader_of(net: Autoencoding) -> ReadsPrefix:
+    """Return what tells the decoder of an ordered network the length of a code."""
+    reader = prefix_reader(net.decoder)
+    assert reader is not None, "the network was not built for codes that may be cut short"
+    return reader
+
+
+def ordered_path(path: LinearPath) -> LinearPath:
+    """Return the same map with room to move every number, and outputs in units of their own.
+
+    How much a decoder may add depends on the length of the code: see `ReadsPrefix.gain`.
+    """
+    one = torch.ones(1, dtype=path.deviations.dtype)
+    return path._replace(into_gain=path.deviations, back_gain=one)
+
+
+def left_over_by_length(path: LinearPath, n_components: int) -> Tensor:
+    """Return what a linear path leaves over at 1 to K numbers, root mean square per feature.
+
+    Beyond as many numbers as the path has, nothing more is explained.
+    """
+    squares = path.deviations.square()
+    beyond = squares.flip(0).cumsum(0).flip(0) - squares
+    left_over = (path.left_over**2 + beyond / len(path.back_bias)).sqrt()
+    return nn.functional.pad(left_over, (0, n_components - len(left_over)), value=path.left_over)
+
+
+def lengths_to_measure(n_components: int) -> tuple[int, ...]:
+    """Return the lengths of a size curve: all up to 128, and from there steps of 2 %."""
+    lengths = list(range(1, min(n_components, EVERY_LENGTH) + 1))
+    while lengths[-1] < n_components:
+        lengths.append(min(n_components, math.ceil(lengths[-1] * 1.02)))
+    return tuple(lengths)
+
+
+def _watched(n_components: int) -> list[int]:
+    """Return a few lengths, evenly spread in their logarithm."""
+    places = np.geomspace(1, n_components, min(n_components, WATCHED))
+    return sorted({round(float(place)) for place in places})
+
+
+@dataclass(frozen=True)
+class Ordered(Objective):
+    """Another family, with codes cut short at random.
+
+    ::
+
+        x ──encoder──▶ z₁ … z_K ──▶ z₁ … z_n 0 … 0 ──decoder, told n──▶ x̂_n
+                                    n drawn with probability ∝ 1/n
+
+    Each term is divided by what PCA leaves over at the same length, so that all lengths count
+    alike: a loss of 0.5 is half of PCA's error. The best state is the one with the smallest mean
+    of that over lengths.
+
+    Parameters
+    ----------
+    inner : Objective
+        With one code per row that its decoder reads: `reconstruction` or `denoising`.
+
+    Reference: O. Rippel, M. Gelbart and R. Adams, "Learning ordered representations with nested
+    dropout", ICML 2014.
+    """
+
+    name: ClassVar[str] = "ordered"
+    inner: Objective
+
+    @property
+    def units(self) -> dict[str, str]:  # type: ignore[override]  # of the family inside
+        """Return the terms of the family, in parts of PCA's error."""
+        return dict.fromkeys(self.inner.units, "parts of the error of PCA at the same length")
+
+    # ---------------------------------------------------------------- as the family inside
+
+    @property
+    def couples_rows(self) -> str:
+        """Tell what the family does."""
+        return self.inner.couples_rows
+
+    @property
+    def input_range(self) -> tuple[float, float] | None:
+        """Return the range of the family."""
+        return self.inner.input_range
+
+    @property
+    def needs_linear_ends(self) -> bool:
+        """Tell what the family needs."""
+        return self.inner.needs_linear_ends
+
+    def output_sizes(self, n_features: int, n_components: int) -> tuple[int, int]:
+        """Return the sizes of the family."""
+        return self.inner.output_sizes(n_features, n_components)
+
+    def start(self, path: LinearPath) -> LinearPath:
+        """Return the start of the family."""
+        return self.inner.start(path)
+
+    def build(
+        self, widths: Widths, path: LinearPath | None, generator: torch.Generator
+    ) -> nn.Module | None:
+        """Return what the family adds."""
+        return self.inner.build(widths, path, generator)
+
+    def parameters(self, net: Autoencoding, phase: str) -> Iterator[nn.Parameter]:
+        """Give what the family trains."""
+        return self.inner.parameters(net, phase)
+
+    def code(self, net: Autoencoding, x: Tensor) -> Tensor:
+        """Return whole codes (B, K)."""
+        return self.inner.code(net, x)
+
+    def reconstruction(self, net: Autoencoding, z: Tensor) -> Tensor:
+        """Return the rows that codes (B, K) decode to, cut short or not."""
+        return self.inner.reconstruction(net, z)
+
+    # ---------------------------------------------------------------- learning
+
+    def draw(self, generator: torch.Generator, x: Tensor, n_components: int) -> Noise:
+        """Return what the family draws, and lengths (B, 2), spread evenly over a batch."""
+        n_rows = len(x)
+        shares = 1.0 / torch.arange(1, n_components + 1, device=x.device)
+        below = torch.cumsum(shares / shares.sum(), 0)
+        places = []
+        for _ in range(LENGTHS_PER_ROW):
+            order = torch.randperm(n_rows, generator=generator, device=x.device)
+            places.append(order + torch.rand(n_rows, generator=generator, device=x.device))
+        drawn = torch.searchsorted(below, torch.stack(places, dim=1) / n_rows)
+        lengths = drawn.clamp(max=n_components - 1) + 1
+        return {**self.inner.draw(generator, x, n_components), "lengths": lengths}
+
+    def terms(self, net: Autoencoding, batch: Batch, step: Step) -> dict[str, Tensor]:
+        """Return the family's terms (B,), in parts of what PCA leaves over."""
+        copies = LENGTHS_PER_ROW
+        lengths = step.noise["lengths"].T.reshape(-1)
+        noise = {name: torch.cat([drawn] * copies) for name, drawn in step.noise.items()}
+        repeated = Batch(torch.cat([batch.x] * copies))
+        found = self.inner.terms(cut(net, lengths, copies), repeated, step._replace(noise=noise))
+        weights_B = self._weights(net)[lengths - 1]
+        return {
+            name: (term_B * weights_B).reshape(copies, -1).mean(dim=0)
+            for name, term_B in found.items()
+        }
+
+    def held_out_loss(self, net: Autoencoding, batch: Batch, step: Step, x_hat: Tensor) -> Tensor:
+        """Return the mean over a few lengths of the family's loss, weighed as in training."""
+        weights, size = self._weights(net), len(reader_of(net).left_over)
+        losses = []
+        for length in _watched(size):
+            shorter = cut(net, torch.full((len(batch.x),), length, device=batch.x.device))
+            found = x_hat
+            if length < size:
+                found = self.reconstruction(shorter, self.code(shorter, batch.x))
+                found = found if step.bounds is None else found.clamp(*step.bounds)
+            loss_B = self.inner.held_out_loss(shorter, batch, step, found)
+            losses.append(loss_B * weights[length - 1])
+        return torch.stack(losses).mean(dim=0)
+
+    def _weights(self, net: Autoencoding) -> Tensor:
+        """Return one over what PCA leaves over at 1 to K numbers, mean square per feature."""
+        squares = reader_of(net).left_over.float().square()
+        floor = SMALLEST_LEFT_OVER * squares[0].clamp(min=torch.finfo(torch.float32).tiny)
+        return 1.0 / squares.clamp(min=floor)
+
+
+def as_ordered(objective: Objective) -> Ordered:
+    """Return a family with codes cut short at random.
+
+    Raises
+    ------
+    ParameterError
+        For a family whose decoder reads more of a code than its numbers, or asks more of them.
+    """
+    if not objective.orderable:
+        raise ParameterError(
+            f"{objective!r} cannot train ordered codes; ordered=True and a fraction for"
+            " `n_components` work with 'reconstruction' of squared errors and with 'denoising'."
+        )
+    return Ordered(objective)
+
+
+@dataclass(frozen=True)
+class SizeCurve:
+    """Held-out errors of every prefix of an ordered code, PCA's beside them.
+
+    Attributes
+    ----------
+    n_components : ndarray (L,) of int64
+        Numbers given: 1 to K, from 128 on in steps of 2 %.
+    error, pca_error : ndarray (L,)
+        Mean squared error per value in data units, both clipped to the bounds.
+    explained, pca_explained : ndarray (L,)
+        Part of the held-out variance that comes back: 1 − error / variance, of the columns as
+        ``scaling`` leaves them.
+    """
+
+    n_components: NDArray[np.int64]
+    error: Array64
+    pca_error: Array64
+    explained: Array64
+    pca_explained: Array64
+
+    def smallest(self, fraction: float, *, pca: bool = False) -> int | None:
+        """Return how many numbers explain a fraction of the variance; None where none do.
+
+        Parameters
+        ----------
+        fraction : float
+            From 0 to 1.
+        pca : bool
+            Answer for PCA instead.
+        """
+        enough = np.flatnonzero((self.pca_explained if pca else self.explained) >= fraction)
+        return int(self.n_components[enough[0]]) if len(enough) else None
+
+    def up_to(self, n_components: int) -> SizeCurve:
+        """Return the part of the curve up to a length."""
+        kept = self.n_components <= n_components
+        return SizeCurve(*(getattr(self, field.name)[kept] for field in dataclasses.fields(self)))
+
+
+def size_curve(n_components: int, errors: Array64, pca_errors: Array64) -> SizeCurve:
+    """Make a curve of mean squared errors.
+
+    Parameters
+    ----------
+    n_components : int
+        Of whole codes.
+    errors, pca_errors : ndarray (1 + L, 2)
+        In the network's units and in data units: first without any number, then of each length
+        that `lengths_to_measure` gives.
+    """
+    variance = pca_errors[0, 0]  # PCA without a number is the mean
+    explained, pca_explained = (
+        1 - part[1:, 0] / variance if variance > 0 else np.ones(len(part) - 1)
+        for part in (errors, pca_errors)
+    )
+    numbers = np.array(lengths_to_measure(n_components), dtype=np.int64)
+    return SizeCurve(numbers, errors[1:, 1], pca_errors[1:, 1], explained, pca_explained)
