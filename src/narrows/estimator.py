@@ -52,7 +52,7 @@ from narrows.priors import Normal, Prior
 from narrows.running import Callback, Request, print_epochs
 from narrows.scaling import SCALING
 from narrows.sources.array import ArraySource, held_out_rows
-from narrows.starting import largest_code, start
+from narrows.starting import start, with_code_size
 from narrows.training import HistoryRow, TrainingState, start_training
 
 _LIMITS: dict[str, Limit] = {
@@ -305,13 +305,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         rows = self._read(X, reset=True, least=2)
         classes = self._read_classes(y, len(rows), self.objective)
         seed = self._draw_seed()
-        params = self.get_params(deep=False)
         source = ArraySource(rows, y=classes)
-        explained = None
-        if not is_integer(self.n_components):
-            explained = float(self.n_components)
-            params["n_components"] = largest_code(source, self.scaling, explained, seed)
-            params["ordered"] = True
+        params, explained = with_code_size(self.get_params(deep=False), source, seed)
         plan = self._plan(params, rows, seed, classes)
         if explained is not None and not (plan.n_folds or plan.n_held_out):
             raise ParameterError(

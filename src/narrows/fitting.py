@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
-from narrows.networks import Autoencoding, is_finite
+from narrows.networks import Autoencoding, converted, is_finite
 from narrows.objectives import Batch
 from narrows.ordering import SizeCurve, size_curve
 from narrows.pca import PrincipalComponents
@@ -120,7 +121,10 @@ def _hold_out(run: Run, outcome: Outcome) -> None:
         return
     _return_to_start(outcome, run.errors_at[0])
     if run.pca_curve is not None:
-        outcome.curve = size_curve(n_components, run.curves_at[0], run.pca_curve)
+        start_curve = run.held_out.curve(
+            converted(run.start_net, torch.float32).to(run.plan.device)
+        )
+        outcome.curve = size_curve(n_components, start_curve, run.pca_curve)
     outcome.net, outcome.pca = start(request.source, request.params, request.plan, request.bounds)
 
 

@@ -24,8 +24,10 @@ from narrows.objectives import Batch, Noise, Objective, Step
 Array64 = NDArray[np.float64]
 LENGTHS_PER_ROW = 2
 """Prefixes of each code that a step decodes."""
-WATCHED = 8
-"""Lengths at the most that the best state is chosen by."""
+SHARE_WHOLE = 0.25
+"""Part of them that is the whole code."""
+FALL = 0.8
+"""Of the others, n numbers are drawn with a probability that falls as n to this power."""
 EVERY_LENGTH = 128
 """Code size up to which the size curve has every length; from there on it takes steps of 2 %."""
 SMALLEST_LEFT_OVER = 1e-3
@@ -100,10 +102,12 @@ def lengths_to_measure(n_components: int) -> tuple[int, ...]:
     return tuple(lengths)
 
 
-def _watched(n_components: int) -> list[int]:
-    """Return a few lengths, evenly spread in their logarithm."""
-    places = np.geomspace(1, n_components, min(n_components, WATCHED))
-    return sorted({round(float(place)) for place in places})
+def _copied(batch: Batch, step: Step) -> tuple[Tensor, Batch, Step]:
+    """Return the lengths that were drawn, and as many copies of rows and noise beside them."""
+    copies = LENGTHS_PER_ROW
+    lengths = step.noise["lengths"].T.reshape(-1)
+    noise = {name: torch.cat([drawn] * copies) for name, drawn in step.noise.items()}
+    return lengths, Batch(torch.cat([batch.x] * copies)), step._replace(noise=noise)
 
 
 @dataclass(frozen=True)
@@ -113,11 +117,11 @@ class Ordered(Objective):
     ::
 
         x ──encoder──▶ z₁ … z_K ──▶ z₁ … z_n 0 … 0 ──decoder, told n──▶ x̂_n
-                                    n drawn with probability ∝ 1/n
+                                    n drawn at random, short prefixes more often
 
     Each term is divided by what PCA leaves over at the same length, so that all lengths count
-    alike: a loss of 0.5 is half of PCA's error. The best state is the one with the smallest mean
-    of that over lengths.
+    alike: a loss of 0.5 is half of PCA's error. The best state is the one with the smallest such
+    loss on held-out rows.
 
     Parameters
     ----------
@@ -129,6 +133,8 @@ class Ordered(Objective):
     """
 
     name: ClassVar[str] = "ordered"
+    usual_batch: ClassVar[int] = 512
+    usual_rate: ClassVar[float] = 0.0045
     inner: Objective
 
     @property
@@ -183,49 +189,47 @@ class Ordered(Objective):
 
     def draw(self, generator: torch.Generator, x: Tensor, n_components: int) -> Noise:
         """Return what the family draws, and lengths (B, 2), spread evenly over a batch."""
-        n_rows = len(x)
-        shares = 1.0 / torch.arange(1, n_components + 1, device=x.device)
-        below = torch.cumsum(shares / shares.sum(), 0)
+        n_rows, device = len(x), x.device
+        likely = torch.arange(1, n_components + 1, device=device) ** -FALL
+        likely *= (1 - SHARE_WHOLE) / likely.sum()
+        likely[-1] += SHARE_WHOLE
         places = []
         for _ in range(LENGTHS_PER_ROW):
-            order = torch.randperm(n_rows, generator=generator, device=x.device)
-            places.append(order + torch.rand(n_rows, generator=generator, device=x.device))
-        drawn = torch.searchsorted(below, torch.stack(places, dim=1) / n_rows)
+            order = torch.randperm(n_rows, generator=generator, device=device)
+            places.append(order + torch.rand(n_rows, generator=generator, device=device))
+        drawn = torch.searchsorted(likely.cumsum(0), torch.stack(places, dim=1) / n_rows)
         lengths = drawn.clamp(max=n_components - 1) + 1
         return {**self.inner.draw(generator, x, n_components), "lengths": lengths}
 
     def terms(self, net: Autoencoding, batch: Batch, step: Step) -> dict[str, Tensor]:
         """Return the family's terms (B,), in parts of what PCA leaves over."""
-        copies = LENGTHS_PER_ROW
-        lengths = step.noise["lengths"].T.reshape(-1)
-        noise = {name: torch.cat([drawn] * copies) for name, drawn in step.noise.items()}
-        repeated = Batch(torch.cat([batch.x] * copies))
-        found = self.inner.terms(cut(net, lengths, copies), repeated, step._replace(noise=noise))
-        weights_B = self._weights(net)[lengths - 1]
-        return {
-            name: (term_B * weights_B).reshape(copies, -1).mean(dim=0)
-            for name, term_B in found.items()
-        }
+        lengths, repeated, step = _copied(batch, step)
+        found = self.inner.terms(cut(net, lengths, LENGTHS_PER_ROW), repeated, step)
+        return {name: self._weighed(net, term, lengths) for name, term in found.items()}
 
     def held_out_loss(self, net: Autoencoding, batch: Batch, step: Step, x_hat: Tensor) -> Tensor:
-        """Return the mean over a few lengths of the family's loss, weighed as in training."""
-        weights, size = self._weights(net), len(reader_of(net).left_over)
-        losses = []
-        for length in _watched(size):
-            shorter = cut(net, torch.full((len(batch.x),), length, device=batch.x.device))
-            found = x_hat
-            if length < size:
-                found = self.reconstruction(shorter, self.code(shorter, batch.x))
-                found = found if step.bounds is None else found.clamp(*step.bounds)
-            loss_B = self.inner.held_out_loss(shorter, batch, step, found)
-            losses.append(loss_B * weights[length - 1])
-        return torch.stack(losses).mean(dim=0)
+        """Return the family's loss (B,) at lengths as they are drawn, weighed as in training."""
+        del x_hat
+        lengths, repeated, step = _copied(batch, step)
+        shorter = cut(net, lengths, LENGTHS_PER_ROW)
+        found = self.reconstruction(shorter, self.code(shorter, repeated.x))
+        found = found if step.bounds is None else found.clamp(*step.bounds)
+        loss = self.inner.held_out_loss(shorter, repeated, step, found)
+        return self._weighed(net, loss, lengths)
+
+    def _weighed(self, net: Autoencoding, values: Tensor, lengths: Tensor) -> Tensor:
+        """Return the mean over the copies of a row, in parts of what PCA leaves over: (B,)."""
+        weighed = values * self._weights(net)[lengths - 1]
+        return weighed.reshape(LENGTHS_PER_ROW, -1).mean(dim=0)
 
     def _weights(self, net: Autoencoding) -> Tensor:
-        """Return one over what PCA leaves over at 1 to K numbers, mean square per feature."""
+        """Return one over what PCA leaves over at 1 to K numbers, mean square per feature.
+
+        Where one number leaves nothing over, all are 1.
+        """
         squares = reader_of(net).left_over.float().square()
-        floor = SMALLEST_LEFT_OVER * squares[0].clamp(min=torch.finfo(torch.float32).tiny)
-        return 1.0 / squares.clamp(min=floor)
+        floor = SMALLEST_LEFT_OVER * squares[0]
+        return torch.where(floor > 0, 1.0 / squares.maximum(floor), 1.0)
 
 
 def as_ordered(objective: Objective) -> Ordered:

@@ -239,7 +239,7 @@ def make_plan(
         n_parameters += in_path // (1 if cells is None else cells.n_cells)
         n_products += in_path
     n_folds, n_held_out = (0, 0) if partial else _split(params, n_rows)
-    batch_size = _batch_size(params["batch_size"], n_rows, n_features)
+    batch_size = _batch_size(params["batch_size"], objective, n_rows, n_features)
     n_train_rows = n_rows - (n_rows // n_folds if n_folds else n_held_out)
     steps_per_epoch = math.ceil(n_train_rows / batch_size)
     n_steps, most_steps = _budget(params, n_rows, steps_per_epoch)
@@ -261,7 +261,7 @@ def make_plan(
         n_held_out=n_held_out,
         device=device,
         dtype=_precision(params["precision"], device, n_products * batch_size, network),
-        learning_rate=_learning_rate(params["learning_rate"], n_rows, partial),
+        learning_rate=_learning_rate(params["learning_rate"], objective, n_rows, partial),
         schedule=(schedule := _schedule(params["schedule"], n_rows, partial)),
         patience=_patience(params["patience"], schedule),
         seed=seed,
@@ -292,10 +292,10 @@ def _split(params: dict[str, Any], n_rows: int) -> tuple[int, int]:
     return 0, count_held_out(n_rows, float(fraction))
 
 
-def _batch_size(asked: str | int, n_rows: int, n_features: int) -> int:
+def _batch_size(asked: str | int, objective: Objective, n_rows: int, n_features: int) -> int:
     if asked != "auto":
         return int(asked)
-    usual = 128 if n_rows < MANY_ROWS else 256
+    usual = 128 if n_rows < MANY_ROWS else objective.usual_batch
     return max(1, min(usual, MOST_BATCH_VALUES // n_features))
 
 
@@ -348,10 +348,10 @@ def _gpu_has_bfloat16_products() -> bool:
     return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
-def _learning_rate(asked: str | float, n_rows: int, partial: bool) -> float:
+def _learning_rate(asked: str | float, objective: Objective, n_rows: int, partial: bool) -> float:
     if asked != "auto":
         return float(asked)
-    return 0.001 if partial or n_rows < MANY_ROWS else 0.002
+    return 0.001 if partial or n_rows < MANY_ROWS else objective.usual_rate
 
 
 def _schedule(asked: str, n_rows: int, partial: bool) -> str:

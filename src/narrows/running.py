@@ -22,7 +22,7 @@ from narrows.errors import NarrowsWarning
 from narrows.inference import Inference
 from narrows.networks import Autoencoding, Network, converted, is_finite
 from narrows.objectives import Batch, Bounds, Objective, Reconstruction, Step
-from narrows.ordering import Ordered, lengths_to_measure
+from narrows.ordering import LENGTHS_PER_ROW, Ordered, lengths_to_measure
 from narrows.planning import Plan
 from narrows.scaling import Scaling
 from narrows.sources.array import ArraySource, Rows, ScaledRows
@@ -46,6 +46,8 @@ NETWORK, DATA = 0, 1
 """Columns of held-out errors: the family's loss, and the squared error in data units."""
 HELD_OUT_VALUES = 1 << 24
 """Values of held-out rows that go through at once (64 MiB), where 1,024 rows have more."""
+CURVE_CODES = 1 << 17
+"""Codes, each length of each row being one, that a size curve is measured by."""
 TIMED_SECONDS = 0.7
 TIMED_STEPS = 10
 STEPS_PER_WAIT = 16
@@ -151,7 +153,7 @@ class HeldOut:
         self._rows = ScaledRows(source, scaling, torch.float32, device)
         self._bounds = scaled_bounds(request.bounds, self._rows, request.plan.network)
         self._divisor = scaling.divisor.cpu()
-        self._n_rows = source.n_rows
+        self.n_rows = source.n_rows
 
     def errors(self, net: Autoencoding) -> Errors:
         """Return per row (N, 2) the family's held-out loss, and the mean squared error.
@@ -164,20 +166,29 @@ class HeldOut:
     def curve(self, net: Autoencoding, *, pca: bool = False) -> Errors:
         """Return mean squared errors (1 + L, 2) of codes cut to nothing, and to each length.
 
-        In the network's units, and in data units; ``pca`` tells that the network is PCA's.
+        In the network's units, and in data units; ``pca`` tells that the network is PCA's. Where
+        rows and lengths are many, by the first rows.
         """
         objective = Reconstruction() if pca else self._objective
         cuts = (0, *lengths_to_measure(self._n_components))
         net.eval()
-        sums = np.zeros((len(cuts), 2))
-        for _, batch in self._blocks():
+        sums, n_rows = np.zeros((len(cuts), 2)), 0
+        for _, batch in self._blocks(self.n_curve_codes // len(cuts)):
             z_BK = objective.code(net, batch.x)
+            n_rows += len(batch.x)
             for place, length in enumerate(cuts):
                 shorter_BK = z_BK.clone()
                 shorter_BK[:, length:] = 0
                 x_hat_BD = self._clipped(objective.reconstruction(net, shorter_BK))
-                sums[place] += self._both_units(x_hat_BD, batch.x).sum(dim=0).numpy()
-        return sums / self._n_rows
+                squares_D = (x_hat_BD - batch.x).square_().sum(dim=0).cpu().double()
+                sums[place] += float(squares_D.mean()), float((squares_D * self._divisor**2).mean())
+        return sums / n_rows
+
+    @property
+    def n_curve_codes(self) -> int:
+        """Codes that a size curve is measured by, each length of each row being one."""
+        n_cuts = 1 + len(lengths_to_measure(self._n_components))
+        return n_cuts * max(1, min(self.n_rows, CURVE_CODES // n_cuts))
 
     def squared_errors(self, net: Autoencoding) -> Errors:
         """Return (N, 2) as for the plain autoencoder, for a network that belongs to no family."""
@@ -199,11 +210,12 @@ class HeldOut:
         net.train(was_training)
         return torch.cat(found).numpy()
 
-    def _blocks(self) -> Iterator[tuple[int, Batch]]:
-        """Give all rows in blocks, numbered."""
+    def _blocks(self, most_rows: int | None = None) -> Iterator[tuple[int, Batch]]:
+        """Give all rows in blocks, numbered, or the first of them."""
+        n_rows = min(self.n_rows, most_rows or self.n_rows)
         n_block = max(1, min(1024, HELD_OUT_VALUES // self._rows.source.n_features))
-        for number, first in enumerate(range(0, self._n_rows, n_block)):
-            rows = np.arange(first, min(first + n_block, self._n_rows))
+        for number, first in enumerate(range(0, n_rows, n_block)):
+            rows = np.arange(first, min(first + n_block, n_rows))
             yield number, self._rows.take(rows)
 
     def _clipped(self, x_hat: Tensor) -> Tensor:
@@ -344,7 +356,7 @@ class Run:
         step, errors = self.state.step, self.held_out.errors(self.state.result)
         self.errors_at[step] = errors
         # Folds leave no networks behind, so their curves are measured as they go.
-        if self.ordered and (step == 0 or self.plan.n_folds):
+        if self.ordered and self.plan.n_folds:
             self.curves_at[step] = self.held_out.curve(self.state.result)
         self.latest_error = float(errors[:, DATA].mean())
         if self.state.history and self.state.history[-1]["step"] == step:
@@ -444,21 +456,23 @@ class Run:
         # The median is not fooled by the first steps, nor by a moment's load on the machine.
         # A loss that is not finite ends the trial at once.
         per_step = float(np.median(np.diff(ticks))) / stride if len(ticks) > 1 else math.inf
-        n_evaluations = len(self.plan.evaluation_steps(self.plan.most_steps))
-        n_curves = n_evaluations if self.plan.n_folds else 1
-        net, held_out, evaluations = self.state.result, self.held_out, 0.0
-        if held_out is not None:
-            evaluations = n_evaluations * _seconds(lambda: held_out.errors(net))
-            if self.ordered:
-                evaluations += n_curves * _seconds(lambda: held_out.curve(net))
+        evaluations = self._evaluation_seconds()
         now = time.perf_counter()
         per_run = evaluations + (self._setup_seconds if self.plan.may_repeat else 0.0)
         n_steps = self.plan.steps_in(self.request.deadline - now, per_step, per_run)
         self.request = replace(self.request, plan=replace(self.plan, n_steps=n_steps))
 
-
-def _seconds(call: Callable[[], object]) -> float:
-    """Time a call."""
-    began = time.perf_counter()
-    call()
-    return time.perf_counter() - began
+    def _evaluation_seconds(self) -> float:
+        """Time a measurement of held-out rows; return the seconds that all of a run will take."""
+        if self.held_out is None:
+            return 0.0
+        began = time.perf_counter()
+        self.held_out.errors(self.state.result)
+        once = time.perf_counter() - began
+        n_times = len(self.plan.evaluation_steps(self.plan.most_steps))
+        if self.ordered:
+            # A measurement decodes each row as often as a step, and once whole.
+            decoded = self.held_out.n_rows * (LENGTHS_PER_ROW + 1)
+            curve = once * self.held_out.n_curve_codes / decoded
+            return n_times * once + (n_times if self.plan.n_folds else 1) * curve
+        return n_times * once

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from narrows.cells import Cells
 from narrows.errors import ParameterError
+from narrows.fields import is_integer
 from narrows.networks import Autoencoding, CellPath, LinearPath, Network, Widths
 from narrows.networks.linear_plus import gathered, spread
 from narrows.networks.prefixes import ReadsPrefix
@@ -87,27 +88,37 @@ def start(
     return Autoencoding(scaling, *path.around(encoder, decoder), path.code_unit, extra), pca
 
 
-def largest_code(source: ArraySource, scaling: Any, explained: float, seed: int) -> int:
-    """Return a code size that is enough to explain a part of the variance: PCA's, and some more.
+def with_code_size(
+    params: dict[str, Any], source: ArraySource, seed: int
+) -> tuple[dict[str, Any], float | None]:
+    """Replace a fraction for ``n_components`` by a code size that is enough, to be ordered.
 
-    What PCA needs for the rows themselves is a little less than what it needs for new ones.
+    That is what PCA needs to explain so much of these rows, and some more, for what it needs to
+    explain as much of new ones.
 
     Parameters
     ----------
+    params : dict
+        The estimator's parameters by name.
     source : ArraySource
-    scaling : Any
-        The estimator's parameter.
-    explained : float
-        Between 0 and 1.
     seed : int
+
+    Returns
+    -------
+    params : dict
+        With a whole number.
+    explained : float or None
+        The fraction, where there was one.
 
     Raises
     ------
     ParameterError
         Where there are more columns than can be looked through for so many components.
     """
-    blocks: Blocks = source.blocks
-    if scaling == "standard" and source.n_features > 1:
+    if is_integer(params["n_components"]):
+        return params, None
+    explained, blocks = float(params["n_components"]), cast("Blocks", source.blocks)
+    if params["scaling"] == "standard" and source.n_features > 1:
         _, blocks = _standardised(source)
     needed = components_needed(blocks, explained, seed)
     if needed is None:
@@ -117,7 +128,8 @@ def largest_code(source: ArraySource, scaling: Any, explained: float, seed: int)
             " for in data of this size. Give a number of components, or a smaller fraction."
         )
     more = math.ceil(SPARE_NUMBERS * needed) + 1
-    return min(needed + more, source.n_features, max(source.n_rows - 1, needed))
+    size = min(needed + more, source.n_features, max(source.n_rows - 1, needed))
+    return {**params, "n_components": size, "ordered": True}, explained
 
 
 def bare_network(

@@ -136,8 +136,16 @@ def fit(
     out: Annotated[str, typer.Option(metavar="FILE", help="Model to write: .safetensors.")],
     n_components: Annotated[
         str | None,
-        typer.Option(metavar="INT", help="Numbers in a code.", show_default="2"),
+        typer.Option(
+            metavar="INT|FRACTION",
+            help="Numbers in a code; a fraction, such as 0.95, asks for the fewest that explain so"
+            " much of the variance.",
+            show_default="2",
+        ),
     ] = None,
+    ordered: Annotated[
+        bool, typer.Option("--ordered", help="Train every prefix of the code, too.")
+    ] = False,
     objective: Annotated[
         str | None,
         typer.Option(
@@ -226,6 +234,7 @@ def fit(
 
     given = {
         "n_components": n_components,
+        "ordered": "true" if ordered else None,
         "objective": objective,
         "network": network,
         "init": init,
@@ -241,6 +250,89 @@ def fit(
     target = Path(out)
     check_target(target, (".safetensors",), overwrite=overwrite)
     fit_to_file(ae, data, target, labels=labels, priors=prior or ())
+
+
+@app.command(rich_help_panel="Learn")
+def size(
+    data: Data,
+    explained: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FRACTION",
+            help="Part of the variance that a size is wanted for.",
+            show_default="0.95",
+        ),
+    ] = None,
+    n_components: Annotated[
+        str | None,
+        typer.Option(
+            metavar="INT",
+            help="Largest code to look at, in place of what PCA needs.",
+            show_default="by --explained",
+        ),
+    ] = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Family: reconstruction or denoising.",
+            show_default="reconstruction",
+        ),
+    ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Architecture: auto, mlp or conv.", show_default="auto"),
+    ] = None,
+    max_seconds: Annotated[
+        str | None,
+        typer.Option(metavar="SECONDS", help="Time that it may take.", show_default="no limit"),
+    ] = None,
+    random_state: Annotated[
+        str | None,
+        typer.Option(metavar="INT", help="Seed; the same seed gives the same curve."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Any other parameter of Autoencoder, or a field of a part; may be repeated.",
+        ),
+    ] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write the curve: .png, .csv or .json."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Write the model: .safetensors.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Say how many numbers a code needs: the error of every size, from one training.
+
+    Prints the held-out error for codes of 1, 2, 3 … numbers, PCA's beside ours, and recommends
+    the smallest that explains as much of the variance as was asked for.
+    """
+    from narrows.cli import sizing
+    from narrows.cli.parameters import make_autoencoder, parsed
+    from narrows.errors import ParameterError
+    from narrows.fields import check, real
+
+    if explained is not None and n_components is not None:
+        raise ParameterError(
+            "--explained and --n-components were both given; give the part of the variance, or the"
+            " largest code to look at."
+        )
+    fraction = sizing.USUAL_FRACTION if explained is None else parsed(explained)
+    check("size", {"explained": fraction}, {"explained": real(0, 1, low_open=True)})
+    given = {
+        "n_components": n_components or str(fraction),
+        "objective": objective,
+        "network": network,
+        "max_seconds": max_seconds,
+        "random_state": random_state,
+    }
+    sizing.size(make_autoencoder(given, settings or []), data, out, model, overwrite=overwrite)
 
 
 @app.command(rich_help_panel="Use")

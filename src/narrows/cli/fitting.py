@@ -20,10 +20,13 @@ from narrows.cli.ending import INTERRUPTED, complain, expected_failures
 from narrows.cli.printing import err, in_bytes, in_seconds, say, say_pairs
 from narrows.errors import DataError, ParameterError
 from narrows.estimating import estimate_seconds
+from narrows.fields import is_integer
 from narrows.generating import check_name
 from narrows.parts import named_part
 from narrows.planning import Plan, make_plan
+from narrows.sources.array import ArraySource
 from narrows.sources.files import Table, naming, read_labels, read_table
+from narrows.starting import with_code_size
 from narrows.wording import is_plain, term_words
 
 if TYPE_CHECKING:
@@ -67,23 +70,39 @@ def fit_to_file(
     """
     for prior in priors:
         check_name(prior)
-    table = read_table(data)
-    y = _classes(ae, table, labels, data)
-    plan = _plan(ae, table, y)
-    say_pairs(_plan_lines(ae, plan, table), title=f"fit {data}")
-    started = time.perf_counter()
-    interrupted = not (_fit(ae, table, y, data) and _fit_priors(ae, priors))
-    seconds = time.perf_counter() - started
-    if interrupted and not hasattr(ae, "network_"):
-        complain("Interrupted before there was a state to save; nothing was written.")
-        raise typer.Exit(INTERRUPTED)
-    with _undisturbed(), naming(target):
-        ae.save(target)
+    interrupted, seconds = learn(ae, data, labels=labels, priors=priors)
+    save(ae, target)
     say_pairs(_summary(ae, target, seconds), title="result")
     if interrupted:
         complain(f"Interrupted; the best state so far is saved in {target}.")
         raise typer.Exit(INTERRUPTED)
     say(f"Next: narrows evaluate {target} DATA, with rows that it never saw.")
+
+
+def learn(
+    ae: Autoencoder, data: str, *, labels: str | None = None, priors: Sequence[str] = ()
+) -> tuple[bool, float]:
+    """Read DATA, print the plan, train; tell whether Ctrl-C cut it short, and the seconds it took.
+
+    Parameters and errors as for `fit_to_file`; `typer.Exit` where there is no state to go on with.
+    """
+    table = read_table(data)
+    y = _classes(ae, table, labels, data)
+    with expected_failures(data):
+        plan = _plan(ae, table, y)
+    say_pairs(_plan_lines(ae, plan, table), title=f"fit {data}")
+    started = time.perf_counter()
+    interrupted = not (_fit(ae, table, y, data) and _fit_priors(ae, priors))
+    if interrupted and not hasattr(ae, "network_"):
+        complain("Interrupted before there was a state to save; nothing was written.")
+        raise typer.Exit(INTERRUPTED)
+    return interrupted, time.perf_counter() - started
+
+
+def save(ae: Autoencoder, target: Path) -> None:
+    """Write a model, whatever Ctrl-C says meanwhile."""
+    with _undisturbed(), naming(target):
+        ae.save(target)
 
 
 def _classes(ae: Autoencoder, table: Table, labels: str | None, data: str) -> NDArray[Any] | None:
@@ -111,8 +130,12 @@ def _plan(ae: Autoencoder, table: Table, y: NDArray[Any] | None) -> Plan:
     """Plan as `fit` will, for the same shape of a row and shares of classes."""
     shape = table.values.shape[1:]
     counts = [] if y is None else np.unique(y, return_counts=True)[1].tolist()
+    params = ae.get_params(deep=False)
+    if not is_integer(ae.n_components):
+        rows = ae._read(table.frame(), reset=True, least=2)
+        params, _ = with_code_size(params, ArraySource(rows), seed=0)
     return make_plan(
-        ae.get_params(deep=False),
+        params,
         len(table.values),
         math.prod(shape),
         seed=0,
@@ -131,13 +154,21 @@ def _plan_lines(ae: Autoencoder, plan: Plan, table: Table) -> list[tuple[str, st
     n_classes = len(plan.widths.class_shares)
     return [
         ("rows", f"{plan.n_rows:,} ({held_out})"),
-        ("features", f"{plan.n_features:,} → {plan.n_components} → {plan.n_features:,}"),
+        ("features", f"{plan.n_features:,} → {_code_words(ae, plan)} → {plan.n_features:,}"),
         *([("classes", f"{n_classes:,}")] if n_classes else []),
         ("parameters", f"{plan.n_parameters:,}"),
         ("steps", f"{steps}, of {plan.batch_size:,} rows each"),
         ("memory", f"about {in_bytes(plan.memory)} beside the data ({_size(table)})"),
         ("time", f"about {in_seconds(seconds)} on {plan.device} in {_name(plan.dtype)}"),
     ]
+
+
+def _code_words(ae: Autoencoder, plan: Plan) -> str:
+    """Say how large a code will be, or at the most."""
+    if is_integer(ae.n_components):
+        return f"{plan.n_components}"
+    share = f"{100 * ae.n_components:g} % of the variance"
+    return f"as few as explain {share}, at most {plan.n_components}"
 
 
 def _size(table: Table) -> str:
@@ -264,6 +295,7 @@ def _summary(ae: Autoencoder, target: Path, seconds: float) -> list[tuple[str, s
     if ae.max_seconds is not None and ae.random_state is not None:
         steps += f"; --max-steps {ae.n_steps_} repeats this model"
     pairs = [
+        *size_lines(ae),
         *error_lines(ae),
         *_loss_lines(ae),
         ("steps", steps),
@@ -282,6 +314,18 @@ def _loss_lines(ae: Autoencoder) -> list[tuple[str, str]]:
     if not ae.history_ or is_plain(ae.history_[-1], units):
         return []
     return [("loss while training", term_words(ae.history_[-1], units))]
+
+
+def size_lines(ae: Autoencoder) -> list[tuple[str, str]]:
+    """Return how many numbers explain the fraction asked for, ours and PCA's."""
+    curve = getattr(ae, "size_curve_", None)
+    if curve is None or is_integer(ae.n_components):
+        return []
+    ours, pca = (curve.smallest(ae.n_components, pca=pca) for pca in (False, True))
+    most = curve.n_components[-1]
+    words = [f"more than {most}" if found is None else f"{found}" for found in (ours, pca)]
+    share = f"numbers for {100 * ae.n_components:g} %"
+    return [(share, f"{words[0]} (PCA {words[1]}), of the variance of held-out rows")]
 
 
 def error_lines(ae: Autoencoder) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.filesize import decimal
@@ -46,6 +46,14 @@ def say_pairs(pairs: Iterable[tuple[str, str]], title: str = "") -> None:
         console.print(Text(title, style="bold"), soft_wrap=True)
     for name, value in listed:
         console.print(Text.assemble("  ", (name.ljust(width), "dim"), "  ", value), soft_wrap=True)
+
+
+def say_columns(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table of numbers, each column as wide as it needs, to the right."""
+    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
+    for number, row in enumerate((titles, *rows)):
+        line = "  " + "  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True))
+        out().print(Text(line, style="" if number else "dim"), soft_wrap=True)
 
 
 def in_bytes(size: float) -> str:

@@ -24,14 +24,18 @@ from narrows.figures.look import (
     quiet_axes,
     widen,
 )
+from narrows.ordering import SizeCurve
 
+FEW_SIZES = 8
+"""Code sizes up to which each has its tick."""
 Lines = Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]  # name: (x, y)
 
 
 def scree(
-    sizes: Sequence[int],
-    curves: Mapping[str, Sequence[float]],
+    sizes: Sequence[int] | SizeCurve,
+    curves: Mapping[str, Sequence[float]] | None = None,
     *,
+    marks: Mapping[str, int] | None = None,
     x_label: str = "k",
     y_label: str = "MSE",
     theme: ThemeName = "light",
@@ -40,11 +44,13 @@ def scree(
 
     Parameters
     ----------
-    sizes : sequence of int
-        Code sizes.
+    sizes : sequence of int, or SizeCurve
+        Code sizes; or ``ae.size_curve_`` of ordered codes, which has its own curves.
     curves : mapping of str to sequence of float
         Error at each size, by name of the method; NaN where it was not measured. "PCA" is drawn
         in grey and "narrows" in the accent colour.
+    marks : mapping of str to int, optional
+        By name of the method, a code size to mark on its curve, as one that is recommended.
     x_label, y_label : str
         Axis labels.
     theme : {"light", "dark"}, default="light"
@@ -54,15 +60,18 @@ def scree(
     -------
     Figure
         An axis is logarithmic where its values are positive and span more than a factor of
-        five. With one or two curves the values stand beside the points.
+        five. With one or two curves of at most eight sizes the values stand beside the points.
 
     Raises
     ------
     DataError
-        If nothing is given, or a curve does not have one error per size.
+        If nothing is given, a curve does not have one error per size, or a mark is none of them.
     """
+    if isinstance(sizes, SizeCurve):
+        curves = {"narrows": sizes.error.tolist(), "PCA": sizes.pca_error.tolist()}
+        sizes = sizes.n_components.tolist()
     where = np.asarray(sizes, dtype=np.float64)
-    values = {name: np.asarray(curve, dtype=np.float64) for name, curve in curves.items()}
+    values = {name: np.asarray(curve, dtype=np.float64) for name, curve in (curves or {}).items()}
     if where.ndim != 1 or not where.size or not values:
         raise DataError("scree needs at least one code size and one curve.")
     for name, value in values.items():
@@ -74,11 +83,35 @@ def scree(
     order = np.argsort(where)
     lines = {name: (where[order], value[order]) for name, value in values.items()}
     figure, axes = _line_figure(lines, THEMES[theme], x_label, y_label)
-    axes.set_xticks(where[order], [f"{size:g}" for size in where[order]])
-    axes.xaxis.set_minor_locator(NullLocator())
-    if len(lines) <= 2 and where.size <= 8:
-        _write_values(axes, lines, THEMES[theme])
+    if where.size <= FEW_SIZES:
+        axes.set_xticks(where[order], [f"{size:g}" for size in where[order]])
+        axes.xaxis.set_minor_locator(NullLocator())
+        if len(lines) <= 2:
+            _write_values(axes, lines, THEMES[theme])
+    _mark(axes, lines, marks or {}, THEMES[theme])
     return figure
+
+
+def _mark(axes: Axes, lines: Lines, marks: Mapping[str, int], colours: Theme) -> None:
+    """Mark a size on curves: a ring on the curve, a line down to the axis, the size beside it."""
+    for name, size in marks.items():
+        if name not in lines or size not in lines[name][0]:
+            raise DataError(
+                f"scree cannot mark {size} on {name!r}; marks are sizes of a curve that is drawn."
+            )
+        x, y = lines[name]
+        error = float(y[x == size][0])
+        colour = _line_colour(name, colours) or colours.ink
+        axes.plot([size, size], [axes.get_ylim()[0], error], color=colour, lw=1, ls=(0, (2, 3)))
+        axes.plot([size], [error], "o", ms=8, mew=2, mec=colour, mfc=colours.paper, zorder=4)
+        axes.annotate(
+            f"{size:,}",
+            (size, error),
+            xytext=(5, 7),
+            textcoords="offset points",
+            fontsize=9,
+            color=colour,
+        )
 
 
 def training(

@@ -13,7 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from narrows.fields import one_of, parameter, replaced, widths
+from narrows.fields import boolean, one_of, parameter, replaced, widths
 from narrows.networks.base import FEW_ROWS, MANY_ROWS, Network, Widths
 from narrows.networks.prefixes import ReadsPrefix
 
@@ -58,11 +58,16 @@ class MLP(Network):
         ``"torch"`` draws uniformly within ±1/√(inputs), as `torch.nn.Linear`; ``"glorot"``
         uniformly within ±√(6/(inputs + outputs)) (Glorot and Bengio, AISTATS 2010); ``"normal"``
         from N(0, 1); ``"truncated_normal"`` from N(0, 1) cut at two deviations. ``"auto"`` is
-        ``"spread"`` for codes of less than 16 numbers from 10,000 rows, else ``"lecun"``.
+        ``"spread"`` for codes of less than 16 numbers, and for ordered ones, from 10,000 rows, else
+        ``"lecun"``.
     bias_init : {"auto", "zeros", "spread", "torch", "normal"}, default="auto"
         ``"zeros"`` sets biases to zero; ``"spread"`` does too, but draws from N(0, 4) for the
         layer that reads the code, so that its units bend at places spread over all codes; the
         others as above. ``"auto"`` is ``"spread"`` where the weights are, else ``"zeros"``.
+    skip : "auto" or bool, default="auto"
+        Whether the last layer of each reads the first hidden layer beside the last: a shallow and
+        a deep network in one. ``"auto"`` is True for ordered codes, whose long prefixes ask for
+        the one and whose short ones for the other.
     """
 
     name: ClassVar[str] = "mlp"
@@ -75,10 +80,14 @@ class MLP(Network):
     output_activation: str = parameter("linear", _ACTIVATION, "after the output")
     weight_init: str = parameter("auto", one_of("auto", *_WEIGHTS), "distribution of weights")
     bias_init: str = parameter("auto", one_of("auto", *_BIASES), "distribution of biases")
+    skip: str | bool = parameter(
+        "auto", one_of("auto") | boolean(), "whether the last layer reads the first hidden layer"
+    )
 
     def resolved(self, widths: Widths, n_rows: int) -> MLP:
         """Return a copy in which no field is ``"auto"``."""
-        spread = n_rows >= MANY_ROWS and widths.code < NARROW_CODE
+        narrow = widths.ordered or widths.code < NARROW_CODE
+        spread = n_rows >= MANY_ROWS and narrow
         weights = self.weight_init
         if weights == "auto":
             weights = "spread" if spread else "lecun"
@@ -86,6 +95,7 @@ class MLP(Network):
             "hidden": auto_hidden(widths, n_rows),
             "weight_init": weights,
             "bias_init": "spread" if weights == "spread" else "zeros",
+            "skip": widths.ordered,
         }
         open_fields = {name: c for name, c in choices.items() if getattr(self, name) == "auto"}
         copy = replaced(self, {"hidden": tuple(self.hidden), **open_fields})
@@ -102,8 +112,15 @@ class MLP(Network):
 
     def n_parameters(self, widths: Widths) -> int:
         """Count weights and biases of encoder and decoder."""
-        layers = [pair for sizes in self._sizes(widths) for pair in pairwise(sizes)]
+        layers = [pair for sizes in self._sizes(widths) for pair in self._layers(sizes)]
         return sum((inputs + 1) * outputs for inputs, outputs in layers)
+
+    def _layers(self, sizes: list[int]) -> list[tuple[int, int]]:
+        """Return the numbers that enter and leave each layer."""
+        layers = list(pairwise(sizes))
+        if self.skip is True and len(layers) > 2:
+            layers[-1] = (sizes[1] + sizes[-2], sizes[-1])
+        return layers
 
     def _sizes(self, widths: Widths) -> tuple[list[int], list[int]]:
         hidden = [int(width) for width in self.hidden]
@@ -118,21 +135,24 @@ class MLP(Network):
         down, up = self._sizes(widths)
         encoder = self._stack(down, self.code_activation, generator)
         decoder = self._stack(up, self.output_activation, generator)
-        first = decoder[0]
-        assert isinstance(first, nn.Linear)
+        first = next(layer for layer in decoder.modules() if isinstance(layer, nn.Linear))
         with torch.no_grad():
             if self.weight_init == "spread":
-                first.weight.mul_(3.0)
+                first.weight[:, : NARROW_CODE - 1].mul_(3.0)  # of a code, not of its length
             if self.bias_init == "spread":
                 first.bias.normal_(std=2.0, generator=generator)
         return encoder, ReadsPrefix(decoder, widths.code) if widths.ordered else decoder
 
-    def _stack(self, sizes: list[int], last: str, generator: torch.Generator) -> nn.Sequential:
-        layers: list[nn.Module] = []
-        for inputs, outputs in pairwise(sizes):
-            layers += [self._layer(inputs, outputs, generator), _ACTIVATIONS[self.activation]()]
-        layers[-1] = _ACTIVATIONS[last]()
-        return nn.Sequential(*(layer for layer in layers if not isinstance(layer, nn.Identity)))
+    def _stack(self, sizes: list[int], last: str, generator: torch.Generator) -> nn.Module:
+        layers = [self._layer(*layer, generator) for layer in self._layers(sizes)]
+        activation = _ACTIVATIONS[self.activation]
+        if self.skip is True and len(layers) > 2:
+            return _Skipping(layers, activation(), _ACTIVATIONS[last]())
+        steps: list[nn.Module] = []
+        for layer in layers:
+            steps += [layer, activation()]
+        steps[-1] = _ACTIVATIONS[last]()
+        return nn.Sequential(*(step for step in steps if not isinstance(step, nn.Identity)))
 
     def _layer(self, inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
         # By way of "meta" torch's own drawing, from the global stream, is left out.
@@ -140,6 +160,23 @@ class MLP(Network):
         _draw(layer.weight, self.weight_init, inputs, outputs, generator)
         _draw(layer.bias, self.bias_init, inputs, outputs, generator)
         return layer
+
+
+class _Skipping(nn.Module):
+    """Layers of which the last reads the first, beside the one before it."""
+
+    def __init__(self, layers: list[nn.Linear], between: nn.Module, after: nn.Module) -> None:
+        super().__init__()
+        self.hidden = nn.ModuleList(layers[:-1])
+        self.between, self.after = between, after
+        self.last = layers[-1]
+
+    def forward(self, x: Tensor) -> Tensor:
+        first = deep = self.between(self.hidden[0](x))
+        for layer in self.hidden[1:]:
+            deep = self.between(layer(deep))
+        found: Tensor = self.after(self.last(torch.cat([first, deep], dim=1)))
+        return found
 
 
 @torch.no_grad()
@@ -162,11 +199,14 @@ def auto_hidden(widths: Widths, n_rows: int) -> tuple[int, ...]:
     """Choose the encoder's hidden widths for data of a given shape.
 
     Few or narrow rows get a small network. Otherwise layers are as wide as the features, from 128
-    to 512, and the narrower the code, the deeper the network.
+    to 512, and the narrower the code, the deeper the network; for ordered codes, which are narrow
+    and wide, it is deep and does not taper.
     """
     if n_rows < FEW_ROWS or (n_rows < MANY_ROWS and widths.features <= 128):
         return (128, 64)
     wide = min(512, max(128, 1 << (widths.features.bit_length() - 1)))
+    if widths.ordered:
+        return (wide, wide, wide)
     if widths.code >= 64:
         return (wide,)
     if widths.code >= NARROW_CODE:

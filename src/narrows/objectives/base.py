@@ -72,6 +72,8 @@ class Objective(ABC):
         Every term that `terms` may give at any settings, with its unit.
     phases : tuple of str
         Steps taken one after the other on each batch, each on parameters of its own.
+    usual_batch, usual_rate : int, float
+        What ``batch_size="auto"`` and ``learning_rate="auto"`` are for many rows.
     absolute_gains : bool
         Whether the held-out loss has no natural zero, as nats, so that gains are not taken
         relative to it.
@@ -81,6 +83,8 @@ class Objective(ABC):
     units: ClassVar[dict[str, str]]
     phases: ClassVar[tuple[str, ...]] = ("main",)
     absolute_gains: ClassVar[bool] = False
+    usual_batch: ClassVar[int] = 256
+    usual_rate: ClassVar[float] = 0.002
     get_params = fields.get_params
 
     @property

@@ -1,0 +1,126 @@
+"""The verb ``size``: how many numbers a code needs, from one training of ordered codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import typer
+
+from narrows.cli.ending import INTERRUPTED, complain
+from narrows.cli.fitting import learn, save
+from narrows.cli.outputs import write_figure
+from narrows.cli.printing import say, say_columns
+from narrows.estimator import Autoencoder
+from narrows.fields import is_integer
+from narrows.ordering import SizeCurve
+from narrows.sources.files import Table, check_target, write_table, writing
+
+ROWS_SHOWN = 12
+"""Code sizes that are printed."""
+USUAL_FRACTION = 0.95
+"""Part of the variance that a size is recommended for, unless another is asked for."""
+_COLUMNS = ("n_components", "error", "pca_error", "explained", "pca_explained")
+
+
+def size(
+    ae: Autoencoder, data: str, out: str | None, model: str | None, *, overwrite: bool
+) -> None:
+    """Train ordered codes, print the curve and a recommendation, write what was asked for.
+
+    Parameters
+    ----------
+    ae : Autoencoder
+        Not fitted, its parameters checked; with the largest size to look at, or a fraction.
+    data : str
+    out : str or None
+        Picture (.png) or numbers (.csv, .json) of the curve.
+    model : str or None
+        File for the model.
+
+    Raises
+    ------
+    As ``fit``.
+    """
+    target = None if out is None else Path(out)
+    model_target = None if model is None else Path(model)
+    if target is not None:
+        check_target(target, (".png", ".csv", ".json"), overwrite=overwrite)
+    if model_target is not None:
+        check_target(model_target, (".safetensors",), overwrite=overwrite)
+    fraction = USUAL_FRACTION if is_integer(ae.n_components) else float(ae.n_components)
+    ae.set_params(ordered=True)
+    interrupted, _ = learn(ae, data)
+    if model_target is not None:
+        save(ae, model_target)
+    curve = getattr(ae, "size_curve_", None)
+    if curve is None:  # interrupted before anything was measured
+        complain("Interrupted before errors were measured; there is no curve.")
+        raise typer.Exit(INTERRUPTED)
+    if target is not None:
+        _write(curve, fraction, target)
+    _print(curve, fraction)
+    for path in (target, model_target):
+        if path is not None:
+            say(f"wrote {path}")
+    if interrupted:
+        complain("Interrupted; the curve is that of the best state so far.")
+        raise typer.Exit(INTERRUPTED)
+
+
+def _print(curve: SizeCurve, fraction: float) -> None:
+    """Print some sizes of the curve, and what they come to."""
+    ours, pca = (curve.smallest(fraction, pca=pca) for pca in (False, True))
+    last = len(curve.n_components) - 1
+    shown = set(np.rint(np.geomspace(1, last + 1, ROWS_SHOWN)).astype(int) - 1)
+    chosen = {int(np.searchsorted(curve.n_components, found)) for found in (ours, pca) if found}
+    rows = [
+        (
+            f"{curve.n_components[place]:,}",
+            f"{curve.error[place]:.5g}",
+            f"{curve.pca_error[place]:.5g}",
+            f"{100 * curve.explained[place]:.1f} %",
+            f"{100 * curve.pca_explained[place]:.1f} %",
+        )
+        for place in sorted(shown | chosen)
+    ]
+    say_columns(("numbers", "error", "PCA's error", "explained", "by PCA"), rows)
+    say("Errors are mean squares of rows that training did not see, in data units.")
+    say(_recommendation(curve, fraction, ours, pca))
+
+
+def _recommendation(curve: SizeCurve, fraction: float, ours: int | None, pca: int | None) -> str:
+    share, most = f"{100 * fraction:g} %", curve.n_components[-1]
+    if ours is None:
+        return (
+            f"{most:,} numbers explain {100 * curve.explained[-1]:.1f} % of the variance, less than"
+            f" {share}. Look further with a larger --n-components, or lower --explained."
+        )
+    needs = f"PCA needs {pca:,}" if pca is not None else f"PCA needs more than {most:,}"
+    return (
+        f"Recommended: --n-components {ours}, which explains {share} of the variance; {needs} for"
+        " that."
+    )
+
+
+def _write(curve: SizeCurve, fraction: float, target: Path) -> None:
+    suffix = target.suffix.lower()
+    columns = {name: getattr(curve, name) for name in _COLUMNS}
+    if suffix == ".png":
+        from narrows import figures
+
+        found = {"narrows": curve.smallest(fraction), "PCA": curve.smallest(fraction, pca=True)}
+        marks = {name: size for name, size in found.items() if size is not None}
+        write_figure(target, figures.scree(curve, marks=marks))
+    elif suffix == ".json":
+        report = {
+            "fraction": fraction,
+            "recommended": curve.smallest(fraction),
+            "recommended_pca": curve.smallest(fraction, pca=True),
+            "curve": {name: values.tolist() for name, values in columns.items()},
+        }
+        with writing(target) as temporary:
+            temporary.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+    else:
+        write_table(target, Table(np.column_stack(list(columns.values())), None, _COLUMNS))
