@@ -18,8 +18,8 @@ import pytest
 from conftest import outcome, picture, write_small_data
 
 GOLDEN = Path(__file__).parent / "golden" / "help.txt"
-VERBS = ["", "demo", "recipe", "recipe list", "recipe run", "fit", "encode", "decode"]
-VERBS += ["reconstruct", "sample", "interpolate", "traverse", "evaluate", "info"]
+VERBS = ["", "demo", "recipe", "recipe list", "recipe run", "fit", "size", "encode"]
+VERBS += ["decode", "reconstruct", "sample", "interpolate", "traverse", "evaluate", "info"]
 _PRINT_HELP = """
 import sys
 from narrows.cli import run
@@ -271,7 +271,7 @@ WRONG_USAGE = {
     "fit": "Missing argument 'DATA'",
     "fit iris.csv more --out m.safetensors": "more",
     "fit iris.csv --out m.safetensor": "Did you mean '.safetensors'?",
-    "fit iris.csv --out m.safetensors --n-components ten": "must be an integer ≥ 1, got 'ten'",
+    "fit iris.csv --out m.safetensors --n-components ten": "> 0 and < 1, got 'ten'",
     "fit iris.csv --out m.safetensors --n-components 5": "n_features = 4",
     "fit iris.csv --out m.safetensors --init pcaa": "Did you mean 'pca'?",
     "fit iris.csv --out m.safetensors --objective reconstructoin": "Did you mean 'reconstruction'?",

@@ -18,6 +18,7 @@ from narrows.errors import DataError
 from narrows.figures import lettering as lettering_module
 from narrows.figures.lettering import lettering, shorten
 from narrows.figures.look import MARKERS, PALETTE, THEMES
+from narrows.ordering import size_curve
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((12, 28, 28))
@@ -348,6 +349,19 @@ def test_scree_draws_both_methods_on_the_same_log_axes_in_order_of_size():
     np.testing.assert_array_equal(lines[theme.accent], [0.03, 0.01, 0.004])
     written = [text.get_text() for text in axes.texts]
     assert {"PCA", "narrows", "0.055", "0.004"} <= set(written)
+
+
+def test_scree_of_a_size_curve_marks_what_is_recommended():
+    errors = np.stack([np.full(101, 2.0), 1.0 / np.arange(1, 102)], axis=1)
+    curve = size_curve(100, errors, 2 * errors)
+    figure = figures.scree(curve, marks={"narrows": 30, "PCA": 60})
+    axes = figure.axes[0]
+    assert len(axes.get_xticks()) < 20
+    assert {"30", "60"} <= {text.get_text() for text in axes.texts}
+    marked = [line.get_xydata()[0] for line in axes.lines if len(line.get_xydata()) == 1]
+    np.testing.assert_allclose(marked, [[30, 1 / 31], [60, 2 / 61]])
+    with pytest.raises(DataError, match="cannot mark 3000"):
+        figures.scree(curve, marks={"narrows": 3000})
 
 
 @pytest.mark.parametrize(

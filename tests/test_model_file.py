@@ -202,7 +202,7 @@ def test_a_damaged_file_is_refused(name, model_file):
 @pytest.mark.parametrize(
     ("name", "error"),
     [
-        ("version 3", NewerModelFile),
+        ("version 4", NewerModelFile),
         ("text", NotAModelFile),
         ("pickle", NotAModelFile),
         ("another program's", NotAModelFile),
@@ -399,4 +399,4 @@ def test_the_header_is_the_one_of_the_format(model_file):
     with safe_open(model_file, framework="numpy") as file:
         n_bytes = sum(file.get_tensor(name).nbytes for name in file.keys())  # noqa: SIM118 - not a dict
     assert len(content) == 8 + length + n_bytes
-    assert metadata_of(model_file)["version"] == "2"
+    assert metadata_of(model_file)["version"] == "3"

@@ -53,7 +53,7 @@ def test_what_is_asked_is_done():
     assert (found.n_steps, found.batch_size, found.learning_rate) == (77, 33, 0.5)
     assert (found.schedule, found.patience, found.dtype) == ("linear", 4, torch.bfloat16)
     assert (found.n_held_out, found.n_folds) == (1_250, 0)
-    assert found.network == MLP(hidden=(9,)).resolved(None, 0)
+    assert found.network == MLP(hidden=(9,)).resolved(found.widths, 5_000)
     layers = 21 * 9 + 10 * 3 + 4 * 9 + 10 * 20
     assert found.n_parameters == layers + 2 * 20 * 3  # and the linear path's axes
     assert plan(network=MLP(hidden=(9,)), n_components=3, init="random").n_parameters == layers

@@ -68,7 +68,7 @@ DAMAGED: dict[str, Callable[[bytes], bytes]] = {
     "a byte more": lambda content: content + b"\0",
     "another program's": lambda content: save({"w": np.zeros(3, dtype=np.float32)}),
     "another format": lambda content: with_metadata(content, lambda m: m.update(format="other")),
-    "version 3": lambda content: with_metadata(content, lambda m: m.update(version="3")),
+    "version 4": lambda content: with_metadata(content, lambda m: m.update(version="4")),
     "version 0": lambda content: with_metadata(content, lambda m: m.update(version="0")),
     "version of words": lambda content: with_metadata(content, lambda m: m.update(version="one")),
     "version of many digits": lambda content: with_metadata(

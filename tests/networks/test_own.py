@@ -176,7 +176,7 @@ def test_weights_that_two_layers_share_stay_shared(X, tmp_path):
     for model in (ae, load(tmp_path / "m.safetensors", network=tied())):
         encoder, decoder = model.network_.encoder.inner, model.network_.decoder.inner
         assert encoder.module[1][0].weight is decoder.module[1][0].weight
-    assert len(list(Own(*tied()).build(None, None))) == 2
+    assert len(list(Own(*tied()).build(Widths(D, K, K, D), None))) == 2
     counted = 7 * 8 + 9 * 8 + 9 * 8 + 9 * K + 3 * 8 + 8 + 9 * 8 + 9 * D
     assert Own(*tied()).n_parameters(None) == counted
 
