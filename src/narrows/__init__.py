@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Adversarial,
         Contractive,
         Denoising,
+        Neighbors,
         Reconstruction,
         Sparse,
     )
@@ -42,6 +43,7 @@ _HOMES = {
     "Autoencoder": "narrows.estimator",
     "Contractive": "narrows.objectives",
     "Denoising": "narrows.objectives",
+    "Neighbors": "narrows.objectives",
     "Reconstruction": "narrows.objectives",
     "Sparse": "narrows.objectives",
     "VAE": "narrows.objectives",
@@ -63,6 +65,7 @@ __all__ = [
     "Contractive",
     "Conv",
     "Denoising",
+    "Neighbors",
     "Reconstruction",
     "Report",
     "Sparse",

@@ -30,6 +30,10 @@ class FileMissing(NarrowsError, FileNotFoundError):
     """A file that should be read is not there."""
 
 
+class MissingExtra(NarrowsError, ImportError):
+    """A library that this needs, and that narrows does not always bring, is not installed."""
+
+
 class ModelFileError(NarrowsError, ValueError):
     """Root of what can be wrong with a model file."""
 

@@ -20,10 +20,19 @@ from narrows.objectives import Batch
 from narrows.ordering import SizeCurve, size_curve
 from narrows.pca import PrincipalComponents
 from narrows.planning import Plan
-from narrows.running import DATA, NETWORK, Errors, Interval, Request, Run, scaled_bounds
+from narrows.running import (
+    DATA,
+    NETWORK,
+    Errors,
+    Interval,
+    Request,
+    Run,
+    find_neighbors,
+    scaled_bounds,
+)
 from narrows.scaling import Scaling
 from narrows.sources.array import ArraySource, ScaledRows, folds, held_out_rows
-from narrows.starting import start
+from narrows.starting import pca_in_units_of, start
 from narrows.training import HistoryRow, Pace, StepRule, TrainingState, train
 
 RELATIVE_STANDARD_ERRORS = 4.0
@@ -264,6 +273,8 @@ def train_on(
     # What rises over a run, such as the weight of a KL term, has risen in the first pass.
     begun, until = state.step, state.step + plan.steps_per_epoch
     rows = ScaledRows(source, scaling, plan.dtype, plan.device)
+    if plan.n_neighbors:
+        find_neighbors(rows, pca_in_units_of(source, scaling, plan), plan)
     ends = scaled_bounds(bounds, rows, plan.network)
     rule = StepRule(
         plan.objective,

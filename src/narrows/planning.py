@@ -13,6 +13,7 @@ import torch
 
 from narrows.cells import Cells, cells_for_pca
 from narrows.errors import ParameterError
+from narrows.neighbors import AXES, neighbor_memory
 from narrows.networks import LinearPath, Network, Widths
 from narrows.networks.base import FEW_ROWS, MANY_ROWS
 from narrows.objectives import Objective
@@ -72,6 +73,8 @@ class Plan:
     seed : int
     cells : Cells or None
         What pictures are cut into that are too large for a PCA of whole ones.
+    n_neighbors : int
+        Of each row, for a family that asks for them; 0 for none.
     """
 
     n_rows: int
@@ -95,6 +98,13 @@ class Plan:
     patience: int
     seed: int
     cells: Cells | None = None
+    n_neighbors: int = 0
+
+    @property
+    def n_axes(self) -> int:
+        """Principal components that a run needs: as many as the code has, or distances ask for."""
+        most = AXES if self.n_neighbors and self.cells is None else 0
+        return min(max(self.n_components, most), self.n_features)
 
     def n_warm_up(self, n_steps: int) -> int:
         """Return over how many steps the learning rate rises, for a run of some length."""
@@ -173,7 +183,14 @@ class Plan:
         network = self.n_parameters * (4 * 5 + 2 * self.dtype.itemsize)
         activations = self.batch_size * (self.n_features * 8 + self.n_parameters // 100) * 4
         covariance = 3 * 8 * min(self.n_features, self.n_rows, 4096) * self.n_features
-        return rows + network + activations + covariance
+        return rows + network + activations + covariance + self.graph_memory
+
+    @property
+    def graph_memory(self) -> int:
+        """Bytes that finding neighbours takes."""
+        if not self.n_neighbors:
+            return 0
+        return neighbor_memory(self.n_train_rows, self.n_axes, self.n_neighbors)
 
 
 def make_plan(
@@ -221,7 +238,10 @@ def make_plan(
     shape = sample_shape or (n_features,)
     sizes = (n_features, n_components, encoder_out, decoder_out)
     widths = Widths(*sizes, shape, class_shares, ordered=bool(params["ordered"]))
-    network = named_part("network", params["network"]).resolved(widths, n_rows)
+    network = named_part("network", params["network"])
+    if params["network"] == "auto":
+        network = objective.usual_network(n_rows) or network
+    network = network.resolved(widths, n_rows)
     n_parameters, n_products = network.n_parameters(widths), network.n_products(widths)
     if objective.needs_linear_ends and not network.linear_ends():
         raise ParameterError(
@@ -266,6 +286,7 @@ def make_plan(
         patience=_patience(params["patience"], schedule),
         seed=seed,
         cells=cells,
+        n_neighbors=min(objective.n_neighbors, max(n_train_rows - 1, 1)),
     )
 
 

@@ -20,12 +20,14 @@ from torch import Tensor
 
 from narrows.errors import NarrowsWarning
 from narrows.inference import Inference
+from narrows.neighbors import Floats32, compact, nearest, nearest_rows
 from narrows.networks import Autoencoding, Network, converted, is_finite
 from narrows.objectives import Batch, Bounds, Objective, Reconstruction, Step
 from narrows.ordering import LENGTHS_PER_ROW, Ordered, lengths_to_measure
+from narrows.pca import PrincipalComponents
 from narrows.planning import Plan
 from narrows.scaling import Scaling
-from narrows.sources.array import ArraySource, Rows, ScaledRows
+from narrows.sources.array import ArraySource, Near, Rows, ScaledRows
 from narrows.starting import pca_network, start
 from narrows.training import (
     HistoryRow,
@@ -155,6 +157,24 @@ class HeldOut:
         self._divisor = scaling.divisor.cpu()
         self.n_rows = source.n_rows
 
+    def look_around(
+        self, compact_rows: Floats32, rows: ScaledRows, pca: PrincipalComponents
+    ) -> None:
+        """Find the neighbours that these rows have among training rows.
+
+        Parameters
+        ----------
+        compact_rows : ndarray (n, axes)
+            Of the training rows, as `find_neighbors` gave them.
+        rows : ScaledRows
+            The training rows.
+        pca : PrincipalComponents
+        """
+        assert rows.near is not None
+        own = compact(self._rows.source, pca, self._rows.scaling)
+        numbers = nearest(own, compact_rows, rows.near.numbers.shape[1])
+        self._rows.near = Near(numbers, rows)
+
     def errors(self, net: Autoencoding) -> Errors:
         """Return per row (N, 2) the family's held-out loss, and the mean squared error.
 
@@ -229,6 +249,22 @@ class HeldOut:
         return torch.stack(squares, dim=1)
 
 
+def find_neighbors(rows: ScaledRows, pca: PrincipalComponents, plan: Plan) -> Floats32 | None:
+    """Find the neighbours of training rows, for a family that asks for them.
+
+    Returns
+    -------
+    ndarray (N, axes) or None
+        Rows as distances are taken between them.
+    """
+    if not plan.n_neighbors:
+        return None
+    found = compact(rows.source, pca, rows.scaling)
+    n_neighbors = max(1, min(plan.n_neighbors, len(found) - 1))
+    rows.near = Near(nearest_rows(found, n_neighbors, plan.seed), rows)
+    return found
+
+
 def scaled_bounds(bounds: Interval | None, rows: ScaledRows, network: Network) -> Bounds | None:
     """Bring bounds to the network's units, each (D,), rounded as the rows are.
 
@@ -265,10 +301,11 @@ class Run:
         seen = np.setdiff1d(np.arange(plan.n_rows), held) if len(held) else None
         source = request.source if seen is None else request.source.subset(seen)
         self.start_net, self.pca = start(source, request.params, plan, request.bounds)
-        pca_net = pca_network(self.pca, self.start_net.scaling)
+        pca_net = pca_network(self.pca.first(plan.n_components), self.start_net.scaling)
         self.pca_net = converted(pca_net, torch.float32).to(plan.device)
         scaling = self.start_net.scaling
         self.rows = ScaledRows(source, scaling, plan.dtype, plan.device)
+        compact_rows = find_neighbors(self.rows, self.pca, plan)
         self._setup_seconds = time.perf_counter() - began
         net = converted(self.start_net, torch.float32).to(plan.device)
         self.state = start_training(net, plan.optimizer, plan.schedule)
@@ -282,9 +319,11 @@ class Run:
             n_components=plan.n_components,
             seed=plan.seed,
         )
-        self.held_out = (
-            HeldOut(request.source.subset(held), scaling, request) if len(held) else None
-        )
+        self.held_out = None
+        if len(held):
+            self.held_out = HeldOut(request.source.subset(held), scaling, request)
+            if compact_rows is not None:
+                self.held_out.look_around(compact_rows, self.rows, self.pca)
         self.errors_at: dict[int, Errors] = {}
         self.ordered = isinstance(plan.objective, Ordered) and self.held_out is not None
         self.curves_at: dict[int, Errors] = {}

@@ -65,9 +65,11 @@ def start(
     net : Autoencoding
         On the CPU; its linear path in float64, all else as the network draws it.
     pca : PrincipalComponents
-        In data units; of the scaled columns where ``scaling="standard"``.
+        In data units; of the scaled columns where ``scaling="standard"``. It has components beyond
+        the code where distances ask for them.
     """
-    scaling, pca = _scaling_and_pca(source, params["scaling"], plan, bounds)
+    scaling, whole = _scaling_and_pca(source, params["scaling"], plan, bounds)
+    pca = whole.first(plan.n_components)
     generator = torch.Generator().manual_seed(plan.seed)
     encoder, decoder = plan.network.build(plan.widths, generator)
     if params["init"] == "random":
@@ -75,17 +77,17 @@ def start(
         if isinstance(decoder, ReadsPrefix):
             left_over = left_over_by_length(linear_path(pca, scaling), plan.n_components)
             decoder.left_over.copy_(left_over)
-        return Autoencoding(scaling, encoder, decoder, extra=extra), pca
+        return Autoencoding(scaling, encoder, decoder, extra=extra), whole
     if pca.cells is not None:  # planning has seen to it that the family starts as PCA leaves it
         cut = cell_path(pca, pca.cells, scaling)
-        return Autoencoding(scaling, *cut.around(encoder, decoder), cut.code_unit), pca
+        return Autoencoding(scaling, *cut.around(encoder, decoder), cut.code_unit), whole
     path = plan.objective.start(linear_path(pca, scaling))
     if isinstance(decoder, ReadsPrefix):
         for buffer in (decoder.left_over, decoder.gain):
             buffer.copy_(left_over_by_length(path, plan.n_components))
         path = ordered_path(path)
     extra = plan.objective.build(plan.widths, path, generator)
-    return Autoencoding(scaling, *path.around(encoder, decoder), path.code_unit, extra), pca
+    return Autoencoding(scaling, *path.around(encoder, decoder), path.code_unit, extra), whole
 
 
 def with_code_size(
@@ -267,7 +269,7 @@ def _linear(weight: Tensor, bias: Tensor, dtype: torch.dtype) -> nn.Linear:
 def _scaling_and_pca(
     source: ArraySource, asked: Any, plan: Plan, bounds: tuple[float, float] | None
 ) -> tuple[Scaling, PrincipalComponents]:
-    n_components = min(plan.n_components, plan.n_features)
+    n_components = plan.n_axes
     needed = plan.objective.input_range
     ends = None
     if needed is not None:
@@ -284,11 +286,18 @@ def _scaling_and_pca(
 def _standardised(source: ArraySource) -> tuple[Scaling, Blocks]:
     """Return the scaling column by column, and blocks of rows so scaled."""
     scaling = choose_scaling("standard", *column_moments(source.blocks), 0.0, 0.0)
+    return scaling, lambda: _scaled(source, scaling)
 
-    def blocks() -> Iterator[Array64]:
-        return (scaling(torch.from_numpy(block)).numpy() for block in source.blocks())
 
-    return scaling, blocks
+def pca_in_units_of(source: ArraySource, scaling: Scaling, plan: Plan) -> PrincipalComponents:
+    """Return the PCA of rows: of the scaled columns where each has its own divisor."""
+    if scaling.divisor.numel() == 1:
+        return _fitted(source.blocks, plan.n_axes, plan)
+    return _fitted(lambda: _scaled(source, scaling), plan.n_axes, plan)
+
+
+def _scaled(source: ArraySource, scaling: Scaling) -> Iterator[Array64]:
+    return (scaling(torch.from_numpy(block)).numpy() for block in source.blocks())
 
 
 def _fitted(blocks: Blocks, n_components: int, plan: Plan) -> PrincipalComponents:

@@ -88,27 +88,35 @@ def scree(
         axes.xaxis.set_minor_locator(NullLocator())
         if len(lines) <= 2:
             _write_values(axes, lines, THEMES[theme])
-    _mark(axes, lines, marks or {}, THEMES[theme])
+    if marks:
+        _mark(axes, lines, marks, THEMES[theme])
     return figure
 
 
 def _mark(axes: Axes, lines: Lines, marks: Mapping[str, int], colours: Theme) -> None:
-    """Mark a size on curves: a ring on the curve, a line down to the axis, the size beside it."""
+    """Mark sizes on curves: a ring, a line down to the axis, the size outside the curves."""
+    places = {}
     for name, size in marks.items():
         if name not in lines or size not in lines[name][0]:
             raise DataError(
                 f"scree cannot mark {size} on {name!r}; marks are sizes of a curve that is drawn."
             )
         x, y = lines[name]
-        error = float(y[x == size][0])
+        places[name] = size, float(y[x == size][0])
+    middle = np.mean([error for _, error in places.values()])
+    for name, (size, error) in places.items():
         colour = _line_colour(name, colours) or colours.ink
-        axes.plot([size, size], [axes.get_ylim()[0], error], color=colour, lw=1, ls=(0, (2, 3)))
-        axes.plot([size], [error], "o", ms=8, mew=2, mec=colour, mfc=colours.paper, zorder=4)
+        floor = axes.get_ylim()[0]
+        axes.plot([size, size], [floor, error], color=colour, lw=1, ls=(0, (2, 3)))
+        axes.plot([size], [error], "o", ms=7, mew=2, mec=colour, mfc=colours.paper, zorder=4)
+        above = error >= middle  # errors fall as codes grow
         axes.annotate(
             f"{size:,}",
             (size, error),
-            xytext=(5, 7),
+            xytext=(6, 5) if above else (-7, -4),
             textcoords="offset points",
+            ha="left" if above else "right",
+            va="bottom" if above else "top",
             fontsize=9,
             color=colour,
         )

@@ -6,6 +6,7 @@ from narrows.objectives.contractive import Contractive
 from narrows.objectives.denoising import Denoising
 from narrows.objectives.fsq import FSQ
 from narrows.objectives.iwae import IWAE
+from narrows.objectives.neighbors import Neighbors
 from narrows.objectives.reconstruction import Reconstruction
 from narrows.objectives.sparse import Sparse
 from narrows.objectives.vae import VAE
@@ -23,6 +24,7 @@ __all__ = [
     "Bounds",
     "Contractive",
     "Denoising",
+    "Neighbors",
     "Noise",
     "Objective",
     "Reconstruction",

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from narrows import fields
-from narrows.networks.base import Autoencoding, Widths
+from narrows.networks.base import Autoencoding, Network, Widths
 from narrows.networks.linear_plus import LinearPath
 from narrows.priors import Prior
 
@@ -28,10 +28,20 @@ NATS = "nats per sample"
 
 
 class Batch(NamedTuple):
-    """Rows of one step, in the network's units: ``x`` is (B, D), ``y`` (B,) their classes."""
+    """Rows of one step, in the network's units.
+
+    Attributes
+    ----------
+    x : Tensor (B, D)
+    y : Tensor (B,) or None
+        Classes.
+    near : Tensor (B, D) or None
+        A neighbour of each row, for a family that asks for neighbours.
+    """
 
     x: Tensor
     y: Tensor | None = None
+    near: Tensor | None = None
 
 
 class Bounds(NamedTuple):
@@ -105,6 +115,11 @@ class Objective(ABC):
         return None
 
     @property
+    def n_neighbors(self) -> int:
+        """Return how many neighbours of each row are to be found before training; 0 for none."""
+        return 0
+
+    @property
     def needs_classes(self) -> bool:
         """Tell whether ``fit`` must be given classes ``y``."""
         return False
@@ -113,6 +128,11 @@ class Objective(ABC):
     def needs_linear_ends(self) -> bool:
         """Tell whether code and output must be free to be any number, as logits must."""
         return False
+
+    def usual_network(self, n_rows: int) -> Network | None:
+        """Return what ``network="auto"`` is for so many rows; None where any family's will do."""
+        del n_rows
+        return None
 
     def output_sizes(self, n_features: int, n_components: int) -> tuple[int, int]:
         """Return how many numbers the encoder and the decoder give for one row."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -72,6 +73,21 @@ class ArraySource:
             yield self.take(slice(start, start + size)).astype(np.float64)
 
 
+class Near(NamedTuple):
+    """The neighbours of rows.
+
+    Attributes
+    ----------
+    numbers : ndarray (N, k) of int64
+        Of each row.
+    rows : ScaledRows
+        That these numbers count.
+    """
+
+    numbers: Rows
+    rows: ScaledRows
+
+
 class ScaledRows:
     """Rows in the network's units and compute dtype, ready to be drawn in batches.
 
@@ -82,7 +98,14 @@ class ScaledRows:
         Applied in float64 before rounding to ``dtype``, so that a large mean costs no digits.
     dtype : torch.dtype
     device : torch.device
+
+    Attributes
+    ----------
+    near : Near or None
+        Where it is set, batches hold a neighbour of each row, too.
     """
+
+    near: Near | None = None
 
     def __init__(
         self, source: ArraySource, scaling: Scaling, dtype: torch.dtype, device: torch.device
@@ -110,29 +133,44 @@ class ScaledRows:
         return scaled.to(self.device, self.dtype)
 
     def take(self, rows: Rows) -> Batch:
-        """Return rows (B, D) and their classes, counted within the source."""
-        return self._take(rows, torch.from_numpy(rows).to(self.device))
+        """Return rows (B, D), their classes and a neighbour each, counted within the source."""
+        return self._take(rows, torch.from_numpy(rows).to(self.device), rows)
 
-    def _take(self, rows: Rows, chosen: Tensor) -> Batch:
-        """Return rows whose numbers are given in NumPy and on the device."""
+    def _take(self, rows: Rows, chosen: Tensor, places: Rows) -> Batch:
+        """Return rows whose numbers are given in NumPy and on the device.
+
+        Of k neighbours, each row gets the one at its place, counted modulo k.
+        """
         y = None if self._classes is None else self._classes.index_select(0, chosen)
+        near = None
+        if self.near is not None:
+            numbers = self.near.numbers[rows, places % self.near.numbers.shape[1]]
+            on_device = torch.from_numpy(numbers).to(self.device)
+            near = self.near.rows.values(numbers, on_device).to(self.dtype)
+        return Batch(self.values(rows, chosen), y, near)
+
+    def values(self, rows: Rows, chosen: Tensor) -> Tensor:
+        """Return rows (B, D) alone, whose numbers are given in NumPy and on the device."""
         if self._cache is not None:
-            return Batch(self._cache.index_select(0, chosen), y)
-        return Batch(self._scaled(self.source.take(rows).astype(np.float64)), y)
+            return self._cache.index_select(0, chosen)
+        return self._scaled(self.source.take(rows).astype(np.float64))
 
     def batches(
         self, batch_size: int, *, seed: int, epoch: int, shuffle: bool = True
     ) -> Iterator[Batch]:
         """Give every row once, in the order of seed and epoch; the last batch may be short."""
         n_rows = self.source.n_rows
-        order = np.arange(n_rows, dtype=np.int64)
+        order = places = np.arange(n_rows, dtype=np.int64)
         if shuffle:
-            order = np.random.default_rng((seed, epoch)).permutation(n_rows)
+            rng = np.random.default_rng((seed, epoch))
+            order = rng.permutation(n_rows)
+            if self.near is not None:
+                places = rng.integers(self.near.numbers.shape[1], size=n_rows)
         # Moved to the device at once: each transfer waits until the device has nothing to do.
         on_device = torch.from_numpy(order).to(self.device)
         for start in range(0, n_rows, batch_size):
             part = slice(start, start + batch_size)
-            yield self._take(order[part], on_device[part])
+            yield self._take(order[part], on_device[part], places[part])
 
 
 def held_out_rows(n_rows: int, n_held_out: int, seed: int) -> Rows:

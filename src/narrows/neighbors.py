@@ -1,0 +1,127 @@
+"""Nearest neighbours of rows: exact by blocks of products, or nearly so by pynndescent.
+
+Legend: N rows, D features, k neighbours.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from narrows.errors import MissingExtra
+from narrows.pca import PrincipalComponents
+from narrows.scaling import Scaling
+from narrows.sources.array import ArraySource
+
+AXES = 50
+"""Principal components that distances are taken in, where columns are more."""
+Floats32 = NDArray[np.float32]
+Numbers = NDArray[np.int64]
+MOST_EXACT = 120_000
+"""Rows up to which neighbours are exact: about a minute on two cores at 50 features."""
+BLOCK_BYTES = 1 << 28
+"""Memory of the distances that are looked at together."""
+
+
+def compact(source: ArraySource, pca: PrincipalComponents, scaling: Scaling) -> Floats32:
+    """Return rows by their scores (N, axes) on the components of a PCA, in the network's units.
+
+    Parameters
+    ----------
+    source : ArraySource
+    pca : PrincipalComponents
+        Of the rows, or of the scaled columns where each column has its own divisor.
+    scaling : Scaling
+    """
+    found = np.empty((source.n_rows, len(pca.components_)), dtype=np.float32)
+    first = 0
+    for block in source.blocks():
+        rows = scaling(torch.from_numpy(block)).numpy() if scaling.divisor.numel() > 1 else block
+        unit = float(scaling.divisor[0]) if scaling.divisor.numel() == 1 else 1.0
+        found[first : first + len(block)] = pca.transform(rows) / unit
+        first += len(block)
+    return found
+
+
+def is_exact(n_rows: int) -> bool:
+    """Tell whether the neighbours of so many rows are found exactly."""
+    return n_rows <= MOST_EXACT
+
+
+def neighbor_memory(n_rows: int, n_features: int, n_neighbors: int) -> int:
+    """Return the bytes that a search among so many rows takes, its result included."""
+    rows, found = 4 * n_rows * n_features, 8 * n_rows * n_neighbors
+    if is_exact(n_rows):
+        return rows + found + 2 * min(BLOCK_BYTES, 4 * n_rows * n_rows)
+    # Measured: candidates, heaps and trees of pynndescent.
+    return rows + found + n_rows * (24 * n_neighbors + 4 * n_features + 2_000)
+
+
+def nearest_rows(rows: Floats32, n_neighbors: int, seed: int) -> Numbers:
+    """Return for each row the numbers (N, k) of its nearest other rows, the nearest first.
+
+    Parameters
+    ----------
+    rows : ndarray (N, D), float32
+    n_neighbors : int
+        k < N; a single row is its own neighbour.
+    seed : int
+        Of the search that is not exact.
+
+    Raises
+    ------
+    MissingExtra
+        Beyond 120,000 rows without pynndescent.
+    """
+    if len(rows) == 1:  # which has nobody else
+        return np.zeros((1, 1), dtype=np.int64)
+    if is_exact(len(rows)):
+        return nearest(rows, rows, n_neighbors, same=True)
+    try:
+        from pynndescent import NNDescent
+    except ImportError as error:
+        raise MissingExtra(
+            f"{len(rows):,} rows are too many for exact neighbours (at most {MOST_EXACT:,}), and"
+            " pynndescent is not installed: pip install 'narrows[map]'."
+        ) from error
+    index = NNDescent(rows, n_neighbors=n_neighbors + 1, random_state=seed)
+    return _without_self(np.asarray(index.neighbor_graph[0], dtype=np.int64))
+
+
+def _without_self(found: Numbers) -> Numbers:
+    """Drop the row itself from (N, k + 1) numbers, or the last where the search has missed it."""
+    own = found == np.arange(len(found))[:, None]
+    own[~own.any(axis=1), -1] = True
+    own &= own.cumsum(axis=1) == 1
+    kept: Numbers = found[~own].reshape(len(found), -1)
+    return kept
+
+
+@torch.no_grad()
+def nearest(queries: Floats32, rows: Floats32, n_neighbors: int, *, same: bool = False) -> Numbers:
+    """Return for each query the numbers (M, k) of its nearest rows, the nearest first, exactly.
+
+    Parameters
+    ----------
+    queries, rows : ndarray (M, D) and (N, D), float32
+        About zero, since distances come from products.
+    n_neighbors : int
+    same : bool
+        Whether queries are the rows themselves, of which none is its own neighbour.
+    """
+    x_ND, q_MD = torch.from_numpy(rows), torch.from_numpy(queries)
+    half_N = x_ND.square().sum(dim=1) / 2
+    size = max(1, min(BLOCK_BYTES // (4 * len(rows)), len(queries)))
+    found = np.empty((len(queries), n_neighbors), dtype=np.int64)
+    for first in range(0, len(queries), size):
+        block = q_MD[first : first + size]
+        # Half the squared distance, but for what a query has in common with all rows.
+        apart: Tensor = torch.addmm(half_N, block, x_ND.T, alpha=-1)
+        if same:
+            places = torch.arange(len(block))
+            apart[places, places + first] = torch.inf
+        order = apart.topk(n_neighbors, dim=1, largest=False).indices
+        found[first : first + len(block)] = order.numpy()
+    return found
