@@ -31,6 +31,8 @@ PACKAGES = (
     "jax",
     "tensorflow",
     "pythae",
+    "umap-learn",
+    "pynndescent",
     "scikit-image",
     "PyWavelets",
     "bm3d",

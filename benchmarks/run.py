@@ -23,7 +23,7 @@ def main() -> None:
     if not PEERS.exists():
         print("peers are left out: run `make bench-peers` first")
         return
-    for name in ("train_speed", "time_to_quality", "generation", "denoising", "likelihood"):
+    for name in ("train_speed", "time_to_quality", "generation", "denoising", "likelihood", "maps"):
         subprocess.run([str(PEERS), str(HERE / f"{name}.py")], check=True)
 
 

@@ -60,6 +60,12 @@ def rows(n=B):
     return torch.rand(n, D, generator=torch.Generator().manual_seed(1))
 
 
+def batch(objective, x):
+    """Rows, with a neighbour each where the family asks for them."""
+    near = x.flip(0) if objective.n_neighbors else None
+    return Batch(x, near=near)
+
+
 def step(objective, x, bounds=None, phase="main", progress=0.5):
     return Step(drawn(objective, x, K, (0, 0)), bounds, progress, phase)
 
@@ -90,11 +96,13 @@ def backward(objective, net, terms, phase, n):
 def test_terms_are_one_finite_number_per_row_and_have_units(objective, bounds):
     named = set()
     for phase in objective.phases:
-        terms = objective.terms(network(objective), Batch(rows()), step(objective, rows(), bounds))
+        terms = objective.terms(
+            network(objective), batch(objective, rows()), step(objective, rows(), bounds)
+        )
         assert terms
         named |= set(terms)
         terms = objective.terms(
-            network(objective), Batch(rows()), step(objective, rows(), bounds, phase)
+            network(objective), batch(objective, rows()), step(objective, rows(), bounds, phase)
         )
         named |= set(terms)
         for term in terms.values():
@@ -110,7 +118,7 @@ def test_every_unit_is_that_of_a_term(family):
     for objective in choices(family).values():
         for phase in objective.phases:
             given = step(objective, rows(), phase=phase)
-            named |= set(objective.terms(network(objective), Batch(rows()), given))
+            named |= set(objective.terms(network(objective), batch(objective, rows()), given))
     assert named == set(family.units)
 
 
@@ -119,9 +127,9 @@ def test_every_unit_is_that_of_a_term(family):
 def test_every_term_moves_a_parameter_of_its_phase_at_default_settings(objective, bounds):
     for phase in objective.phases:
         given = step(objective, rows(), bounds, phase)
-        for name in objective.terms(network(objective), Batch(rows()), given):
+        for name in objective.terms(network(objective), batch(objective, rows()), given):
             net = network(objective)
-            term = objective.terms(net, Batch(rows()), given)[name]
+            term = objective.terms(net, batch(objective, rows()), given)[name]
             trained = list(objective.parameters(net, phase))
             moved = torch.autograd.grad(term.sum(), trained, allow_unused=True)
             assert any(g is not None and g.abs().max() > 0 for g in moved), name
@@ -142,7 +150,7 @@ def test_splitting_a_batch_changes_gradients_by_rounding_only(objective):
     x_BD, whole, parts = rows(), network(objective), network(objective)
     for phase in objective.phases:
         given = step(objective, x_BD, None, phase)
-        backward(objective, whole, objective.terms(whole, Batch(x_BD), given), phase, B)
+        backward(objective, whole, objective.terms(whole, batch(objective, x_BD), given), phase, B)
         for part in (slice(0, 1), slice(1, 10), slice(10, B)):
             own = given._replace(noise=part_of(given.noise, part))
             terms = objective.terms(parts, Batch(x_BD[part]), own)
@@ -156,9 +164,10 @@ def test_terms_follow_their_rows_in_any_order(objective):
     net = network(objective).eval()
     order = torch.randperm(B, generator=torch.Generator().manual_seed(3))
     given = step(objective, rows())
-    one = objective.terms(net, Batch(rows()), given)
+    one = objective.terms(net, batch(objective, rows()), given)
     turned = given._replace(noise=part_of(given.noise, order))
-    other = objective.terms(net, Batch(rows()[order]), turned)
+    whole = batch(objective, rows())
+    other = objective.terms(net, Batch(*(p if p is None else p[order] for p in whole)), turned)
     for name, term in one.items():
         torch.testing.assert_close(term[order], other[name], rtol=1e-4, atol=1e-5)
 
@@ -181,7 +190,7 @@ def test_terms_leave_rows_and_noise_alone(objective):
     given = step(objective, x_BD)
     before = copy.deepcopy(given.noise)
     for phase in objective.phases:
-        objective.terms(network(objective), Batch(x_BD), given._replace(phase=phase))
+        objective.terms(network(objective), batch(objective, x_BD), given._replace(phase=phase))
     assert torch.equal(x_BD, rows())
     assert all(torch.equal(given.noise[name], before[name]) for name in before)
 
@@ -200,9 +209,9 @@ def test_the_held_out_loss_is_one_number_per_row_without_chance(objective):
     net = network(objective).eval()
     x_hat = objective.reconstruction(net, objective.code(net, rows())).detach()
     given = step(objective, rows(), progress=1.0)
-    one = objective.held_out_loss(net, Batch(rows()), given, x_hat)
+    one = objective.held_out_loss(net, batch(objective, rows()), given, x_hat)
     assert one.shape == (B,)
-    assert torch.equal(one, objective.held_out_loss(net, Batch(rows()), given, x_hat))
+    assert torch.equal(one, objective.held_out_loss(net, batch(objective, rows()), given, x_hat))
 
 
 @pytest.mark.parametrize("what", ["code", "reconstruction"])

@@ -42,7 +42,7 @@ def test_adam_hands_its_fields_to_torch_and_decays_nothing():
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_a_step_goes_downhill(name):
     moved = parameter()
-    optimizer = OPTIMIZERS[name]().build([{"params": [moved]}])
+    optimizer = OPTIMIZERS[name]().resolved(0.2).build([{"params": [moved]}])
     for group in optimizer.param_groups:
         group["lr"] = 0.1
     moved.square().sum().backward()

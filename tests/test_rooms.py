@@ -34,7 +34,7 @@ STOREYS = [
         "standard_normal",
         "variational",
     },
-    {"neighbors", "ordering", "parts", "products", "wording"},
+    {"nearest", "ordering", "parts", "products", "wording"},
     {"planning"},
     {"starting", "training", "inference", "reading", "generating"},
     {"running", "diagnosis"},

@@ -111,7 +111,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         is copied: the encoder turns flat rows (B, D) into (B, K), the decoder (B, K) into (B, D).
     objective : str or Objective, default="reconstruction"
         What training makes small: a family's name ("reconstruction", "denoising", "sparse",
-        "contractive", "vae", "iwae", "wae", "adversarial", "vq", "fsq"), or such an object,
+        "contractive", "vae", "iwae", "wae", "adversarial", "vq", "fsq", "neighbors"), or such an
+        object,
         ``VAE(beta=4)``; also one of your own.
     init : {"pca", "random"}, default="pca"
         ``"pca"`` adds a linear path set to PCA and a non-linear path that is silent at the start;
@@ -489,16 +490,34 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             If codes do not have K columns, or of ordered codes more than K.
         """
         check_is_fitted(self)
-        codes = check_array(Z, dtype=[np.float64, np.float32], input_name="Z")
-        given, size = codes.shape[1], self.n_components_
-        if given > size or (given < size and not isinstance(self._objective, Ordered)):
-            shorter = " Codes of a model of ordered=True may be cut short." if given < size else ""
-            raise DataError(
-                f"Z has {given} columns, but a code of this model has {size}. Pass what"
-                f" `transform` returned.{shorter}"
-            )
+        codes = self._read_codes(Z)
         X = self._inference.decode(codes)
         return X.reshape(len(X), *self.sample_shape_) if self._came_shaped else X
+
+    def loadings(self, Z: Any) -> Floats:
+        """Return what changes in a row as its code moves: the local loadings of each number.
+
+        Parameters
+        ----------
+        Z : array-like (N, K), or of ordered codes the first columns alone
+
+        Returns
+        -------
+        L : ndarray (N, D, K), or (N, H, W, K) or (N, H, W, C, K) if `fit` was given pictures
+            Derivatives of what `inverse_transform` gives: data units per unit of the code; zero
+            where ``bounds_`` cut a value off. Of PCA they are the same everywhere, its components.
+
+        Raises
+        ------
+        DataError
+            As `inverse_transform`.
+        """
+        check_is_fitted(self)
+        codes = self._read_codes(Z)
+        slopes = self._inference.loadings(codes)
+        shape = self.sample_shape_ if self._came_shaped else (self.n_features_in_,)
+        whole: Floats = slopes.reshape(len(codes), *shape, codes.shape[1])
+        return whole
 
     def reconstruct(self, X: Any) -> Floats:
         """Return the rows that come back through the code, in the shape of ``X``."""
@@ -771,6 +790,18 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             self._came_shaped = shape is not None
             self.sample_shape_ = self._checked_shape(shape, rows.shape[1])
         return rows
+
+    def _read_codes(self, Z: Any) -> Floats:
+        """Check codes, which only of an ordered model may be cut short."""
+        codes = check_array(Z, dtype=[np.float64, np.float32], input_name="Z")
+        given, size = codes.shape[1], self.n_components_
+        if given > size or (given < size and not isinstance(self._objective, Ordered)):
+            shorter = " Codes of a model of ordered=True may be cut short." if given < size else ""
+            raise DataError(
+                f"Z has {given} columns, but a code of this model has {size}. Pass what"
+                f" `transform` returned.{shorter}"
+            )
+        return codes
 
     def _checked_shape(self, shape: tuple[int, ...] | None, n_features: int) -> tuple[int, ...]:
         asked = None if self.sample_shape is None else tuple(int(n) for n in self.sample_shape)

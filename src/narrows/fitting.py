@@ -85,7 +85,7 @@ def fit_model(request: Request) -> Outcome:
     holds the best state so far.
     """
     if request.plan.n_folds:
-        outcome = Outcome(*start(request.source, request.params, request.plan, request.bounds))
+        outcome = Outcome(*_fallback(request))
         try:
             _cross_fit(request, outcome)
         except KeyboardInterrupt as interrupt:
@@ -93,7 +93,7 @@ def fit_model(request: Request) -> Outcome:
         return outcome
     plan = request.plan
     run = Run(request, held_out_rows(plan.n_rows, plan.n_held_out, plan.seed), 1)
-    outcome = Outcome(run.start_net, run.pca)
+    outcome = Outcome(run.fallback_net, run.pca)
     try:
         run.train()
     except KeyboardInterrupt as interrupt:
@@ -131,10 +131,16 @@ def _hold_out(run: Run, outcome: Outcome) -> None:
     _return_to_start(outcome, run.errors_at[0])
     if run.pca_curve is not None:
         start_curve = run.held_out.curve(
-            converted(run.start_net, torch.float32).to(run.plan.device)
+            converted(run.fallback_net, torch.float32).to(run.plan.device)
         )
         outcome.curve = size_curve(n_components, start_curve, run.pca_curve)
-    outcome.net, outcome.pca = start(request.source, request.params, request.plan, request.bounds)
+    outcome.net, outcome.pca = _fallback(request)
+
+
+def _fallback(request: Request) -> tuple[Autoencoding, PrincipalComponents]:
+    """Return what is kept where training gained nothing: the start at PCA of all rows."""
+    given = (request.source, request.params, request.plan, request.bounds)
+    return start(*given, fallback=True)
 
 
 class _Fold(NamedTuple):

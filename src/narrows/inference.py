@@ -85,12 +85,37 @@ class Inference:
         """
 
         def block(net: Autoencoding, z_BK: Tensor) -> Tensor:
-            x_BD = self._objective.reconstruction(net, z_BK / net.code_unit)
+            x_BD = self._objective.reconstruction(net, self._whole(z_BK) / net.code_unit)
             return self._clipped(net.scaling.inverse(x_BD))
 
-        if self._width is not None and Z.shape[1] < self._width:
-            Z = np.pad(Z, ((0, 0), (0, self._width - Z.shape[1])))
         return self._in_blocks("decode", block, Z)
+
+    def loadings(self, Z: NDArray[np.generic]) -> Floats:
+        """Return the derivatives (N, D, K) of decoded rows by the numbers of codes (N, K).
+
+        Columns as in `decode`; zero where the bounds cut a value off. By forward differentiation,
+        one number of the code after the other.
+        """
+        n_given = Z.shape[1]
+
+        def block(net: Autoencoding, z_BK: Tensor) -> Tensor:
+            def decoded(z: Tensor) -> Tensor:
+                x_BD = self._objective.reconstruction(net, self._whole(z) / net.code_unit)
+                return self._clipped(net.scaling.inverse(x_BD))
+
+            slopes = []
+            for number in range(n_given):
+                direction = torch.zeros_like(z_BK)
+                direction[:, number] = 1
+                slopes.append(torch.func.jvp(decoded, (z_BK,), (direction,))[1])
+            return torch.stack(slopes, dim=2).flatten(1)
+
+        return self._in_blocks("loadings", block, Z).reshape(len(Z), -1, n_given)
+
+    def _whole(self, z: Tensor) -> Tensor:
+        """Fill codes that were cut short up with zeros."""
+        missing = 0 if self._width is None else self._width - z.shape[1]
+        return z if missing == 0 else functional.pad(z, (0, missing))
 
     def reconstruct(self, X: NDArray[np.generic]) -> Floats:
         """Return the rows (N, D) that come back through the code."""

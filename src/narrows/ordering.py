@@ -134,7 +134,7 @@ class Ordered(Objective):
 
     name: ClassVar[str] = "ordered"
     usual_batch: ClassVar[int] = 512
-    usual_rate: ClassVar[float] = 0.0045
+    usual_rates: ClassVar[tuple[float, float]] = (0.001, 0.0045)
     inner: Objective
 
     @property
@@ -166,6 +166,10 @@ class Ordered(Objective):
     def start(self, path: LinearPath) -> LinearPath:
         """Return the start of the family."""
         return self.inner.start(path)
+
+    def fallback(self, path: LinearPath) -> LinearPath:
+        """Return the fallback of the family."""
+        return self.inner.fallback(path)
 
     def build(
         self, widths: Widths, path: LinearPath | None, generator: torch.Generator

@@ -16,7 +16,7 @@ from narrows.cells import Cells, as_picture
 from narrows.errors import InconsistentModelFile, ParameterError
 from narrows.fields import check, integer, interval, nothing, widths
 from narrows.model_file import ModelState, read_model, write_model
-from narrows.networks import Autoencoding, Widths, is_finite
+from narrows.networks import Autoencoding, OnAxes, Widths, is_finite
 from narrows.ordering import Ordered, SizeCurve, as_ordered
 from narrows.parts import OWN, PARTS, check_given, from_json, is_own, named_part, to_json
 from narrows.pca import PrincipalComponents
@@ -48,6 +48,7 @@ _LATER: dict[str, Any] = {
     "code_size": None,
     "ordered": False,
     "size_curve": False,
+    "axes": 0,
 }
 """What the first formats lack, and what holds for their models."""
 
@@ -176,6 +177,7 @@ def _config(ae: Autoencoder) -> dict[str, Any]:
         "ordered": isinstance(ae._objective, Ordered),
         "code_size": ae._code_size,
         "size_curve": hasattr(ae, "size_curve_"),
+        "axes": _axes(ae),
         "sample_shape": list(ae.sample_shape_),
         "came_shaped": ae._came_shaped,
         "bounds": None if ae.bounds_ is None else list(ae.bounds_),
@@ -194,6 +196,12 @@ def _config(ae: Autoencoder) -> dict[str, Any]:
         config[name] = value if math.isfinite(value) else None
     plain: dict[str, Any] = _plain(config)
     return plain
+
+
+def _axes(ae: Autoencoder) -> int:
+    """Count the principal components that the encoder reads; 0 where it reads features."""
+    found = [part for part in ae.network_.encoder.modules() if isinstance(part, OnAxes)]
+    return len(found[0].bias) if found else 0
 
 
 def _plain(value: Any) -> Any:
@@ -311,7 +319,8 @@ def _network(
     # The shares of classes are tensors of the file; here their number is enough.
     shares = (1 / n_classes,) * n_classes if n_classes else ()
     ordered = bool(config["ordered"])
-    sizes_of_net = Widths(n_features, n_components, *sizes, ae.sample_shape_, shares, ordered)
+    axes = int(config["axes"])
+    sizes_of_net = Widths(n_features, n_components, *sizes, ae.sample_shape_, shares, ordered, axes)
     if is_own(ae._network_part):
         ae._network_part = ae._network_part.resolved(sizes_of_net, ae.pca_.n_samples_)
     # Counted before anything is built: a forged width must not claim memory.
@@ -326,7 +335,7 @@ def _network(
         ae._network_part,
         ae._objective,
         sizes_of_net,
-        linear="encoder.gain" in found,
+        linear="decoder.unit" in found,
         cells=ae.pca_.cells,
     )
     # Filled in place, so that weights which a user's modules share stay shared and counts stay

@@ -13,9 +13,9 @@ import torch
 
 from narrows.cells import Cells, cells_for_pca
 from narrows.errors import ParameterError
-from narrows.neighbors import AXES, neighbor_memory
+from narrows.nearest import neighbor_memory
 from narrows.networks import LinearPath, Network, Widths
-from narrows.networks.base import FEW_ROWS, MANY_ROWS
+from narrows.networks.base import AXES, FEW_ROWS, MANY_ROWS
 from narrows.objectives import Objective
 from narrows.optimizers import Optimizer
 from narrows.ordering import Ordered, as_ordered
@@ -241,6 +241,9 @@ def make_plan(
     network = named_part("network", params["network"])
     if params["network"] == "auto":
         network = objective.usual_network(n_rows) or network
+    n_axes = max(AXES, n_components)
+    if objective.n_neighbors and network.reads_axes and n_features > n_axes:
+        widths = widths._replace(axes=n_axes)
     network = network.resolved(widths, n_rows)
     n_parameters, n_products = network.n_parameters(widths), network.n_products(widths)
     if objective.needs_linear_ends and not network.linear_ends():
@@ -271,7 +274,7 @@ def make_plan(
         widths=widths,
         network=network,
         objective=objective,
-        optimizer=named_part("optimizer", params["optimizer"]),
+        optimizer=named_part("optimizer", params["optimizer"]).resolved(objective.usual_decay),
         n_parameters=n_parameters,
         n_products=n_products,
         batch_size=batch_size,
@@ -372,7 +375,8 @@ def _gpu_has_bfloat16_products() -> bool:
 def _learning_rate(asked: str | float, objective: Objective, n_rows: int, partial: bool) -> float:
     if asked != "auto":
         return float(asked)
-    return 0.001 if partial or n_rows < MANY_ROWS else objective.usual_rate
+    few, many = objective.usual_rates
+    return few if partial or n_rows < MANY_ROWS else many
 
 
 def _schedule(asked: str, n_rows: int, partial: bool) -> str:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from narrows.errors import NarrowsWarning
 from narrows.inference import Inference
-from narrows.neighbors import Floats32, compact, nearest, nearest_rows
+from narrows.nearest import Floats32, compact, nearest, nearest_rows
 from narrows.networks import Autoencoding, Network, converted, is_finite
 from narrows.objectives import Batch, Bounds, Objective, Reconstruction, Step
 from narrows.ordering import LENGTHS_PER_ROW, Ordered, lengths_to_measure
@@ -300,7 +300,11 @@ class Run:
         self.number = number
         seen = np.setdiff1d(np.arange(plan.n_rows), held) if len(held) else None
         source = request.source if seen is None else request.source.subset(seen)
-        self.start_net, self.pca = start(source, request.params, plan, request.bounds)
+        given = (source, request.params, plan, request.bounds)
+        self.start_net, self.pca = start(*given)
+        self.fallback_net = self.start_net
+        if type(plan.objective).fallback is not Objective.fallback:
+            self.fallback_net, _ = start(*given, fallback=True)
         pca_net = pca_network(self.pca.first(plan.n_components), self.start_net.scaling)
         self.pca_net = converted(pca_net, torch.float32).to(plan.device)
         scaling = self.start_net.scaling
@@ -392,11 +396,14 @@ class Run:
         """Measure held-out errors, and remember the state if it is the best so far."""
         if self.held_out is None:
             return
-        step, errors = self.state.step, self.held_out.errors(self.state.result)
+        step, net = self.state.step, self.state.result
+        if step == 0 and self.fallback_net is not self.start_net:
+            net = converted(self.fallback_net, torch.float32).to(self.plan.device)
+        errors = self.held_out.errors(net)
         self.errors_at[step] = errors
         # Folds leave no networks behind, so their curves are measured as they go.
         if self.ordered and self.plan.n_folds:
-            self.curves_at[step] = self.held_out.curve(self.state.result)
+            self.curves_at[step] = self.held_out.curve(net)
         self.latest_error = float(errors[:, DATA].mean())
         if self.state.history and self.state.history[-1]["step"] == step:
             self.state.history[-1]["validation_error"] = self.latest_error

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from narrows.cells import Cells
 from narrows.errors import ParameterError
 from narrows.fields import is_integer
-from narrows.networks import Autoencoding, CellPath, LinearPath, Network, Widths
+from narrows.networks import Autoencoding, Axes, CellPath, LinearPath, Network, OnAxes, Widths
 from narrows.networks.linear_plus import gathered, spread
 from narrows.networks.prefixes import ReadsPrefix
 from narrows.objectives import Objective
@@ -47,6 +47,8 @@ def start(
     params: dict[str, Any],
     plan: Plan,
     bounds: tuple[float, float] | None = None,
+    *,
+    fallback: bool = False,
 ) -> tuple[Autoencoding, PrincipalComponents]:
     """Build a network with its scaling, and the PCA of the same rows.
 
@@ -59,6 +61,8 @@ def start(
     plan : Plan
     bounds : (float, float) or None
         Of the data, where they are known; a family that needs a range gets them scaled to it.
+    fallback : bool
+        Build what is returned where training gained nothing, and not what training starts from.
 
     Returns
     -------
@@ -72,7 +76,9 @@ def start(
     pca = whole.first(plan.n_components)
     generator = torch.Generator().manual_seed(plan.seed)
     encoder, decoder = plan.network.build(plan.widths, generator)
+    axes = _axes(whole, scaling) if plan.widths.axes else None
     if params["init"] == "random":
+        encoder = encoder if axes is None else OnAxes(encoder, *axes)
         extra = plan.objective.build(plan.widths, None, generator)
         if isinstance(decoder, ReadsPrefix):
             left_over = left_over_by_length(linear_path(pca, scaling), plan.n_components)
@@ -81,13 +87,15 @@ def start(
     if pca.cells is not None:  # planning has seen to it that the family starts as PCA leaves it
         cut = cell_path(pca, pca.cells, scaling)
         return Autoencoding(scaling, *cut.around(encoder, decoder), cut.code_unit), whole
-    path = plan.objective.start(linear_path(pca, scaling))
+    path = linear_path(pca, scaling)
+    path = plan.objective.fallback(path) if fallback else plan.objective.start(path)
     if isinstance(decoder, ReadsPrefix):
         for buffer in (decoder.left_over, decoder.gain):
             buffer.copy_(left_over_by_length(path, plan.n_components))
         path = ordered_path(path)
     extra = plan.objective.build(plan.widths, path, generator)
-    return Autoencoding(scaling, *path.around(encoder, decoder), path.code_unit, extra), whole
+    around = path.around(encoder, decoder, axes)
+    return Autoencoding(scaling, *around, path.code_unit, extra), whole
 
 
 def with_code_size(
@@ -158,9 +166,14 @@ def bare_network(
     """
     generator = torch.Generator().manual_seed(0)
     encoder, decoder = network.build(widths, generator)
+    A, axes = widths.axes, None
+    if A:
+        axes = Axes(torch.zeros(A, widths.features), torch.zeros(A))
+    if axes is not None and not linear:
+        encoder = OnAxes(encoder, *axes)
     if linear and cells is not None:
-        axes, mean = torch.zeros(widths.code // cells.n_cells, cells.size), widths.features
-        cut = CellPath(cells, axes, torch.zeros(mean), torch.ones(widths.code), 0.0, 1.0)
+        each, mean = torch.zeros(widths.code // cells.n_cells, cells.size), widths.features
+        cut = CellPath(cells, each, torch.zeros(mean), torch.ones(widths.code), 0.0, 1.0)
         encoder, decoder = cut.around(encoder, decoder)
     elif linear:
         D, K, out = widths.features, widths.code, widths.decoder_out
@@ -168,7 +181,7 @@ def bare_network(
         E = widths.encoder_out
         into = (torch.zeros(E, D), torch.zeros(E), torch.ones(E))
         path = LinearPath(*into, *back, torch.ones(K), 0.0, 1.0)
-        encoder, decoder = path.around(encoder, decoder)
+        encoder, decoder = path.around(encoder, decoder, axes)
     extra = objective.build(widths, None, generator)
     return Autoencoding(scaling, encoder, decoder, extra=extra)
 
@@ -195,6 +208,13 @@ def linear_path(pca: PrincipalComponents, scaling: Scaling) -> LinearPath:
         code_unit=code_unit,
         divisor=scaling.divisor,
     )
+
+
+def _axes(pca: PrincipalComponents, scaling: Scaling) -> Axes:
+    """Return the components of a PCA as axes to score rows on, the first of deviation 1."""
+    path = linear_path(pca, scaling)
+    unit = path.deviations.max()
+    return Axes(path.into_weight / unit, path.into_bias / unit)
 
 
 def cell_path(pca: PrincipalComponents, cells: Cells, scaling: Scaling) -> CellPath:

@@ -20,7 +20,8 @@ import torch
 from torch import Tensor
 
 from narrows.networks import Autoencoding, LinearPlus
-from narrows.networks.prefixes import ReadsPrefix, prefix_reader
+from narrows.networks.own import Guest
+from narrows.networks.prefixes import prefix_reader
 from narrows.objectives.base import Batch, Bounds, Noise, Objective, Step
 from narrows.optimizers import Optimizer, learning_rate_factor
 from narrows.products import with_fast_products
@@ -346,9 +347,8 @@ class _ComputeCopy:
         for part in ("encoder", "decoder"):
             modules = (getattr(net, part).modules() for net in (self._original, self.net))
             for ours, theirs in zip(*modules, strict=True):
-                if not isinstance(ours, (LinearPlus, ReadsPrefix)):
-                    pairs = (module.buffers(recurse=False) for module in (ours, theirs))
-                    yield from zip(*pairs, strict=True)
+                if isinstance(ours, Guest):
+                    yield from zip(ours.buffers(), theirs.buffers(), strict=True)
 
 
 def _trained(objective: Objective, net: Autoencoding, phase: str) -> list[Tensor]:

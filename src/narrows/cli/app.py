@@ -151,7 +151,7 @@ def fit(
         typer.Option(
             metavar="NAME",
             help="Family: reconstruction, denoising, sparse, contractive, vae, iwae, wae,"
-            " adversarial, vq or fsq.",
+            " adversarial, vq, fsq or neighbors.",
             show_default="reconstruction",
         ),
     ] = None,

@@ -2,17 +2,19 @@
 
 from narrows.networks.base import Autoencoding, Network, Widths, converted, is_finite
 from narrows.networks.conv import Conv
-from narrows.networks.linear_plus import CellPath, LinearPath, LinearPlus
+from narrows.networks.linear_plus import Axes, CellPath, LinearPath, LinearPlus, OnAxes
 from narrows.networks.mlp import MLP
 
 __all__ = [
     "MLP",
     "Autoencoding",
+    "Axes",
     "CellPath",
     "Conv",
     "LinearPath",
     "LinearPlus",
     "Network",
+    "OnAxes",
     "Widths",
     "converted",
     "is_finite",

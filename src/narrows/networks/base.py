@@ -22,6 +22,10 @@ FEW_ROWS, MANY_ROWS = 1_000, 10_000
 """Rows below which data counts as scarce, and from which as plentiful, wherever defaults differ."""
 
 
+AXES = 50
+"""Principal components that distances are taken in, and that encoders may read, of wide rows."""
+
+
 class Widths(NamedTuple):
     """Numbers that enter and leave an encoder and a decoder.
 
@@ -37,6 +41,8 @@ class Widths(NamedTuple):
         Part of the rows in each class, for the families that ask for classes; () without.
     ordered : bool
         Whether codes may be cut short: see `narrows.networks.prefixes`.
+    axes : int
+        Principal components that the encoder reads in place of the features; 0 for the features.
     """
 
     features: int
@@ -46,6 +52,7 @@ class Widths(NamedTuple):
     sample_shape: tuple[int, ...] = ()
     class_shares: tuple[float, ...] = ()
     ordered: bool = False
+    axes: int = 0
 
 
 class Network(ABC):
@@ -54,6 +61,8 @@ class Network(ABC):
     name: ClassVar[str]
     bfloat16: ClassVar[bool] = True
     """Whether ``precision="auto"`` may train it in bfloat16."""
+    reads_axes: ClassVar[bool] = False
+    """Whether its encoder can read principal components in place of the features."""
     get_params = fields.get_params
 
     @abstractmethod

@@ -53,6 +53,8 @@ class LinearPath(NamedTuple):
         Codes are handed out multiplied by this.
     divisor : Tensor (1,) or (D,)
         What scaling divides data by, for a family that knows numbers in data units.
+    back_is_fixed : bool
+        Whether training leaves the linear path of the decoder alone.
     """
 
     into_weight: Tensor
@@ -65,6 +67,7 @@ class LinearPath(NamedTuple):
     left_over: float
     code_unit: float
     divisor: Tensor = torch.ones(1)
+    back_is_fixed: bool = False
 
     def whitened(self) -> LinearPath:
         """Return the same map by codes of deviation 1."""
@@ -77,19 +80,37 @@ class LinearPath(NamedTuple):
             code_unit=1.0,
         )
 
-    def around(self, encoder: nn.Module, decoder: nn.Module) -> tuple[LinearPlus, LinearPlus]:
-        """Return encoder and decoder with this path beside them."""
+    def around(
+        self, encoder: nn.Module, decoder: nn.Module, axes: Axes | None = None
+    ) -> tuple[nn.Module, LinearPlus]:
+        """Return encoder and decoder with this path beside them.
+
+        Parameters
+        ----------
+        encoder, decoder : nn.Module
+        axes : Axes, optional
+            What the encoder reads in place of the features; this path's own are the first.
+        """
         one = torch.ones(1, dtype=self.deviations.dtype)
-        return (
-            LinearPlus(encoder, self.into_weight, self.into_bias, one, self.into_gain),
-            LinearPlus(
-                decoder,
-                self.back_weight.contiguous(),
-                self.back_bias,
-                self.deviations,
-                self.back_gain,
-            ),
-        )
+        back = self.back_weight.contiguous(), self.back_bias
+        there: nn.Module
+        if axes is None:
+            there = LinearPlus(encoder, self.into_weight, self.into_bias, one, self.into_gain)
+        else:
+            # Of scores, the path takes each as it takes the axis itself.
+            into = self.into_weight @ torch.linalg.pinv(axes.weight)
+            bias = self.into_bias - into @ axes.bias
+            there = OnAxes(LinearPlus(encoder, into, bias, one, self.into_gain), *axes)
+        back_again = LinearPlus(decoder, *back, self.deviations, self.back_gain)
+        back_again.weight.requires_grad_(not self.back_is_fixed)
+        return there, back_again
+
+
+class Axes(NamedTuple):
+    """Principal axes that rows are scored on: ``weight @ x + bias``, of (A, D) and (A,)."""
+
+    weight: Tensor
+    bias: Tensor
 
 
 CellMap = Callable[[Tensor, Tensor, Tensor, Cells], Tensor]
@@ -196,6 +217,36 @@ class CellPlus(LinearPlus):
     def linear(self, x: Tensor) -> Tensor:
         """Return the linear path alone, (B, K) or (B, D)."""
         return self.path(x, self.weight, self.bias, self.cells)
+
+
+class OnAxes(nn.Module):
+    """Let an encoder read the scores of rows on principal axes, in place of their features.
+
+    Parameters
+    ----------
+    inner : nn.Module
+        (B, A) to (B, outputs).
+    weight, bias : Tensor (A, D) and (A,)
+        Fixed: the axes, and what centres the scores.
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, inner: nn.Module, weight: Tensor, bias: Tensor) -> None:
+        super().__init__()
+        self.inner = inner
+        self.register_buffer("weight", weight)
+        self.register_buffer("bias", bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, D) to (B, outputs)."""
+        found: Tensor = self.inner(self.scores(x))
+        return found
+
+    def scores(self, x: Tensor) -> Tensor:
+        """Return what the encoder reads, (B, A)."""
+        return nn.functional.linear(x, self.weight, self.bias)
 
 
 @torch.no_grad()

@@ -71,6 +71,7 @@ class MLP(Network):
     """
 
     name: ClassVar[str] = "mlp"
+    reads_axes: ClassVar[bool] = True
 
     hidden: str | tuple[int, ...] = parameter(
         "auto", one_of("auto") | widths(), "widths of the encoder's hidden layers"
@@ -125,7 +126,7 @@ class MLP(Network):
     def _sizes(self, widths: Widths) -> tuple[list[int], list[int]]:
         hidden = [int(width) for width in self.hidden]
         return (
-            [widths.features, *hidden, widths.encoder_out],
+            [widths.axes or widths.features, *hidden, widths.encoder_out],
             # Of a code that may be cut short, the decoder reads which numbers are given, too.
             [widths.code * (1 + widths.ordered), *reversed(hidden), widths.decoder_out],
         )

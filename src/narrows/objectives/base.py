@@ -82,8 +82,12 @@ class Objective(ABC):
         Every term that `terms` may give at any settings, with its unit.
     phases : tuple of str
         Steps taken one after the other on each batch, each on parameters of its own.
-    usual_batch, usual_rate : int, float
-        What ``batch_size="auto"`` and ``learning_rate="auto"`` are for many rows.
+    usual_batch : int
+        What ``batch_size="auto"`` is for many rows.
+    usual_rates : (float, float)
+        What ``learning_rate="auto"`` is for few and for many rows.
+    usual_decay : float
+        What ``weight_decay="auto"`` is.
     absolute_gains : bool
         Whether the held-out loss has no natural zero, as nats, so that gains are not taken
         relative to it.
@@ -94,7 +98,8 @@ class Objective(ABC):
     phases: ClassVar[tuple[str, ...]] = ("main",)
     absolute_gains: ClassVar[bool] = False
     usual_batch: ClassVar[int] = 256
-    usual_rate: ClassVar[float] = 0.002
+    usual_rates: ClassVar[tuple[float, float]] = (0.001, 0.002)
+    usual_decay: ClassVar[float] = 0.2
     get_params = fields.get_params
 
     @property
@@ -141,6 +146,10 @@ class Objective(ABC):
     def start(self, path: LinearPath) -> LinearPath:
         """Turn the linear path that PCA gives into the one that this family starts from."""
         return path
+
+    def fallback(self, path: LinearPath) -> LinearPath:
+        """Turn it into what is returned where training gained nothing: mostly the same."""
+        return self.start(path)
 
     def build(
         self, widths: Widths, path: LinearPath | None, generator: torch.Generator

@@ -6,20 +6,22 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from narrows.fields import integer, parameter, real
 from narrows.losses import clipped_squared_error, squared_error
-from narrows.networks.base import MANY_ROWS, Autoencoding, Network
-from narrows.networks.linear_plus import LinearPath
+from narrows.networks.base import AXES, FEW_ROWS, Autoencoding, Network
+from narrows.networks.linear_plus import LinearPath, OnAxes
 from narrows.networks.mlp import MLP
-from narrows.objectives.base import PIXEL_SQUARES, Batch, Objective, Step
+from narrows.objectives.base import PIXEL_SQUARES, Batch, Noise, Objective, Step
 
 GROUP = 256
 """Rows that a row is told apart from: as many as are compared with each other."""
-DEEP, SHALLOW = (64, 192, 192, 192, 192, 192), (128, 128, 128)
+DEEP, SHALLOW = (192,) * 5, (128,) * 3
 """Hidden widths for many rows and for few."""
+SPREAD = 40.0
+"""About the deviation that codes grow to, which the decoder counts them in."""
 NATS_PER_ROW = "nats per row"
 
 
@@ -44,8 +46,12 @@ class Neighbors(Objective):
     ----------
     n_neighbors : int, default=15
         Nearest rows of each row that count as its neighbours.
-    weight : float, default=0.9
+    weight : float, default=0.8
         What shapes the code: 1 for neighbours alone, 0 for reconstruction alone.
+    noise : float, default=0.5
+        How far both rows of a pair are moved at random before they are encoded, in distances
+        between them: a map of few rows learns from it what lies between them. Networks that do not
+        read principal components of wide rows, as `Conv`, go without.
 
     Reference: A. van den Oord, Y. Li and O. Vinyals, "Representation learning with contrastive
     predictive coding", 2018, eq. 4 (the loss); J. Böhm, P. Berens and D. Kobak, "Unsupervised
@@ -61,10 +67,12 @@ class Neighbors(Objective):
     units: ClassVar[dict[str, str]] = {"neighbors": NATS_PER_ROW, "reconstruction": PIXEL_SQUARES}
     absolute_gains: ClassVar[bool] = True
     usual_batch: ClassVar[int] = 1024
-    usual_rate: ClassVar[float] = 0.006
+    usual_rates: ClassVar[tuple[float, float]] = (0.003, 0.006)
+    usual_decay: ClassVar[float] = 0.01
 
     n_neighbors: int = parameter(15, integer(1), "nearest rows that count as neighbours")
-    weight: float = parameter(0.9, real(0, 1), "of neighbours against reconstruction in the code")
+    weight: float = parameter(0.8, real(0, 1), "of neighbours against reconstruction in the code")
+    noise: float = parameter(0.5, real(0), "of rows, in distances to their neighbours")
 
     @property
     def couples_rows(self) -> str:
@@ -73,23 +81,59 @@ class Neighbors(Objective):
 
     def usual_network(self, n_rows: int) -> Network | None:
         """Return a deep and narrow network, which maps need more than others."""
-        return MLP(hidden=DEEP) if n_rows >= MANY_ROWS else MLP(hidden=SHALLOW)
+        return MLP(hidden=DEEP if n_rows >= FEW_ROWS else SHALLOW)
 
     def start(self, path: LinearPath) -> LinearPath:
-        """Return PCA with numbers of deviation 1."""
-        return path.whitened()
+        """Return PCA with numbers of deviation 1, which grow, and a decoder that knows the mean.
+
+        A linear path back would have to shrink as fast as codes grow.
+        """
+        return self.fallback(path)._replace(
+            back_weight=torch.zeros_like(path.back_weight), back_is_fixed=True
+        )
+
+    def fallback(self, path: LinearPath) -> LinearPath:
+        """Return PCA both ways, with numbers of deviation 1."""
+        path = path.whitened()
+        one = torch.ones(1, dtype=path.deviations.dtype)
+        return path._replace(deviations=torch.full_like(path.deviations, SPREAD), back_gain=one)
+
+    def draw(self, generator: torch.Generator, x: Tensor, n_components: int) -> Noise:
+        """Return which rows are decoded, (B,): half of them; and what moves rows, (B, 2, A)."""
+        order = torch.randperm(len(x), generator=generator, device=x.device)
+        n_axes = min(x.shape[1], max(AXES, n_components))
+        moved = torch.randn(len(x), 2, n_axes, generator=generator, device=x.device)
+        return {"decoded": 2 * order < len(x), "moved": moved}
 
     def terms(self, net: Autoencoding, batch: Batch, step: Step) -> dict[str, Tensor]:
         """Return ``{"neighbors": (B,), "reconstruction": (B,)}``."""
         assert batch.near is not None, "batches of this family hold neighbours"
-        z_BK, near_BK = self.code(net, torch.cat([batch.x, batch.near])).chunk(2)
-        own = 1.0 - self.weight
-        # The decoder sees the code itself, which hears of it as much as the weight allows.
-        seen_BK = own * z_BK + self.weight * z_BK.detach()
+        z_BK, near_BK = self._codes(net.encoder, batch.x, batch.near, step.noise["moved"])
+        # The decoder sees the code itself, which hears of it as much as the weight allows. Half of
+        # the rows are enough for it, and count twice.
+        chosen = step.noise["decoded"].nonzero()[:, 0]
+        some_BK, some_BD = z_BK[chosen], batch.x[chosen]
+        seen_BK = (1.0 - self.weight) * some_BK + self.weight * some_BK.detach()
+        error_B = torch.zeros(len(z_BK), device=z_BK.device)
+        error_B[chosen] = squared_error(net.decoder(seen_BK), some_BD, step.bounds)
         return {
             "neighbors": self.weight * contrast(z_BK.float(), near_BK.float()),
-            "reconstruction": squared_error(net.decoder(seen_BK), batch.x, step.bounds),
+            "reconstruction": error_B * (len(z_BK) / max(len(chosen), 1)),
         }
+
+    def _codes(
+        self, encoder: nn.Module, x: Tensor, near: Tensor, moved: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return codes (B, K) of rows and of their neighbours, both moved a little."""
+        if isinstance(encoder, OnAxes):
+            x, near, encoder = encoder.scores(x), encoder.scores(near), encoder.inner
+        if self.noise and moved.shape[2] == x.shape[1]:
+            apart_B1 = (near - x).float().square().mean(dim=1, keepdim=True).sqrt()
+            moved = self.noise * apart_B1[:, None] * moved
+            x, near = (x + moved[:, 0].to(x.dtype), near + moved[:, 1].to(x.dtype))
+        found: Tensor = encoder(torch.cat([x, near]))
+        z, z_near = found.chunk(2)
+        return z, z_near
 
     def held_out_loss(self, net: Autoencoding, batch: Batch, step: Step, x_hat: Tensor) -> Tensor:
         """Return the sum of both terms (B,), of what was clipped."""

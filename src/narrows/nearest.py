@@ -15,8 +15,6 @@ from narrows.pca import PrincipalComponents
 from narrows.scaling import Scaling
 from narrows.sources.array import ArraySource
 
-AXES = 50
-"""Principal components that distances are taken in, where columns are more."""
 Floats32 = NDArray[np.float32]
 Numbers = NDArray[np.int64]
 MOST_EXACT = 120_000
