@@ -112,8 +112,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     objective : str or Objective, default="reconstruction"
         What training makes small: a family's name ("reconstruction", "denoising", "sparse",
         "contractive", "vae", "iwae", "wae", "adversarial", "vq", "fsq", "neighbors"), or such an
-        object,
-        ``VAE(beta=4)``; also one of your own.
+        object, ``VAE(beta=4)``; also one of your own.
     init : {"pca", "random"}, default="pca"
         ``"pca"`` adds a linear path set to PCA and a non-linear path that is silent at the start;
         ``"random"`` is the plain network.
@@ -801,7 +800,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 f"Z has {given} columns, but a code of this model has {size}. Pass what"
                 f" `transform` returned.{shorter}"
             )
-        return codes
+        checked: Floats = codes
+        return checked
 
     def _checked_shape(self, shape: tuple[int, ...] | None, n_features: int) -> tuple[int, ...]:
         asked = None if self.sample_shape is None else tuple(int(n) for n in self.sample_shape)
