@@ -18,7 +18,7 @@ TUTORIAL = ("tensorflow-reconstruct", "tensorflow-map", "torch-3d", "keras-map")
 
 
 def test_all_recipes_are_there():
-    ours = {"reconstruct", "map", "generate", "generate-conditional", "denoise"}
+    ours = {"reconstruct", "map", "generate", "generate-conditional", "denoise", "map-neighbors"}
     assert set(recipe_names()) == {*TUTORIAL, *ours}
 
 
@@ -70,7 +70,7 @@ def test_nothing_is_overwritten_unasked(tmp_path):
     assert list(tmp_path.iterdir()) == [standing]
 
 
-@pytest.mark.parametrize("name", ["reconstruct", "map"])
+@pytest.mark.parametrize("name", ["reconstruct", "map", "map-neighbors"])
 def test_our_recipes_take_our_defaults(name):
     assert set(read_recipe(name).autoencoder) == {"n_components", "max_seconds", "random_state"}
 

@@ -134,7 +134,7 @@ class Ordered(Objective):
 
     name: ClassVar[str] = "ordered"
     usual_batch: ClassVar[int] = 512
-    usual_rates: ClassVar[tuple[float, float]] = (0.001, 0.0045)
+    usual_rates: ClassVar[tuple[float, float, float]] = (0.001, 0.001, 0.0045)
     inner: Objective
 
     @property

@@ -375,8 +375,10 @@ def _gpu_has_bfloat16_products() -> bool:
 def _learning_rate(asked: str | float, objective: Objective, n_rows: int, partial: bool) -> float:
     if asked != "auto":
         return float(asked)
-    few, many = objective.usual_rates
-    return few if partial or n_rows < MANY_ROWS else many
+    few, some, many = objective.usual_rates
+    if partial or n_rows < FEW_ROWS:
+        return few
+    return some if n_rows < MANY_ROWS else many
 
 
 def _schedule(asked: str, n_rows: int, partial: bool) -> str:

@@ -84,8 +84,8 @@ class Objective(ABC):
         Steps taken one after the other on each batch, each on parameters of its own.
     usual_batch : int
         What ``batch_size="auto"`` is for many rows.
-    usual_rates : (float, float)
-        What ``learning_rate="auto"`` is for few and for many rows.
+    usual_rates : (float, float, float)
+        What ``learning_rate="auto"`` is below 1,000 rows, below 10,000, and from there.
     usual_decay : float
         What ``weight_decay="auto"`` is.
     absolute_gains : bool
@@ -98,7 +98,7 @@ class Objective(ABC):
     phases: ClassVar[tuple[str, ...]] = ("main",)
     absolute_gains: ClassVar[bool] = False
     usual_batch: ClassVar[int] = 256
-    usual_rates: ClassVar[tuple[float, float]] = (0.001, 0.002)
+    usual_rates: ClassVar[tuple[float, float, float]] = (0.001, 0.001, 0.002)
     usual_decay: ClassVar[float] = 0.2
     get_params = fields.get_params
 

@@ -67,7 +67,7 @@ class Neighbors(Objective):
     units: ClassVar[dict[str, str]] = {"neighbors": NATS_PER_ROW, "reconstruction": PIXEL_SQUARES}
     absolute_gains: ClassVar[bool] = True
     usual_batch: ClassVar[int] = 1024
-    usual_rates: ClassVar[tuple[float, float]] = (0.003, 0.006)
+    usual_rates: ClassVar[tuple[float, float, float]] = (0.001, 0.003, 0.006)
     usual_decay: ClassVar[float] = 0.01
 
     n_neighbors: int = parameter(15, integer(1), "nearest rows that count as neighbours")
