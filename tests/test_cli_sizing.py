@@ -1,4 +1,4 @@
-"""The verb ``size``, and what `fit` says of ordered codes."""
+"""The verb ``size``, and what `fit` says of ordered codes and of maps."""
 
 import json
 import re
@@ -90,3 +90,9 @@ def test_fit_takes_a_fraction_and_says_what_it_found(narrows):
 def test_fit_takes_ordered(narrows):
     assert narrows(f"fit iris.csv --n-components 3 --ordered --out m.safetensors {QUICK}")[0] == 0
     assert load("m.safetensors").ordered is True
+
+
+def test_fit_names_the_memory_of_a_graph(narrows):
+    code, text, _ = narrows(f"fit digits.npy --objective neighbors --out m.safetensors {QUICK}")
+    assert code == 0
+    assert re.search(r"neighbours +15 of each row, found exactly in about [\d.]+ [kM]B", text)

@@ -22,6 +22,7 @@ from narrows.errors import DataError, ParameterError
 from narrows.estimating import estimate_seconds
 from narrows.fields import is_integer
 from narrows.generating import check_name
+from narrows.nearest import is_exact
 from narrows.parts import named_part
 from narrows.planning import Plan, make_plan
 from narrows.sources.array import ArraySource
@@ -157,6 +158,7 @@ def _plan_lines(ae: Autoencoder, plan: Plan, table: Table) -> list[tuple[str, st
         ("features", f"{plan.n_features:,} → {_code_words(ae, plan)} → {plan.n_features:,}"),
         *([("classes", f"{n_classes:,}")] if n_classes else []),
         ("parameters", f"{plan.n_parameters:,}"),
+        *([("neighbours", _neighbor_words(plan))] if plan.n_neighbors else []),
         ("steps", f"{steps}, of {plan.batch_size:,} rows each"),
         ("memory", f"about {in_bytes(plan.memory)} beside the data ({_size(table)})"),
         ("time", f"about {in_seconds(seconds)} on {plan.device} in {_name(plan.dtype)}"),
@@ -169,6 +171,12 @@ def _code_words(ae: Autoencoder, plan: Plan) -> str:
         return f"{plan.n_components}"
     share = f"{100 * ae.n_components:g} % of the variance"
     return f"as few as explain {share}, at most {plan.n_components}"
+
+
+def _neighbor_words(plan: Plan) -> str:
+    """Say how neighbours are found, and what memory that takes."""
+    how = "exactly" if is_exact(plan.n_train_rows) else "by pynndescent"
+    return f"{plan.n_neighbors} of each row, found {how} in about {in_bytes(plan.graph_memory)}"
 
 
 def _size(table: Table) -> str:
