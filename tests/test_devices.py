@@ -20,7 +20,7 @@ from narrows.objectives import VAE, Step
 from narrows.parts import PARTS
 from narrows.planning import make_plan
 from narrows.running import scaled_bounds
-from narrows.sources.array import ArraySource, ScaledRows
+from narrows.sources.array import ArraySource, Near, ScaledRows
 from narrows.starting import start
 
 DEVICE = torch.device("meta")
@@ -61,6 +61,8 @@ def request(objective, dtype, network=None):
     source = ArraySource(X, y=np.arange(N) % 2 if shares else None)
     net, _ = start(source, params, plan, (0.0, 1.0))
     rows = ScaledRows(source, net.scaling, dtype, DEVICE)
+    if objective.n_neighbors:
+        rows.near = Near(np.arange(N)[::-1, None].copy(), rows)
     return plan, converted(net, torch.float32).to(DEVICE), rows
 
 

@@ -170,7 +170,7 @@ def test_bfloat16_trains_float32_parameters():
         torch.bfloat16,
         torch.device("cpu"),
     )
-    state = start_training(network(), AdamW(), "constant")
+    state = start_training(network(), AdamW(weight_decay=0.2), "constant")
     train(
         state,
         lambda epoch: source.batches(10, seed=7, epoch=epoch),

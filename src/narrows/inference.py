@@ -11,6 +11,7 @@ Legend: N rows, D features, K code size.
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -110,7 +111,10 @@ class Inference:
                 slopes.append(torch.func.jvp(decoded, (z_BK,), (direction,))[1])
             return torch.stack(slopes, dim=2).flatten(1)
 
-        return self._in_blocks("loadings", block, Z).reshape(len(Z), -1, n_given)
+        with warnings.catch_warnings():
+            # torch 2.13 loads rules for its own TorchScript, which it has deprecated.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return self._in_blocks("loadings", block, Z).reshape(len(Z), -1, n_given)
 
     def _whole(self, z: Tensor) -> Tensor:
         """Fill codes that were cut short up with zeros."""

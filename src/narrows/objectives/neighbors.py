@@ -99,11 +99,11 @@ class Neighbors(Objective):
         return path._replace(deviations=torch.full_like(path.deviations, SPREAD), back_gain=one)
 
     def draw(self, generator: torch.Generator, x: Tensor, n_components: int) -> Noise:
-        """Return which rows are decoded, (B,): half of them; and what moves rows, (B, 2, A)."""
-        order = torch.randperm(len(x), generator=generator, device=x.device)
+        """Return what chooses the rows to decode, (B,), and what moves rows, (B, 2, A)."""
+        order = torch.rand(len(x), generator=generator, device=x.device)
         n_axes = min(x.shape[1], max(AXES, n_components))
         moved = torch.randn(len(x), 2, n_axes, generator=generator, device=x.device)
-        return {"decoded": 2 * order < len(x), "moved": moved}
+        return {"order": order, "moved": moved}
 
     def terms(self, net: Autoencoding, batch: Batch, step: Step) -> dict[str, Tensor]:
         """Return ``{"neighbors": (B,), "reconstruction": (B,)}``."""
@@ -111,14 +111,14 @@ class Neighbors(Objective):
         z_BK, near_BK = self._codes(net.encoder, batch.x, batch.near, step.noise["moved"])
         # The decoder sees the code itself, which hears of it as much as the weight allows. Half of
         # the rows are enough for it, and count twice.
-        chosen = step.noise["decoded"].nonzero()[:, 0]
+        chosen = step.noise["order"].argsort()[: (len(z_BK) + 1) // 2]
         some_BK, some_BD = z_BK[chosen], batch.x[chosen]
         seen_BK = (1.0 - self.weight) * some_BK + self.weight * some_BK.detach()
         error_B = torch.zeros(len(z_BK), device=z_BK.device)
         error_B[chosen] = squared_error(net.decoder(seen_BK), some_BD, step.bounds)
         return {
             "neighbors": self.weight * contrast(z_BK.float(), near_BK.float()),
-            "reconstruction": error_B * (len(z_BK) / max(len(chosen), 1)),
+            "reconstruction": error_B * (len(z_BK) / len(chosen)),
         }
 
     def _codes(
