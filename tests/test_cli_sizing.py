@@ -61,6 +61,7 @@ def test_size_writes_numbers_and_a_picture(narrows):
         ("--n-components 0", "`n_components` of Autoencoder must be"),
         ("--objective vae", "cannot train ordered codes"),
         ("--set validation_fraction=0", "validation_fraction=0 leaves none"),
+        ("--n-components 2 --set validation_fraction=0", "validation_fraction=0 leaves none"),
     ],
 )
 def test_wrong_usage_of_size(narrows, line, said):

@@ -37,6 +37,13 @@ def test_exact_neighbours_are_scikit_learn_s(rows, bytes_at_once, monkeypatch):
     np.testing.assert_array_equal(nearest(queries, rows, 4), of_scikit_learn(rows, queries, 4))
 
 
+def test_the_smallest_of_many_values_are_found_by_stretches():
+    """More values than are sorted at once, with a rest that fills no stretch."""
+    values = torch.rand(20, 5 * 4 * room.STRETCH + 17, generator=torch.Generator().manual_seed(0))
+    expected = values.topk(5, dim=1, largest=False).indices
+    assert torch.equal(room._smallest(values, 5), expected)
+
+
 def test_many_rows_are_searched_by_pynndescent(rows, monkeypatch):
     exact = nearest_rows(rows, 5, 0)
     monkeypatch.setattr(room, "MOST_EXACT", 100)

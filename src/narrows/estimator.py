@@ -118,7 +118,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ``"random"`` is the plain network.
     ordered : bool, default=False
         Train every prefix of the code, so that ``inverse_transform(Z[:, :k])`` is good for each
-        k; ``size_curve_`` then says how good. For "reconstruction" and "denoising".
+        k; ``size_curve_`` then says how good. A code whose last numbers are exactly zero counts
+        as cut before them. For "reconstruction" and "denoising".
     sample_shape : sequence of int, default=None
         Shape of one flat row, such as (28, 28); learned from input of more than two axes.
     scaling : "auto", "standard", None or (float, float), default="auto"

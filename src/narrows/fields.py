@@ -74,6 +74,11 @@ def real(low: float, high: float = float("inf"), *, low_open: bool = False) -> L
     return Limit(allows, words)
 
 
+def share() -> Limit:
+    """Limit to numbers from 0 to 1, both included."""
+    return Limit(lambda v: is_real(v) and 0 <= float(cast("float", v)) <= 1, "a number from 0 to 1")
+
+
 def one_of(*names: str) -> Limit:
     """Limit to a few names."""
     listed = " or ".join(repr(name) for name in names)

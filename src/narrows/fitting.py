@@ -110,7 +110,9 @@ def _hold_out(run: Run, outcome: Outcome) -> None:
     keep_best = run.request.params["keep"] == "best" and run.held_out is not None
     if keep_best or run.diverged:
         run.restore_best()
-    outcome.net, outcome.n_steps = run.state.result, run.n_steps
+    at_start = run.diverged and run.best_step == 0
+    outcome.net = run.fallback_net if at_start else run.state.result
+    outcome.n_steps = run.n_steps
     outcome.best_step = run.best_step if keep_best or run.diverged else run.state.step
     outcome.history, outcome.pca_validation_error = run.state.history, run.pca_error
     if run.held_out is None or not run.errors_at:

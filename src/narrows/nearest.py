@@ -18,9 +18,11 @@ from narrows.sources.array import ArraySource
 Floats32 = NDArray[np.float32]
 Numbers = NDArray[np.int64]
 MOST_EXACT = 120_000
-"""Rows up to which neighbours are exact: about a minute on two cores at 50 features."""
-BLOCK_BYTES = 1 << 28
-"""Memory of the distances that are looked at together."""
+"""Rows up to which neighbours are exact: about a quarter of a minute on two cores."""
+STRETCH = 64
+"""Distances of which the smallest is found at once."""
+BLOCK_BYTES = 1 << 24
+"""Memory of the distances that are looked at together: about what a processor keeps at hand."""
 
 
 def compact(source: ArraySource, pca: PrincipalComponents, scaling: Scaling) -> Floats32:
@@ -120,6 +122,25 @@ def nearest(queries: Floats32, rows: Floats32, n_neighbors: int, *, same: bool =
         if same:
             places = torch.arange(len(block))
             apart[places, places + first] = torch.inf
-        order = apart.topk(n_neighbors, dim=1, largest=False).indices
-        found[first : first + len(block)] = order.numpy()
+        found[first : first + len(block)] = _smallest(apart, n_neighbors).numpy()
     return found
+
+
+def _smallest(values: Tensor, k: int) -> Tensor:
+    """Return the places (M, k) of the smallest of values (M, N), the smallest first.
+
+    The k smallest lie in the k stretches whose own smallest values are smallest, so that most of a
+    row is only read for minima, which is several times faster than sorting it.
+    """
+    n_rows, n_values = values.shape
+    if n_values <= 4 * k * STRETCH:
+        return values.topk(k, dim=1, largest=False).indices
+    whole = n_values - n_values % STRETCH
+    lowest = values[:, :whole].reshape(n_rows, -1, STRETCH).amin(dim=2)
+    starts = lowest.topk(k, dim=1, largest=False).indices * STRETCH
+    within = torch.arange(STRETCH)
+    places = (starts[:, :, None] + within).reshape(n_rows, -1)
+    rest = torch.arange(whole, n_values).expand(n_rows, -1)
+    places = torch.cat([places, rest], dim=1)
+    order = values.gather(1, places).topk(k, dim=1, largest=False).indices
+    return places.gather(1, order)

@@ -167,10 +167,6 @@ class Ordered(Objective):
         """Return the start of the family."""
         return self.inner.start(path)
 
-    def fallback(self, path: LinearPath) -> LinearPath:
-        """Return the fallback of the family."""
-        return self.inner.fallback(path)
-
     def build(
         self, widths: Widths, path: LinearPath | None, generator: torch.Generator
     ) -> nn.Module | None:
@@ -261,7 +257,8 @@ class SizeCurve:
     n_components : ndarray (L,) of int64
         Numbers given: 1 to K, from 128 on in steps of 2 %.
     error, pca_error : ndarray (L,)
-        Mean squared error per value in data units, both clipped to the bounds.
+        Mean squared error per value in data units, both clipped to the bounds; where rows and
+        sizes are many, of some held-out rows alone (131,072 codes in all).
     explained, pca_explained : ndarray (L,)
         Part of the held-out variance that comes back: 1 − error / variance, of the columns as
         ``scaling`` leaves them.

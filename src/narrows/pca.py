@@ -140,12 +140,18 @@ def components_needed(blocks: Blocks, explained: float, seed: int) -> int | None
         From 0 to 1.
     seed : int
     """
-    moments = _moments(blocks, scatter=False)
-    most = min(moments.n_rows, len(moments.shift))
-    pca = fit_pca(blocks, most if most <= WIDEST_COVARIANCE else MOST_SKETCHED, seed)
-    reached = np.cumsum(pca.explained_variance_ratio_)
-    if reached[-1] == 0:  # constant rows
+    moments = _moments(blocks, scatter=True)
+    n_columns = len(moments.shift)
+    if moments.n_rows < n_columns and moments.n_rows <= WIDEST_COVARIANCE:
+        squares = np.linalg.eigvalsh(_gram(lambda: (block - moments.mean for block in blocks())))
+    elif moments.scatter is not None:
+        squares = np.linalg.eigvalsh(moments.centred_scatter())
+    else:
+        squares = fit_pca(blocks, MOST_SKETCHED, seed).singular_values_[::-1] ** 2
+    total = float(moments.variances.sum()) * max(moments.n_rows - 1, 1)
+    if total == 0:  # constant rows
         return 1
+    reached = np.cumsum(squares[::-1].clip(min=0)) / total
     enough = np.flatnonzero(reached >= explained - _ROUNDING)
     return int(enough[0]) + 1 if len(enough) else None
 
@@ -243,10 +249,14 @@ class _Moments:
         return self.scatter - self.n_rows * np.outer(self.offset, self.offset)
 
 
+def _gram(centred: Blocks) -> Array64:
+    """Return the products (N, N) of all pairs of rows."""
+    return np.concatenate([np.concatenate([a @ b.T for b in centred()], axis=1) for a in centred()])
+
+
 def _from_gram(centred: Blocks, n_components: int) -> tuple[Array64, Array64]:
     """Take the axes from A Aᵀ, which is smaller than AᵀA where rows are fewer than columns."""
-    gram = np.concatenate([np.concatenate([a @ b.T for b in centred()], axis=1) for a in centred()])
-    squares, vectors = np.linalg.eigh(gram)
+    squares, vectors = np.linalg.eigh(_gram(centred))
     squares, vectors = squares[::-1][:n_components], vectors[:, ::-1][:, :n_components]
     norms = np.sqrt(np.maximum(squares, np.finfo(np.float64).tiny))
     axes, first = np.zeros((len(norms), next(iter(centred())).shape[1])), 0

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from narrows import __version__
 from narrows.cells import Cells, as_picture
 from narrows.errors import InconsistentModelFile, ParameterError
-from narrows.fields import check, integer, interval, nothing, widths
+from narrows.fields import boolean, check, integer, interval, nothing, widths
 from narrows.model_file import ModelState, read_model, write_model
-from narrows.networks import Autoencoding, OnAxes, Widths, is_finite
+from narrows.networks import Autoencoding, LinearPlus, OnAxes, Widths, is_finite
 from narrows.ordering import Ordered, SizeCurve, as_ordered
 from narrows.parts import OWN, PARTS, check_given, from_json, is_own, named_part, to_json
 from narrows.pca import PrincipalComponents
@@ -116,6 +116,7 @@ def _check_consistent(config: dict[str, Any], tensors: dict[str, NDArray[Any]]) 
     """
     numbers = ("n_features_in_", "n_components_", "n_samples", "code_size")
     limits = {name: integer(1) for name in numbers}
+    limits |= {"axes": integer(0), "ordered": boolean(), "size_curve": boolean()}
     limits |= {"bounds": nothing() | interval(), "sample_shape": widths()}
     check("a model file", config, limits)
     n_features = config["n_features_in_"]
@@ -138,6 +139,11 @@ def _check_consistent(config: dict[str, Any], tensors: dict[str, NDArray[Any]]) 
             raise ValueError(f"tensor {name} has shape {tensors[name].shape}")
     known = {*shapes, *(f"history.{column}" for column in config["history_columns"])}
     known |= _curve_names(config)
+    axes, spare = config["axes"], config["code_size"] - config["n_components_"]
+    if spare < 0 or (spare and not config["ordered"]):
+        raise ValueError(f"codes of {config['n_components_']} numbers are not what the network has")
+    if axes and tensors["network.encoder.weight"].shape != (axes, n_features):
+        raise ValueError(f"tensor network.encoder.weight does not hold {axes} axes")
     groups = ("network.", *(f"prior.{name}." for name in config["priors"]))
     strange = [name for name in tensors if name not in known and not name.startswith(groups)]
     if strange:
@@ -344,4 +350,7 @@ def _network(
         if name in found and tensor.is_floating_point():
             tensor.data = tensor.data.to(found[name].dtype)
     net.load_state_dict(found)
+    if isinstance(net.decoder, LinearPlus) and not net.decoder.weight.any():
+        # A path that was left out in training, as maps do, stays left out.
+        net.decoder.weight.requires_grad_(False)
     return net

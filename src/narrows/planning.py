@@ -18,7 +18,7 @@ from narrows.networks import LinearPath, Network, Widths
 from narrows.networks.base import AXES, FEW_ROWS, MANY_ROWS
 from narrows.objectives import Objective
 from narrows.optimizers import Optimizer
-from narrows.ordering import Ordered, as_ordered
+from narrows.ordering import as_ordered
 from narrows.parts import named_part
 from narrows.sources.array import CACHE_BYTES, count_held_out
 
@@ -253,9 +253,16 @@ def make_plan(
             f" to 'linear', or choose another objective for {network!r}."
         )
     cells = cells_for_pca(shape, min(n_components, n_features))
+    if cells is not None and (params["ordered"] or objective.n_neighbors):
+        raise ParameterError(
+            f"Pictures of {cells.height} × {cells.width} × {cells.channels} values are too large"
+            " for one PCA at this code size, which ordered codes and maps need; give smaller"
+            " pictures or fewer components."
+        )
     if params["init"] == "pca":
         network.check_start(widths)
-        in_path = n_features * encoder_out + n_components * decoder_out
+        read = widths.axes or n_features
+        in_path = read * encoder_out + n_components * decoder_out
         if cells is not None:
             _check_starts_as_pca(objective, cells)
             in_path = 2 * cells.size * n_components
@@ -296,8 +303,7 @@ def make_plan(
 def _check_starts_as_pca(objective: Objective, cells: Cells) -> None:
     one = torch.ones(1)
     path = LinearPath(one[None], one, one, one[None], one, one, one, 1.0, 1.0)
-    ordered = isinstance(objective, Ordered)
-    if ordered or objective.start(path) is not path or type(objective).build is not Objective.build:
+    if objective.start(path) is not path or type(objective).build is not Objective.build:
         raise ParameterError(
             f"Pictures of {cells.height} × {cells.width} × {cells.channels} values are too large"
             f" for one PCA at this code size, and objective={objective.name!r} cannot start at the"

@@ -187,10 +187,11 @@ class HeldOut:
         """Return mean squared errors (1 + L, 2) of codes cut to nothing, and to each length.
 
         In the network's units, and in data units; ``pca`` tells that the network is PCA's. Where
-        rows and lengths are many, by the first rows.
+        rows and lengths are many, by some of the rows, evenly spread.
         """
         objective = Reconstruction() if pca else self._objective
         cuts = (0, *lengths_to_measure(self._n_components))
+        was_training = net.training
         net.eval()
         sums, n_rows = np.zeros((len(cuts), 2)), 0
         for _, batch in self._blocks(self.n_curve_codes // len(cuts)):
@@ -202,6 +203,7 @@ class HeldOut:
                 x_hat_BD = self._clipped(objective.reconstruction(net, shorter_BK))
                 squares_D = (x_hat_BD - batch.x).square_().sum(dim=0).cpu().double()
                 sums[place] += float(squares_D.mean()), float((squares_D * self._divisor**2).mean())
+        net.train(was_training)
         return sums / n_rows
 
     @property
@@ -231,12 +233,12 @@ class HeldOut:
         return torch.cat(found).numpy()
 
     def _blocks(self, most_rows: int | None = None) -> Iterator[tuple[int, Batch]]:
-        """Give all rows in blocks, numbered, or the first of them."""
+        """Give all rows in blocks, numbered, or some of them, evenly spread."""
         n_rows = min(self.n_rows, most_rows or self.n_rows)
+        chosen = np.linspace(0, self.n_rows - 1, n_rows).round().astype(np.int64)
         n_block = max(1, min(1024, HELD_OUT_VALUES // self._rows.source.n_features))
         for number, first in enumerate(range(0, n_rows, n_block)):
-            rows = np.arange(first, min(first + n_block, n_rows))
-            yield number, self._rows.take(rows)
+            yield number, self._rows.take(chosen[first : first + n_block])
 
     def _clipped(self, x_hat: Tensor) -> Tensor:
         return x_hat if self._bounds is None else x_hat.clamp(*self._bounds)
@@ -303,8 +305,10 @@ class Run:
         given = (source, request.params, plan, request.bounds)
         self.start_net, self.pca = start(*given)
         self.fallback_net = self.start_net
-        if type(plan.objective).fallback is not Objective.fallback:
-            self.fallback_net, _ = start(*given, fallback=True)
+        own_fallback = type(plan.objective).fallback is not Objective.fallback
+        if own_fallback and request.params["init"] == "pca":
+            known = self.start_net.scaling, self.pca
+            self.fallback_net, _ = start(*given, fallback=True, known=known)
         pca_net = pca_network(self.pca.first(plan.n_components), self.start_net.scaling)
         self.pca_net = converted(pca_net, torch.float32).to(plan.device)
         scaling = self.start_net.scaling

@@ -49,6 +49,7 @@ def start(
     bounds: tuple[float, float] | None = None,
     *,
     fallback: bool = False,
+    known: tuple[Scaling, PrincipalComponents] | None = None,
 ) -> tuple[Autoencoding, PrincipalComponents]:
     """Build a network with its scaling, and the PCA of the same rows.
 
@@ -63,6 +64,8 @@ def start(
         Of the data, where they are known; a family that needs a range gets them scaled to it.
     fallback : bool
         Build what is returned where training gained nothing, and not what training starts from.
+    known : (Scaling, PrincipalComponents), optional
+        Of the same rows, where another call has found them.
 
     Returns
     -------
@@ -72,7 +75,7 @@ def start(
         In data units; of the scaled columns where ``scaling="standard"``. It has components beyond
         the code where distances ask for them.
     """
-    scaling, whole = _scaling_and_pca(source, params["scaling"], plan, bounds)
+    scaling, whole = known or _scaling_and_pca(source, params["scaling"], plan, bounds)
     pca = whole.first(plan.n_components)
     generator = torch.Generator().manual_seed(plan.seed)
     encoder, decoder = plan.network.build(plan.widths, generator)

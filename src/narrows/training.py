@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from narrows.networks import Autoencoding, LinearPlus
+from narrows.networks import Autoencoding, LinearPlus, OnAxes
 from narrows.networks.own import Guest
 from narrows.networks.prefixes import prefix_reader
 from narrows.objectives.base import Batch, Bounds, Noise, Objective, Step
@@ -183,7 +183,8 @@ def _parameter_groups(net: Autoencoding) -> list[dict[str, Any]]:
     Adam's steps do not shrink with the error, so a linear path that is nearly right already would
     otherwise be shaken as hard as a network that knows nothing.
     """
-    linear = [part for part in (net.encoder, net.decoder) if isinstance(part, LinearPlus)]
+    encoder = net.encoder.inner if isinstance(net.encoder, OnAxes) else net.encoder
+    linear = [part for part in (encoder, net.decoder) if isinstance(part, LinearPlus)]
     weights = [part.weight for part in linear]
     extra = [] if net.extra is None else list(net.extra.parameters())
     chosen = {id(weight) for weight in (*weights, *extra)}

@@ -133,3 +133,13 @@ def test_partial_fit_finds_neighbours_among_its_own_rows(digits):
     before = ae.transform(X[:5])
     ae.partial_fit(X[200:230]).partial_fit(X[:1])
     assert not np.array_equal(before, ae.transform(X[:5]))
+
+
+def test_a_path_that_was_left_out_stays_left_out(digit_map, digits, tmp_path):
+    """Going on from a file trains what going on in memory does."""
+    X, _ = digits
+    digit_map.save(tmp_path / "map.safetensors")
+    again = load(tmp_path / "map.safetensors")
+    assert not again.network_.decoder.weight.requires_grad
+    again.partial_fit(X[:200])
+    assert not again.network_.decoder.weight.any()

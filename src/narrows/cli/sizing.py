@@ -12,6 +12,7 @@ from narrows.cli.ending import INTERRUPTED, complain
 from narrows.cli.fitting import learn, save
 from narrows.cli.outputs import write_figure
 from narrows.cli.printing import say, say_columns
+from narrows.errors import ParameterError
 from narrows.estimator import Autoencoder
 from narrows.fields import is_integer
 from narrows.ordering import SizeCurve
@@ -49,6 +50,11 @@ def size(
         check_target(target, (".png", ".csv", ".json"), overwrite=overwrite)
     if model_target is not None:
         check_target(model_target, (".safetensors",), overwrite=overwrite)
+    if ae.validation_fraction == 0:
+        raise ParameterError(
+            "Sizes are judged by held-out rows, and validation_fraction=0 leaves none; give a"
+            " fraction above 0, or leave it out."
+        )
     fraction = USUAL_FRACTION if is_integer(ae.n_components) else float(ae.n_components)
     ae.set_params(ordered=True)
     interrupted, _ = learn(ae, data)

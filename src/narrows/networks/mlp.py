@@ -139,7 +139,8 @@ class MLP(Network):
         first = next(layer for layer in decoder.modules() if isinstance(layer, nn.Linear))
         with torch.no_grad():
             if self.weight_init == "spread":
-                first.weight[:, : NARROW_CODE - 1].mul_(3.0)  # of a code, not of its length
+                # Of a code, not of its length.
+                first.weight[:, : min(widths.code, NARROW_CODE - 1)].mul_(3.0)
             if self.bias_init == "spread":
                 first.bias.normal_(std=2.0, generator=generator)
         return encoder, ReadsPrefix(decoder, widths.code) if widths.ordered else decoder

@@ -7,9 +7,8 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
-from narrows.fields import integer, parameter, real
+from narrows.fields import integer, parameter, real, share
 from narrows.losses import clipped_squared_error, squared_error
 from narrows.networks.base import AXES, FEW_ROWS, Autoencoding, Network
 from narrows.networks.linear_plus import LinearPath, OnAxes
@@ -71,7 +70,7 @@ class Neighbors(Objective):
     usual_decay: ClassVar[float] = 0.01
 
     n_neighbors: int = parameter(15, integer(1), "nearest rows that count as neighbours")
-    weight: float = parameter(0.8, real(0, 1), "of neighbours against reconstruction in the code")
+    weight: float = parameter(0.8, share(), "of neighbours against reconstruction in the code")
     noise: float = parameter(0.5, real(0), "of rows, in distances to their neighbours")
 
     @property
@@ -152,21 +151,21 @@ def contrast(z: Tensor, near: Tensor) -> Tensor:
     z, near : Tensor (B, K)
         Codes of rows and of a neighbour of each.
     """
+    whole = len(z) - len(z) % GROUP
+    parts = [part for part in (slice(0, whole), slice(whole, len(z))) if len(z[part])]
     losses = []
-    for first in range(0, len(z), GROUP):
-        a_GK, b_GK = (codes[first : first + GROUP] for codes in (z, near))
-        squares_GG = _squared_distances(a_GK, b_GK)
-        logits_GG = -torch.log1p(squares_GG)
-        own = torch.arange(len(a_GK), device=z.device)
-        there = cross_entropy(logits_GG, own, reduction="none")
-        back = cross_entropy(logits_GG.T, own, reduction="none")
-        losses.append((there + back) / 2)
+    for part in parts:
+        # All groups that are whole at once: (n, G, K).
+        size = min(GROUP, len(z[part]))
+        a_nGK, b_nGK = (codes[part].reshape(-1, size, codes.shape[1]) for codes in (z, near))
+        logits_nGG = -torch.log1p(_squared_distances(a_nGK, b_nGK))
+        own_nG = torch.diagonal(logits_nGG, dim1=1, dim2=2)
+        there, back = logits_nGG.logsumexp(dim=2), logits_nGG.logsumexp(dim=1)
+        losses.append(((there + back) / 2 - own_nG).flatten())
     return torch.cat(losses)
 
 
 def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
-    """Return |a_i − b_j|² of codes (G, K), as (G, G)."""
-    if a.shape[1] <= 3:  # exact, and as fast
-        return (a[:, None] - b[None]).square().sum(dim=2)
-    lengths = a.square().sum(dim=1)[:, None] + b.square().sum(dim=1)[None]
-    return torch.addmm(lengths, a, b.T, alpha=-2).clamp(min=0)
+    """Return |a_i − b_j|² of codes (n, G, K) group by group, as (n, G, G)."""
+    lengths = a.square().sum(dim=2)[:, :, None] + b.square().sum(dim=2)[:, None]
+    return torch.baddbmm(lengths, a, b.transpose(1, 2), alpha=-2).clamp(min=0)

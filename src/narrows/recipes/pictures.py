@@ -199,7 +199,7 @@ def corrupted(ae: Autoencoder, X: Pixels, seed: int = 0) -> Pixels:
 
     from narrows.objectives.denoising import Denoising
 
-    objective, net = ae._objective, ae.network_
+    objective, net = ae._family, ae.network_
     if not isinstance(objective, Denoising):
         return X
     x_ND = net.scaling(torch.from_numpy(X.astype(np.float64))).float()

@@ -161,11 +161,11 @@ class ScaledRows:
         """Give every row once, in the order of seed and epoch; the last batch may be short."""
         n_rows = self.source.n_rows
         order = places = np.arange(n_rows, dtype=np.int64)
+        rng = np.random.default_rng((seed, epoch))
         if shuffle:
-            rng = np.random.default_rng((seed, epoch))
             order = rng.permutation(n_rows)
-            if self.near is not None:
-                places = rng.integers(self.near.numbers.shape[1], size=n_rows)
+        if self.near is not None:
+            places = rng.integers(self.near.numbers.shape[1], size=n_rows)
         # Moved to the device at once: each transfer waits until the device has nothing to do.
         on_device = torch.from_numpy(order).to(self.device)
         for start in range(0, n_rows, batch_size):
