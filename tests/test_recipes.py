@@ -70,9 +70,12 @@ def test_nothing_is_overwritten_unasked(tmp_path):
     assert list(tmp_path.iterdir()) == [standing]
 
 
-@pytest.mark.parametrize("name", ["reconstruct", "map", "map-neighbors"])
-def test_our_recipes_take_our_defaults(name):
-    assert set(read_recipe(name).autoencoder) == {"n_components", "max_seconds", "random_state"}
+@pytest.mark.parametrize(
+    ("name", "more"), [("reconstruct", set()), ("map", set()), ("map-neighbors", {"objective"})]
+)
+def test_our_recipes_take_our_defaults(name, more):
+    usual = {"n_components", "max_seconds", "random_state"}
+    assert set(read_recipe(name).autoencoder) == usual | more
 
 
 def test_our_recipe_runs_and_tells_pca(tmp_path):
@@ -129,11 +132,12 @@ def test_the_recipe_that_denoises_measures_noisy_digits(tmp_path):
     assert 2 < width / height < 3, "four rows of ten digits"
 
 
-def test_the_map_is_decoded_too_and_its_rows_stay_as_they_are(tmp_path):
-    result = run_recipe("map", tmp_path, tell=lambda line: None, **QUICK)
+@pytest.mark.parametrize("name", ["map", "map-neighbors"])
+def test_a_map_is_decoded_too_and_its_rows_stay_as_they_are(name, tmp_path):
+    result = run_recipe(name, tmp_path, tell=lambda line: None, **QUICK)
     X = np.zeros((2, 784), dtype=np.float32)
     assert corrupted(result.autoencoder, X) is X
-    width, height = size(tmp_path / "map-lattice.png")
+    width, height = size(tmp_path / f"{name}-lattice.png")
     assert 0.8 < width / height < 1.3
 
 
