@@ -137,8 +137,9 @@ class Ordered(Objective):
     usual_rates: ClassVar[tuple[float, float, float]] = (0.001, 0.001, 0.0045)
     inner: Objective
 
+    # A property in place of a class variable: the terms are those of the family inside.
     @property
-    def units(self) -> dict[str, str]:  # type: ignore[override]  # of the family inside
+    def units(self) -> dict[str, str]:  # type: ignore[override]
         """Return the terms of the family, in parts of PCA's error."""
         return dict.fromkeys(self.inner.units, "parts of the error of PCA at the same length")
 

@@ -27,7 +27,6 @@ _Net = TypeVar("_Net", bound=nn.Module)
 @functools.cache
 def prefers_onednn() -> bool:
     """Tell whether this processor runs oneDNN's float32 products faster than MKL's."""
-    # torch leaves is_available of oneDNN, and apply below, unannotated.
     # torch gives these two functions no types.
     has_both = torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     if not has_both:

@@ -47,6 +47,26 @@ Data = Annotated[
     ),
 ]
 Model = Annotated[str, typer.Argument(metavar="MODEL", help="A .safetensors file of `fit`.")]
+Network = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Architecture: auto, mlp or conv.", show_default="auto"),
+]
+MaxSeconds = Annotated[
+    str | None,
+    typer.Option(metavar="SECONDS", help="Time that it may take.", show_default="no limit"),
+]
+RandomState = Annotated[
+    str | None, typer.Option(metavar="INT", help="Seed; the same seed gives the same model.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Any other parameter of Autoencoder, or a field of a part, such as"
+        " network__hidden=512,256; may be repeated.",
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")]
 TableOut = Annotated[str, typer.Option(metavar="FILE", help="Result: .npy, .npz or .csv.")]
 RowsOut = Annotated[
@@ -155,10 +175,7 @@ def fit(
             show_default="reconstruction",
         ),
     ] = None,
-    network: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Architecture: auto, mlp or conv.", show_default="auto"),
-    ] = None,
+    network: Network = None,
     init: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Start: pca or random.", show_default="pca"),
@@ -172,10 +189,7 @@ def fit(
             show_default="auto",
         ),
     ] = None,
-    max_seconds: Annotated[
-        str | None,
-        typer.Option(metavar="SECONDS", help="Time that fit may take.", show_default="no limit"),
-    ] = None,
+    max_seconds: MaxSeconds = None,
     max_epochs: Annotated[
         str | None,
         typer.Option(metavar="INT", help="Passes over the rows.", show_default="auto"),
@@ -192,10 +206,7 @@ def fit(
         str | None,
         typer.Option(metavar="NUMBER", help="Per step, at its highest.", show_default="auto"),
     ] = None,
-    random_state: Annotated[
-        str | None,
-        typer.Option(metavar="INT", help="Seed; the same seed gives the same model."),
-    ] = None,
+    random_state: RandomState = None,
     labels: Annotated[
         str | None,
         typer.Option(
@@ -213,15 +224,7 @@ def fit(
             show_default="normal",
         ),
     ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            help="Any other parameter of Autoencoder, or a field of a part, such as"
-            " network__hidden=512,256; may be repeated.",
-        ),
-    ] = None,
+    settings: Settings = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Learn from DATA and write the model; Ctrl-C saves the best state so far.
@@ -279,26 +282,10 @@ def size(
             show_default="reconstruction",
         ),
     ] = None,
-    network: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Architecture: auto, mlp or conv.", show_default="auto"),
-    ] = None,
-    max_seconds: Annotated[
-        str | None,
-        typer.Option(metavar="SECONDS", help="Time that it may take.", show_default="no limit"),
-    ] = None,
-    random_state: Annotated[
-        str | None,
-        typer.Option(metavar="INT", help="Seed; the same seed gives the same curve."),
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            help="Any other parameter of Autoencoder, or a field of a part; may be repeated.",
-        ),
-    ] = None,
+    network: Network = None,
+    max_seconds: MaxSeconds = None,
+    random_state: RandomState = None,
+    settings: Settings = None,
     out: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Write the curve: .png, .csv or .json."),
