@@ -103,13 +103,13 @@ def _mark(axes: Axes, lines: Lines, marks: Mapping[str, int], colours: Theme) ->
             )
         x, y = lines[name]
         places[name] = size, float(y[x == size][0])
-    middle = np.mean([error for _, error in places.values()])
+    middle = np.mean([size for size, _ in places.values()])
     for name, (size, error) in places.items():
         colour = _line_colour(name, colours) or colours.ink
         floor = axes.get_ylim()[0]
         axes.plot([size, size], [floor, error], color=colour, lw=1, ls=(0, (2, 3)))
         axes.plot([size], [error], "o", ms=7, mew=2, mec=colour, mfc=colours.paper, zorder=4)
-        above = error >= middle  # errors fall as codes grow
+        above = size >= middle  # the curve of the larger size lies to the upper right
         axes.annotate(
             f"{size:,}",
             (size, error),
