@@ -15,11 +15,11 @@ from torch.overrides import TorchFunctionMode
 
 from conftest import curved, quick
 from narrows import MLP, training
+from narrows.held_out import scaled_bounds
 from narrows.networks import converted
 from narrows.objectives import VAE, Step
 from narrows.parts import PARTS
 from narrows.planning import make_plan
-from narrows.running import scaled_bounds
 from narrows.sources.array import ArraySource, Near, ScaledRows
 from narrows.starting import start
 

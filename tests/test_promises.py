@@ -17,8 +17,8 @@ from sklearn.utils import check_random_state
 from conftest import assert_is_pca_of, bits, curved, noise, quick
 from narrows import MLP, Autoencoder
 from narrows.errors import DataError, NarrowsWarning
+from narrows.held_out import scaled_bounds
 from narrows.planning import make_plan
-from narrows.running import scaled_bounds
 from narrows.scaling import Scaling
 from narrows.sources.array import ArraySource, ScaledRows, folds, held_out_rows
 

@@ -15,21 +15,13 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from narrows.held_out import DATA, NETWORK, Errors, Interval, find_neighbors, scaled_bounds
 from narrows.networks import Autoencoding, converted, is_finite
 from narrows.objectives import Batch
 from narrows.ordering import SizeCurve, size_curve
 from narrows.pca import PrincipalComponents
 from narrows.planning import Plan
-from narrows.running import (
-    DATA,
-    NETWORK,
-    Errors,
-    Interval,
-    Request,
-    Run,
-    find_neighbors,
-    scaled_bounds,
-)
+from narrows.running import Request, Run
 from narrows.scaling import Scaling
 from narrows.sources.array import ArraySource, ScaledRows, folds, held_out_rows
 from narrows.starting import pca_in_units_of, start
