@@ -243,12 +243,12 @@ def test_a_model_stands_though_its_codes_were_not_taken(X, monkeypatch, tmp_path
 
     ae = quick()
     with monkeypatch.context() as patch:
-        patch.setattr("narrows.estimator.diagnose", interrupt)
+        patch.setattr("narrows.learning.diagnose", interrupt)
         with pytest.raises(KeyboardInterrupt):
             ae.fit(X)
     assert ae.transform(X).tobytes() == quick().fit(X).transform(X).tobytes()
     with monkeypatch.context() as patch:
-        patch.setattr("narrows.estimator.Normal.fit", interrupt)
+        patch.setattr("narrows.remembering.Normal.fit", interrupt)
         with pytest.raises(KeyboardInterrupt):
             ae.fit(X)
     ae.save(tmp_path / "model.safetensors")

@@ -14,6 +14,7 @@ from torch import nn
 from conftest import quick
 from narrows import MLP, Autoencoder, Conv, Denoising, Reconstruction, load
 from narrows.errors import DataError, ModelFileError, NarrowsWarning, ParameterError
+from narrows.generating import seed_of
 from narrows.networks.prefixes import first_numbers
 from narrows.objectives import Batch, Step
 from narrows.ordering import (
@@ -149,7 +150,7 @@ def test_the_curve_is_measured_on_rows_held_out_and_pca_s_is_pca_s(digits):
     from narrows.sources.array import held_out_rows
 
     ae = quick(6, ordered=True, max_steps=50, validation_fraction=0.2).fit(digits)
-    seed = ae._draw_seed()
+    seed = seed_of(ae.random_state)
     held = held_out_rows(len(digits), int(np.ceil(0.2 * len(digits))), seed)
     seen = np.setdiff1d(np.arange(len(digits)), held)
     theirs = PCA(6).fit(digits[seen].astype(np.float64))

@@ -6,87 +6,27 @@ Legend: N rows, D features, K code size.
 from __future__ import annotations
 
 import contextlib
-import copy
-import math
 import os
-import time
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from typing import Any, Self, cast
+from collections.abc import Sequence
+from typing import Any, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
-from threadpoolctl import threadpool_limits
+from sklearn.utils.validation import check_is_fitted
 
-from narrows import generating, persistence, reading
-from narrows.diagnosis import diagnose, rows_to_show
-from narrows.errors import DataError, NarrowsWarning, ParameterError
-from narrows.fields import (
-    Limit,
-    boolean,
-    check,
-    integer,
-    interval,
-    is_integer,
-    nothing,
-    one_of,
-    real,
-    replaced,
-    widths,
-)
-from narrows.fitting import Outcome, fit_model, train_on
+from narrows import checking, generating, learning, parameters, persistence, remembering
+from narrows.errors import ParameterError
 from narrows.inference import Floats, Inference
-from narrows.networks import Autoencoding, converted
+from narrows.networks import Autoencoding, Network
 from narrows.networks.prefixes import prefix_reader
 from narrows.objectives import Objective
-from narrows.optimizers import SCHEDULE
 from narrows.ordering import Ordered, SizeCurve
-from narrows.parts import PARTS, named_part
-from narrows.planning import Plan, make_plan
-from narrows.priors import Normal, Prior
-from narrows.running import Callback, Request, print_epochs
-from narrows.scaling import SCALING
-from narrows.sources.array import ArraySource, held_out_rows
-from narrows.starting import start, with_code_size
-from narrows.training import HistoryRow, TrainingState, start_training
-
-_LIMITS: dict[str, Limit] = {
-    "n_components": integer(1) | real(0, 1, low_open=True),
-    "init": one_of("pca", "random"),
-    "ordered": boolean(),
-    "sample_shape": nothing() | widths(),
-    "scaling": SCALING,
-    "bounds": one_of("auto") | interval() | nothing(),
-    "max_epochs": one_of("auto") | integer(1),
-    "max_steps": nothing() | integer(1),
-    "max_seconds": nothing() | real(0, low_open=True),
-    "patience": one_of("auto") | integer(1),
-    "validation_fraction": one_of("auto") | real(0, 1),
-    "keep": one_of("best", "last"),
-    "batch_size": one_of("auto") | integer(1),
-    "learning_rate": one_of("auto") | real(0, low_open=True),
-    "schedule": SCHEDULE,
-    "precision": one_of("auto", "float32", "bfloat16"),
-    "n_threads": one_of("auto") | integer(1),
-    "verbose": integer(0),
-    "device": Limit(lambda v: isinstance(v, str), "'auto', 'cpu', 'cuda' or another torch device"),
-    "callbacks": Limit(
-        lambda v: isinstance(v, (tuple, list)) and all(map(callable, v)),
-        "a sequence of callables that take a Progress",
-    ),
-    "random_state": nothing()
-    | integer(0)
-    | Limit(lambda v: isinstance(v, np.random.RandomState), "a numpy.random.RandomState"),
-}
-
-
-CODED_VALUES = 1 << 24
-"""Values of training rows (128 MiB in float64) that are encoded at once after a fit."""
+from narrows.parts import named_part
+from narrows.pca import PrincipalComponents
+from narrows.priors import Prior
+from narrows.running import Callback
+from narrows.training import HistoryRow, TrainingState
 
 
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -264,8 +204,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.random_state = random_state
         self.verbose = verbose
 
-    # ------------------------------------------------------------------ learning
-
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn to rebuild rows.
 
@@ -289,50 +227,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         KeyboardInterrupt
             Raised again, once the best state so far is in place.
         """
-        started = time.perf_counter()
-        self._check_params()
-        with self._all_or_nothing():
-            interrupted, complaints = self._fit(X, y, started)
-        for complaint in complaints:
-            warnings.warn(complaint, NarrowsWarning, stacklevel=2)
-        if self.scaling != "standard":
-            names = getattr(self, "feature_names_in_", None)
-            reading.warn_of_dominant_column(self._moments()[1], names)
-        if interrupted is not None:
-            raise interrupted
+        learning.fit(self, X, y)
         return self
-
-    def _fit(self, X: Any, y: Any, started: float) -> tuple[KeyboardInterrupt | None, list[str]]:
-        rows = self._read(X, reset=True, least=2)
-        classes = self._read_classes(y, len(rows), self.objective)
-        seed = self._draw_seed()
-        source = ArraySource(rows, y=classes)
-        params, explained = with_code_size(self.get_params(deep=False), source, seed)
-        plan = self._plan(params, rows, seed, classes)
-        if explained is not None and not (plan.n_folds or plan.n_held_out):
-            raise ParameterError(
-                f"`n_components`={explained:g} is judged by held-out rows, and"
-                " validation_fraction=0 leaves none. Give a fraction above 0, or a number of"
-                " components."
-            )
-        bounds = reading.choose_bounds(self.bounds, rows)
-        deadline = None if self.max_seconds is None else started + float(self.max_seconds)
-        callbacks = [*self.callbacks, *([print_epochs()] if self.verbose else [])]
-        params["callbacks"] = callbacks
-        with self._threads(plan):
-            outcome = fit_model(Request(source, plan, params, bounds, deadline, explained))
-            complaints = self._remember(outcome, plan, bounds, explained)
-            self._training, self._codes, self.priors_ = None, None, {}
-            try:
-                codes = self._remember_codes(source, seed)
-                if outcome.interrupted is None:
-                    shown = source.take(rows_to_show(source.n_rows, source.n_features))
-                    complaints += diagnose(
-                        plan.objective, self.network_, shown, codes, self.pca_, plan.learning_rate
-                    )
-            except KeyboardInterrupt as interrupt:  # the model stands
-                outcome.interrupted = interrupt
-        return outcome.interrupted, complaints
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Pass once over rows in the order given, at a constant learning rate.
@@ -358,104 +254,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ------
         As `fit`.
         """
-        self._check_params()
-        with self._all_or_nothing():
-            self._partial_fit(X, y)
+        learning.partial_fit(self, X, y)
         return self
-
-    def _partial_fit(self, X: Any, y: Any) -> None:
-        first = not hasattr(self, "network_")
-        rows = self._read(X, reset=first, least=2 if first else 1)
-        params = self.get_params(deep=False)
-        if not first:
-            params |= {
-                "n_components": self._code_size,
-                "network": self._network_part,
-                "objective": self._family,
-                "ordered": isinstance(self._objective, Ordered),
-            }
-        elif not is_integer(self.n_components):
-            raise ParameterError(
-                f"`n_components`={self.n_components:g} is judged by held-out rows, and partial_fit"
-                " holds none out. Give a number of components, or use fit."
-            )
-        classes = self._read_classes(y, len(rows), params["objective"], known=not first)
-        seed = self._draw_seed()
-        plan = self._plan(params, rows, seed, classes, partial=True)
-        source = ArraySource(rows, y=classes)
-        with self._threads(plan):
-            if first:
-                bounds = reading.choose_bounds(self.bounds, rows)
-                net, pca = start(source, params, plan, bounds)
-                self._remember(Outcome(net, pca, n_steps=0), plan, bounds)
-            self._continue(source, plan)
-            self._remember_codes(source, seed, further=not first)
-
-    def _plan(
-        self,
-        params: dict[str, Any],
-        rows: NDArray[np.generic],
-        seed: int,
-        classes: NDArray[np.int64] | None,
-        *,
-        partial: bool = False,
-    ) -> Plan:
-        shares: tuple[float, ...] = ()
-        if classes is not None and self._classes is not None:
-            counts = np.bincount(classes, minlength=len(self._classes))
-            shares = tuple((counts / len(classes)).tolist())
-        return make_plan(
-            params,
-            len(rows),
-            rows.shape[1],
-            seed,
-            sample_shape=self.sample_shape_,
-            class_shares=shares,
-            partial=partial,
-        )
-
-    def _read_classes(
-        self, y: Any, n_rows: int, objective: Any, *, known: bool = False
-    ) -> NDArray[np.int64] | None:
-        """Return the classes of rows as numbers from 0, for a family that asks for them."""
-        if not named_part("objective", objective).needs_classes:
-            self._classes = None
-            return None
-        if y is None:
-            raise DataError(
-                "This objective learns from classes, and y is None; call fit(X, y) with one label"
-                " per row."
-            )
-        labels = reading.as_labels(y, n_rows)
-        if known and self._classes is not None:
-            return generating.class_numbers(labels, self._classes, n_rows)
-        self._classes, numbers = np.unique(labels, return_inverse=True)
-        return numbers.astype(np.int64)
-
-    def _continue(self, source: ArraySource, plan: Plan) -> None:
-        """Train on from the model as it is, through all rows once."""
-        if self._training is None:
-            self._training = start_training(
-                converted(self.network_, torch.float32), plan.optimizer, plan.schedule
-            )
-            if self.history_:
-                self._training.step = self.n_steps_
-                self._training.epoch = int(self.history_[-1]["epoch"])
-        state = self._training
-        if not train_on(state, source, self.network_.scaling, self.bounds_, plan):
-            raise DataError(
-                "Training diverged on these rows, so the model is left as it was. Use a smaller"
-                f" learning_rate than {plan.learning_rate:g}, or look for far-off values."
-            )
-        self.history_ = [*self.history_, state.history[-1]]
-        self.__dict__.pop("size_curve_", None)
-        self.validation_error_ = self.pca_validation_error_ = math.nan
-        self.explained_variance_ratio_ = np.float64(math.nan)
-        self.n_steps_ += plan.steps_per_epoch
-        self.best_step_ = self.n_steps_
-        self._set_network(copy.deepcopy(state.net).cpu())
-
-    # ------------------------------------------------------------------ using
 
     def transform(self, X: Any) -> Floats:
         """Return the codes of rows.
@@ -490,7 +290,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             If codes do not have K columns, or of ordered codes more than K.
         """
         check_is_fitted(self)
-        codes = self._read_codes(Z)
+        codes = checking.codes_of(self, Z)
         X = self._inference.decode(codes)
         return X.reshape(len(X), *self.sample_shape_) if self._came_shaped else X
 
@@ -513,7 +313,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             As `inverse_transform`.
         """
         check_is_fitted(self)
-        codes = self._read_codes(Z)
+        codes = checking.codes_of(self, Z)
         slopes = self._inference.loadings(codes)
         shape = self.sample_shape_ if self._came_shaped else (self.n_features_in_,)
         whole: Floats = slopes.reshape(len(codes), *shape, codes.shape[1])
@@ -558,8 +358,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         check_is_fitted(self)
         persistence.save(self, path)
-
-    # ------------------------------------------------------------------ generating
 
     def sample(
         self,
@@ -678,8 +476,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         check_is_fitted(self)
         return generating.traverse(self, x, dimension, steps, span)
 
-    # ------------------------------------------------------------------ parameters
-
     def set_params(self, **params: Any) -> Self:
         """Set parameters; ``network__hidden`` and the like replace a part by a changed copy.
 
@@ -692,44 +488,33 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         own = {name: value for name, value in params.items() if "__" not in name}
         super().set_params(**own)
-        changes: dict[str, dict[str, Any]] = {}
-        for name, value in params.items():
-            kind, separator, field = name.partition("__")
-            if separator and kind not in PARTS:
-                raise ParameterError(
-                    f"Autoencoder has no part {kind!r}; parts are {', '.join(PARTS)}."
-                )
-            if separator:
-                changes.setdefault(kind, {})[field] = value
-        for kind, fields in changes.items():
-            setattr(self, kind, replaced(named_part(kind, getattr(self, kind)), fields))
+        parameters.set_fields(self, params)
         return self
-
-    def _check_params(self) -> None:
-        """Report everything that is wrong with the parameters and the parts, at once."""
-        values = self.get_params(deep=False)
-        tests: list[Callable[[], Any]] = [partial(check, "Autoencoder", values, _LIMITS)]
-        tests += [partial(named_part, kind, values[kind]) for kind in PARTS]
-        found = []
-        for test in tests:
-            try:
-                test()
-            except ParameterError as error:
-                found.append(str(error))
-        if found:
-            raise ParameterError(" ".join(found))
-
-    # ------------------------------------------------------------------ internals
 
     _training: TrainingState | None = None
     _classes: NDArray[Any] | None = None
     _codes: Floats | None = None
     _prior_seed: int = 0
     _came_shaped: bool = False
+    _network_part: Network
+    _objective: Objective
+    _inference: Inference
+    n_components_: int
+    sample_shape_: tuple[int, ...]
+    bounds_: tuple[float, float] | None
+    network_: Autoencoding
+    pca_: PrincipalComponents
+    n_steps_: int
+    best_step_: int
     size_curve_: SizeCurve
     history_: list[HistoryRow]
     priors_: dict[str, Prior]
-    sample_shape_: tuple[int, ...]
+    validation_error_: float
+    pca_validation_error_: float
+    explained_variance_ratio_: np.floating[Any]
+    device_: str
+    precision_: str
+    n_threads_: int
 
     @property
     def _n_features_out(self) -> int:
@@ -762,168 +547,19 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         if "network_" in state:
-            self._set_network(self.network_)
+            remembering.keep_network(self, self.network_)
+
+    def _check_params(self) -> None:
+        parameters.check_params(self)
 
     def _read(self, X: Any, *, reset: bool, least: int = 1) -> NDArray[np.generic]:
-        """Check data with scikit-learn, and say more where it says too little."""
-        X, shape = reading.as_rows(X)
-        try:
-            rows = validate_data(self, X, reset=reset, dtype="numeric", ensure_min_samples=least)
-        except ValueError as error:
-            names = getattr(X, "columns", None)
-            where = (
-                reading.where_not_finite(X, names)
-                if "NaN" in str(error) or "infinity" in str(error)
-                else ""
-            )
-            if where:
-                raise DataError(str(error) + where) from error
-            raise
-        rows = cast("NDArray[np.generic]", np.asarray(rows))
-        if not reset and self._came_shaped and shape not in (None, self.sample_shape_):
-            raise DataError(
-                f"X holds pictures of shape {shape}, but this model learned from"
-                f" {self.sample_shape_}. Pass that shape, or flat rows of as many values."
-            )
-        if reset:
-            reading.check_magnitude(rows)
-            self._came_shaped = shape is not None
-            self.sample_shape_ = self._checked_shape(shape, rows.shape[1])
-        return rows
+        return checking.rows_of(self, X, reset=reset, least=least)
 
-    def _read_codes(self, Z: Any) -> Floats:
-        """Check codes, which only of an ordered model may be cut short."""
-        codes = check_array(Z, dtype=[np.float64, np.float32], input_name="Z")
-        given, size = codes.shape[1], self.n_components_
-        if given > size or (given < size and not isinstance(self._objective, Ordered)):
-            shorter = " Codes of a model of ordered=True may be cut short." if given < size else ""
-            raise DataError(
-                f"Z has {given} columns, but a code of this model has {size}. Pass what"
-                f" `transform` returned.{shorter}"
-            )
-        checked: Floats = codes
-        return checked
-
-    def _checked_shape(self, shape: tuple[int, ...] | None, n_features: int) -> tuple[int, ...]:
-        asked = None if self.sample_shape is None else tuple(int(n) for n in self.sample_shape)
-        found = asked or shape or (n_features,)
-        if int(np.prod(found)) != n_features or (asked and shape and asked != shape):
-            raise ParameterError(
-                f"`sample_shape`={asked} does not fit data whose rows have"
-                f" {n_features} values{f' in shape {shape}' if shape else ''}."
-            )
-        return found
-
-    def _draw_seed(self) -> int:
-        if self.random_state is None:
-            # Not scikit-learn's global stream: fit leaves global random state alone.
-            return int(np.random.default_rng().integers(2**31))
-        return int(check_random_state(self.random_state).randint(2**31 - 1))
-
-    @contextlib.contextmanager
-    def _all_or_nothing(self) -> Iterator[None]:
-        """Undo whatever a fit that fails has set, so that an earlier model stands."""
-        before = dict(self.__dict__)
-        try:
-            yield
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            self._training = None
-            raise
+    def _spread(self, rows: NDArray[np.generic]) -> float:
+        return remembering.spread(self, rows)
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_inference")
-
-    @contextlib.contextmanager
-    def _threads(self, plan: Plan) -> Iterator[None]:
-        before = torch.get_num_threads()
-        automatic = self.n_threads == "auto"
-        self.n_threads_ = plan.threads(before) if automatic else int(self.n_threads)
-        torch.set_num_threads(self.n_threads_)
-        try:
-            with threadpool_limits(self.n_threads_, user_api="blas"):
-                yield
-        finally:
-            torch.set_num_threads(before)
-
-    def _remember(
-        self,
-        outcome: Outcome,
-        plan: Plan,
-        bounds: tuple[float, float] | None,
-        explained: float | None = None,
-    ) -> list[str]:
-        """Take over what a fit gave; return a sentence for each thing to complain of."""
-        curve, complaints = outcome.curve, []
-        self.n_components_ = size = plan.n_components
-        self.__dict__.pop("size_curve_", None)
-        if curve is not None:
-            self.size_curve_ = curve
-        if curve is not None and explained is not None:
-            found = curve.smallest(explained)
-            if found is None:
-                complaints = [
-                    f"{size} numbers explain {curve.explained[-1]:.4g} of the variance of held-out"
-                    f" rows, less than the {explained:g} asked for; these rows are not enough to"
-                    " learn more. The model has all of them."
-                ]
-            else:
-                self.n_components_ = size = found
-                place = int(np.searchsorted(curve.n_components, size))
-                outcome.validation_error = float(curve.error[place])
-                outcome.pca_validation_error = float(curve.pca_error[place])
-        self.bounds_ = bounds
-        self.pca_ = outcome.pca.first(size)
-        self.n_steps_, self.best_step_ = outcome.n_steps, outcome.best_step
-        self.history_ = outcome.history
-        self.validation_error_ = outcome.validation_error
-        self.pca_validation_error_ = outcome.pca_validation_error
-        self.device_ = str(plan.device)
-        self.precision_ = str(plan.dtype).removeprefix("torch.")
-        self._network_part, self._objective = plan.network, plan.objective
-        self._set_network(copy.deepcopy(outcome.net).cpu())
-        variance = float(self._moments()[1].mean())
-        ratio = 1.0 - self.validation_error_ / variance if variance > 0 else 0.0
-        self.explained_variance_ratio_ = np.float64(ratio)
-        return complaints
-
-    def _remember_codes(self, source: ArraySource, seed: int, *, further: bool = False) -> Floats:
-        """Keep the codes of some training rows, and their normal prior; return these rows' codes.
-
-        Further codes join those that were kept before. As long as they are too few for a normal
-        distribution of K numbers, priors that a model came with stand.
-        """
-        chosen = held_out_rows(source.n_rows, min(source.n_rows, generating.MOST_CODES), seed)
-        n_block = max(1, CODED_VALUES // source.n_features)
-        blocks = [chosen[first : first + n_block] for first in range(0, len(chosen), n_block)]
-        codes = np.concatenate([self._inference.encode(source.take(rows)) for rows in blocks])
-        kept = codes
-        if further and self._codes is not None:
-            kept = np.concatenate([self._codes, codes])[-generating.MOST_CODES :]
-        self._codes, self._prior_seed = kept, seed
-        if not (further and self.priors_ and len(kept) <= self.n_components_):
-            self.priors_ = {"normal": Normal.fit(torch.from_numpy(kept).double(), seed)}
-        return codes
-
-    def _moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return mean and variance of the training columns, (D,) each, in data units."""
-        mean, variances = self.pca_.mean_, self.pca_.variances_
-        divisor = self.network_.scaling.divisor.numpy()
-        if divisor.size == 1:
-            return mean, variances
-        # The PCA of scaling="standard" is that of the scaled columns.
-        return mean * divisor + self.network_.scaling.shift.numpy(), variances * divisor**2
-
-    def _spread(self, rows: NDArray[np.generic]) -> float:
-        """Return the mean squared deviation of rows (N, D) from the training mean, per value."""
-        mean, _ = self._moments()
-        blocks = ArraySource(rows).blocks()
-        return sum(float(np.square(block - mean).sum()) for block in blocks) / rows.size
-
-    def _set_network(self, net: Autoencoding) -> None:
-        self.network_ = net.eval()
-        self._inference = Inference(net, self._objective, self.bounds_, self.n_components_)
 
 
 def load(

@@ -21,6 +21,7 @@ from narrows.ordering import Ordered, SizeCurve, as_ordered
 from narrows.parts import OWN, PARTS, check_given, from_json, is_own, named_part, to_json
 from narrows.pca import PrincipalComponents
 from narrows.priors import PRIORS, Prior
+from narrows.remembering import keep_network
 from narrows.scaling import Scaling
 from narrows.starting import bare_network
 
@@ -278,7 +279,7 @@ def _restore(ae: Autoencoder, state: ModelState, given: dict[str, Any]) -> None:
     ae._classes = None if config["classes"] is None else np.array(config["classes"])
     ae._prior_seed = int(config["prior_seed"])
     ae.priors_ = {name: _prior(name, ae, tensors) for name in config["priors"]}
-    ae._set_network(_network(ae, config, tensors))
+    keep_network(ae, _network(ae, config, tensors))
 
 
 def _size_curve(config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> SizeCurve:

@@ -141,7 +141,7 @@ def warn_of_dominant_column(variances: NDArray[np.float64], names: Any = None) -
         " variance, so the code describes little else. If columns have different units,"
         " use scaling='standard'.",
         NarrowsWarning,
-        stacklevel=3,
+        stacklevel=4,  # where `fit` was called
     )
 
 
