@@ -1,5 +1,6 @@
 """Every command and snippet of README and of the pages on the command line runs."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -25,27 +26,31 @@ def commands(page: str) -> list[str]:
 
 def shortened(text: str) -> str:
     """Train for two seconds where a page says 30: what is tested is that it runs."""
-    return re.sub(r"(max[_-]seconds[= ])\d+", r"\g<1>2", text)
+    text = re.sub(r"(max[_-]seconds[= ])\d+", r"\g<1>2", text)
+    return re.sub(r"(max_steps=)\d+", r"\g<1>30", text)
 
 
-def run_all(lines: list[str], folder: Path) -> None:
-    for line in lines:
-        words = shlex.split(shortened(line))
-        assert words[0] == "narrows", line
-        command = [sys.executable, "-W", "error", "-m", *words]
-        finished = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        assert finished.returncode == 0, f"{line}\n{finished.stdout}\n{finished.stderr}"
+def run_all(shown: list[str], folder: Path, *options: str) -> str:
+    """Run commands or snippets in their order; return what they printed."""
+    program = [sys.executable, *options, str(Path(__file__).with_name("shown_code.py"))]
+    finished = subprocess.run(
+        [*program, str(folder)],
+        input=json.dumps([shortened(text) for text in shown]),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, f"{finished.stdout}\n{finished.stderr}"
+    return finished.stdout
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_commands_of_a_page_run_in_order(page: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("page", "translation"), [PAGES[:2], PAGES[2:]])
+def test_commands_of_a_page_run_in_order(page: str, translation: str, tmp_path: Path) -> None:
     lines = [line for line in commands(page) if line.startswith("narrows ")]
     assert lines, f"{page} shows no command"
-    if page in READMES[1:]:
-        # The Chinese page shows the same commands, which have run already.
-        assert lines == [line for line in commands(READMES[0]) if line.startswith("narrows ")]
-        return
-    run_all(lines, tmp_path)
+    # The Chinese page shows the same commands.
+    assert lines == [line for line in commands(translation) if line.startswith("narrows ")]
+    run_all(lines, tmp_path, "-W", "error")
 
 
 @pytest.mark.parametrize("page", READMES)
@@ -66,14 +71,10 @@ def test_torch_without_cuda_takes_the_index_that_is_named() -> None:
 
 
 def test_python_snippets_run(tmp_path: Path) -> None:
-    for number, snippet in enumerate(blocks("README.md", "python")):
-        file = tmp_path / f"snippet_{number}.py"
-        file.write_text(shortened(snippet), encoding="utf-8")
-        finished = subprocess.run(
-            [sys.executable, str(file)], cwd=tmp_path, capture_output=True, text=True, check=False
-        )
-        assert finished.returncode == 0, f"{snippet}\n{finished.stderr}"
-        assert finished.stdout.strip()
+    snippets = blocks("README.md", "python")
+    printed = run_all(snippets, tmp_path)
+    for snippet, said in zip(snippets, printed.split("\n>>> ")[1:], strict=True):
+        assert said.removeprefix(shortened(snippet)).strip(), f"prints nothing: {snippet}"
 
 
 def test_both_languages_show_the_same_code() -> None:

@@ -1,0 +1,51 @@
+"""Run what a page shows, one after the other in a single interpreter, with a part of the digits.
+
+`test_documents.py` starts it as a program: ``python shown_code.py FOLDER``, with commands (lines
+that begin with ``narrows``) and snippets of Python as a JSON list on standard input. What is tested
+is that all of it runs, so imports are paid for once, and the digits are as few as still count as
+many rows.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from typing import Any
+
+from narrows.datasets import mnist_files
+
+N_DIGITS = {"train": 12_000, "t10k": 2_000}
+
+
+def with_few_digits() -> None:
+    """Let each part of MNIST have its first digits alone."""
+    whole = mnist_files._idx
+
+    def first(name: str) -> Any:
+        return whole(name)[: N_DIGITS[name.partition("-")[0]]]
+
+    mnist_files._idx = first
+
+
+def run(shown: str) -> None:
+    """Run a command or a snippet; leave where it fails."""
+    if not shown.startswith("narrows "):
+        exec(compile(shown, shown, "exec"), {"__name__": "__main__"})
+        return
+    from narrows.cli import run as run_command
+
+    try:
+        run_command(shlex.split(shown)[1:])
+    except SystemExit as ended:
+        if ended.code:
+            raise
+
+
+if __name__ == "__main__":
+    os.chdir(sys.argv[1])
+    with_few_digits()
+    for shown in json.load(sys.stdin):
+        print(f"\n>>> {shown}", flush=True)
+        run(shown)
