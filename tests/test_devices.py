@@ -62,7 +62,7 @@ def request(objective, dtype, network=None):
     net, _ = start(source, params, plan, (0.0, 1.0))
     rows = ScaledRows(source, net.scaling, dtype, DEVICE)
     if objective.n_neighbors:
-        rows.near = Near(np.arange(N)[::-1, None].copy(), rows)
+        rows.near = Near(np.arange(N)[::-1, None].copy(), rows, objective.n_partners)
     return plan, converted(net, torch.float32).to(DEVICE), rows
 
 

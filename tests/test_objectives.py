@@ -62,7 +62,7 @@ def rows(n=B):
 
 def batch(objective, x):
     """Rows, with a neighbour each where the family asks for them."""
-    near = x.flip(0) if objective.n_neighbors else None
+    near = x.flip(0)[:, None].repeat(1, objective.n_partners, 1) if objective.n_neighbors else None
     return Batch(x, near=near)
 
 

@@ -274,7 +274,7 @@ def train_on(
     begun, until = state.step, state.step + plan.steps_per_epoch
     rows = ScaledRows(source, scaling, plan.dtype, plan.device)
     if plan.n_neighbors:
-        find_neighbors(rows, pca_in_units_of(source, scaling, plan), plan)
+        find_neighbors(rows, pca_in_units_of(source, scaling, plan), plan, state.net.encoder)
     ends = scaled_bounds(bounds, rows, plan.network)
     rule = StepRule(
         plan.objective,

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from narrows.nearest import Floats32, compact, nearest, nearest_rows
-from narrows.networks import Autoencoding, Network
+from narrows.networks import Autoencoding, Network, OnAxes
 from narrows.objectives import Batch, Bounds, Objective, Reconstruction, Step
 from narrows.ordering import lengths_to_measure
 from narrows.pca import PrincipalComponents
@@ -29,6 +29,8 @@ NETWORK, DATA = 0, 1
 """Columns of held-out errors: the family's loss, and the squared error in data units."""
 HELD_OUT_VALUES = 1 << 24
 """Values of held-out rows that go through at once (64 MiB), where 1,024 rows have more."""
+SCORED_ROWS = 4096
+"""Rows that are scored on principal axes at once."""
 CURVE_CODES = 1 << 17
 """Codes, each length of each row being one, that a size curve is measured by."""
 
@@ -46,23 +48,20 @@ class HeldOut:
         self._divisor = scaling.divisor.cpu()
         self.n_rows = source.n_rows
 
-    def look_around(
-        self, compact_rows: Floats32, rows: ScaledRows, pca: PrincipalComponents
-    ) -> None:
+    def look_around(self, compact_rows: Floats32, near: Near, pca: PrincipalComponents) -> None:
         """Find the neighbours that these rows have among training rows.
 
         Parameters
         ----------
         compact_rows : ndarray (n, axes)
             Of the training rows, as `find_neighbors` gave them.
-        rows : ScaledRows
-            The training rows.
+        near : Near
+            Neighbours of the training rows among themselves.
         pca : PrincipalComponents
         """
-        assert rows.near is not None
         own = compact(self._rows.source, pca, self._rows.scaling)
-        numbers = nearest(own, compact_rows, rows.near.numbers.shape[1])
-        self._rows.near = Near(numbers, rows)
+        numbers = nearest(own, compact_rows, near.numbers.shape[1])
+        self._rows.near = Near(numbers, near.rows)
 
     def errors(self, net: Autoencoding) -> Errors:
         """Return per row (N, 2) the family's held-out loss, and the mean squared error.
@@ -140,8 +139,19 @@ class HeldOut:
         return torch.stack(squares, dim=1)
 
 
-def find_neighbors(rows: ScaledRows, pca: PrincipalComponents, plan: Plan) -> Floats32 | None:
+def find_neighbors(
+    rows: ScaledRows, pca: PrincipalComponents, plan: Plan, encoder: nn.Module
+) -> Floats32 | None:
     """Find the neighbours of training rows, for a family that asks for them.
+
+    Parameters
+    ----------
+    rows : ScaledRows
+    pca : PrincipalComponents
+        Of these rows.
+    plan : Plan
+    encoder : nn.Module
+        Of scores on principal axes, where it reads those, neighbours are kept as such.
 
     Returns
     -------
@@ -152,8 +162,18 @@ def find_neighbors(rows: ScaledRows, pca: PrincipalComponents, plan: Plan) -> Fl
         return None
     found = compact(rows.source, pca, rows.scaling)
     n_neighbors = max(1, min(plan.n_neighbors, len(found) - 1))
-    rows.near = Near(nearest_rows(found, n_neighbors, plan.seed), rows)
+    numbers = nearest_rows(found, n_neighbors, plan.seed)
+    rows.near = Near(numbers, _as_read(rows, encoder), plan.objective.n_partners)
     return found
+
+
+@torch.no_grad()
+def _as_read(rows: ScaledRows, encoder: nn.Module) -> Tensor | ScaledRows:
+    """Return all rows by the scores (N, A) that an encoder reads, or themselves."""
+    if not isinstance(encoder, OnAxes):
+        return rows
+    blocks = rows.batches(SCORED_ROWS, seed=0, epoch=0, shuffle=False)
+    return torch.cat([encoder.scores(block.x.float()).to(rows.dtype) for block in blocks])
 
 
 def scaled_bounds(bounds: Interval | None, rows: ScaledRows, network: Network) -> Bounds | None:

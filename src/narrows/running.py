@@ -169,9 +169,9 @@ class Run:
         self.pca_net = converted(pca_net, torch.float32).to(plan.device)
         scaling = self.start_net.scaling
         self.rows = ScaledRows(source, scaling, plan.dtype, plan.device)
-        compact_rows = find_neighbors(self.rows, self.pca, plan)
-        self._setup_seconds = time.perf_counter() - began
         net = converted(self.start_net, torch.float32).to(plan.device)
+        compact_rows = find_neighbors(self.rows, self.pca, plan, net.encoder)
+        self._setup_seconds = time.perf_counter() - began
         self.state = start_training(net, plan.optimizer, plan.schedule)
         self.rule = StepRule(
             plan.objective,
@@ -186,8 +186,8 @@ class Run:
         self.held_out = None
         if len(held):
             self.held_out = HeldOut(request.source.subset(held), scaling, plan, request.bounds)
-            if compact_rows is not None:
-                self.held_out.look_around(compact_rows, self.rows, self.pca)
+            if compact_rows is not None and self.rows.near is not None:
+                self.held_out.look_around(compact_rows, self.rows.near, self.pca)
         self.errors_at: dict[int, Errors] = {}
         self.ordered = isinstance(plan.objective, Ordered) and self.held_out is not None
         self.curves_at: dict[int, Errors] = {}

@@ -37,7 +37,7 @@ def test_rows_are_compared_within_their_group():
     torch.testing.assert_close(found[GROUP:], contrast(z[GROUP:], near[GROUP:]))
 
 
-AS_THEY_ARE = Step({"order": torch.arange(12.0), "moved": torch.zeros(12, 2, 5)})
+AS_THEY_ARE = Step({"order": torch.arange(12.0), "moved": torch.zeros(12, 4, 5)})
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.4, 1.0])
@@ -47,7 +47,7 @@ def test_the_weight_says_what_the_code_hears(weight):
     def gradients(weight):
         torch.manual_seed(0)
         net = Autoencoding(Scaling(np.zeros(1), np.ones(1)), nn.Linear(5, 2), nn.Linear(2, 5))
-        x, near = torch.randn(2, 12, 5)
+        x, near = torch.randn(12, 5), torch.randn(12, 3, 5)
         terms = Neighbors(weight=weight).terms(net, Batch(x, near=near), AS_THEY_ARE)
         sum(term.sum() for term in terms.values()).backward()
         return net.encoder.weight.grad, net.decoder.weight.grad

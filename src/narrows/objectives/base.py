@@ -35,8 +35,9 @@ class Batch(NamedTuple):
     x : Tensor (B, D)
     y : Tensor (B,) or None
         Classes.
-    near : Tensor (B, D) or None
-        A neighbour of each row, for a family that asks for neighbours.
+    near : Tensor (B, P, D) or (B, P, A), or None
+        Some neighbours of each row, for a family that asks for neighbours; by what an encoder
+        reads, where that is scores on A principal axes.
     """
 
     x: Tensor
@@ -82,6 +83,8 @@ class Objective(ABC):
         Every term that `terms` may give at any settings, with its unit.
     phases : tuple of str
         Steps taken one after the other on each batch, each on parameters of its own.
+    n_partners : int
+        Neighbours that come along with each row of a batch, where the family asks for neighbours.
     usual_batch : int
         What ``batch_size="auto"`` is for many rows.
     usual_rates : (float, float, float)
@@ -97,6 +100,7 @@ class Objective(ABC):
     units: ClassVar[dict[str, str]]
     phases: ClassVar[tuple[str, ...]] = ("main",)
     absolute_gains: ClassVar[bool] = False
+    n_partners: ClassVar[int] = 1
     usual_batch: ClassVar[int] = 256
     usual_rates: ClassVar[tuple[float, float, float]] = (0.001, 0.001, 0.002)
     usual_decay: ClassVar[float] = 0.2

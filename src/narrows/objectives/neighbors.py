@@ -65,7 +65,8 @@ class Neighbors(Objective):
     name: ClassVar[str] = "neighbors"
     units: ClassVar[dict[str, str]] = {"neighbors": NATS_PER_ROW, "reconstruction": PIXEL_SQUARES}
     absolute_gains: ClassVar[bool] = True
-    usual_batch: ClassVar[int] = 1024
+    n_partners: ClassVar[int] = 3
+    usual_batch: ClassVar[int] = 512
     usual_rates: ClassVar[tuple[float, float, float]] = (0.001, 0.003, 0.006)
     usual_decay: ClassVar[float] = 0.01
 
@@ -98,16 +99,17 @@ class Neighbors(Objective):
         return path._replace(deviations=torch.full_like(path.deviations, SPREAD), back_gain=one)
 
     def draw(self, generator: torch.Generator, x: Tensor, n_components: int) -> Noise:
-        """Return what chooses the rows to decode, (B,), and what moves rows, (B, 2, A)."""
+        """Return what chooses the rows to decode, (B,), and what moves rows, (B, 1 + P, A)."""
         order = torch.rand(len(x), generator=generator, device=x.device)
         n_axes = min(x.shape[1], max(AXES, n_components))
-        moved = torch.randn(len(x), 2, n_axes, generator=generator, device=x.device)
+        shape = (len(x), 1 + self.n_partners, n_axes)
+        moved = torch.randn(shape, generator=generator, device=x.device)
         return {"order": order, "moved": moved}
 
     def terms(self, net: Autoencoding, batch: Batch, step: Step) -> dict[str, Tensor]:
         """Return ``{"neighbors": (B,), "reconstruction": (B,)}``."""
         assert batch.near is not None, "batches of this family hold neighbours"
-        z_BK, near_BK = self._codes(net.encoder, batch.x, batch.near, step.noise["moved"])
+        z_BK, near_PBK = self._codes(net.encoder, batch.x, batch.near, step.noise["moved"])
         # The decoder sees the code itself, which hears of it as much as the weight allows. Half of
         # the rows are enough for it, and count twice.
         chosen = step.noise["order"].argsort()[: (len(z_BK) + 1) // 2]
@@ -116,31 +118,41 @@ class Neighbors(Objective):
         error_B = torch.zeros(len(z_BK), device=z_BK.device)
         error_B[chosen] = squared_error(net.decoder(seen_BK), some_BD, step.bounds)
         return {
-            "neighbors": self.weight * contrast(z_BK.float(), near_BK.float()),
+            "neighbors": self.weight * _mean_contrast(z_BK, near_PBK),
             "reconstruction": error_B * (len(z_BK) / len(chosen)),
         }
 
     def _codes(
         self, encoder: nn.Module, x: Tensor, near: Tensor, moved: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return codes (B, K) of rows and of their neighbours, both moved a little."""
+        """Return codes of rows, (B, K), and of their neighbours, (P, B, K), all moved a little."""
         if isinstance(encoder, OnAxes):
-            x, near, encoder = encoder.scores(x), encoder.scores(near), encoder.inner
+            x, encoder = encoder.scores(x), encoder.inner
+        # Rows and their neighbours, (1 + P, B, A).
+        rows = torch.cat([x[:, None], near], dim=1).transpose(0, 1)
         if self.noise and moved.shape[2] == x.shape[1]:
-            apart_B1 = (near - x).float().square().mean(dim=1, keepdim=True).sqrt()
-            moved = self.noise * apart_B1[:, None] * moved
-            x, near = (x + moved[:, 0].to(x.dtype), near + moved[:, 1].to(x.dtype))
-        found: Tensor = encoder(torch.cat([x, near]))
-        z, z_near = found.chunk(2)
-        return z, z_near
+            apart_PB1 = (rows[1:] - x).float().square().mean(dim=2, keepdim=True).sqrt()
+            apart = torch.cat([apart_PB1[:1], apart_PB1])
+            rows = rows + (self.noise * apart * moved.transpose(0, 1)).to(x.dtype)
+        z: Tensor = encoder(rows.flatten(0, 1)).reshape(*rows.shape[:2], -1)
+        return z[0], z[1:]
 
     def held_out_loss(self, net: Autoencoding, batch: Batch, step: Step, x_hat: Tensor) -> Tensor:
         """Return the sum of both terms (B,), of what was clipped."""
         del step
         assert batch.near is not None, "batches of this family hold neighbours"
-        z_BK, near_BK = self.code(net, batch.x), self.code(net, batch.near)
+        near_PBA = batch.near.transpose(0, 1)
+        encoder = net.encoder.inner if isinstance(net.encoder, OnAxes) else net.encoder
+        near_PBK = torch.stack([encoder(near_BA) for near_BA in near_PBA])
+        z_BK = self.code(net, batch.x)
         error_B = clipped_squared_error(x_hat, batch.x)
-        return self.weight * contrast(z_BK.float(), near_BK.float()) + error_B
+        return self.weight * _mean_contrast(z_BK, near_PBK) + error_B
+
+
+def _mean_contrast(z_BK: Tensor, near_PBK: Tensor) -> Tensor:
+    """Return `contrast` (B,), averaged over neighbours of each row."""
+    terms = [contrast(z_BK.float(), near_BK.float()) for near_BK in near_PBK]
+    return torch.stack(terms).mean(dim=0)
 
 
 def contrast(z: Tensor, near: Tensor) -> Tensor:

@@ -80,12 +80,25 @@ class Near(NamedTuple):
     ----------
     numbers : ndarray (N, k) of int64
         Of each row.
-    rows : ScaledRows
+    rows : Tensor (M, D) or (M, A), or ScaledRows
         That these numbers count.
+    n_partners : int
+        Of the k, drawn anew for each batch.
     """
 
     numbers: Rows
-    rows: ScaledRows
+    rows: Tensor | ScaledRows
+    n_partners: int = 1
+
+    def of(self, rows: Rows, places: Rows, dtype: torch.dtype) -> Tensor:
+        """Return neighbours (B, P, D) of rows (B,), the ones at places (B, P), modulo k."""
+        numbers = self.numbers[rows[:, None], places % self.numbers.shape[1]].ravel()
+        on_device = torch.from_numpy(numbers).to(self.rows.device)
+        if isinstance(self.rows, Tensor):
+            found = self.rows.index_select(0, on_device)
+        else:
+            found = self.rows.values(numbers, on_device)
+        return found.to(dtype).reshape(*places.shape, -1)
 
 
 class ScaledRows:
@@ -102,7 +115,7 @@ class ScaledRows:
     Attributes
     ----------
     near : Near or None
-        Where it is set, batches hold a neighbour of each row, too.
+        Where it is set, batches hold neighbours of each row, too.
     """
 
     near: Near | None = None
@@ -134,19 +147,15 @@ class ScaledRows:
 
     def take(self, rows: Rows) -> Batch:
         """Return rows (B, D), their classes and a neighbour each, counted within the source."""
-        return self._take(rows, torch.from_numpy(rows).to(self.device), rows)
+        return self._take(rows, torch.from_numpy(rows).to(self.device), rows[:, None])
 
     def _take(self, rows: Rows, chosen: Tensor, places: Rows) -> Batch:
         """Return rows whose numbers are given in NumPy and on the device.
 
-        Of k neighbours, each row gets the one at its place, counted modulo k.
+        Of k neighbours, each row gets those at its places (B, P), counted modulo k.
         """
         y = None if self._classes is None else self._classes.index_select(0, chosen)
-        near = None
-        if self.near is not None:
-            numbers = self.near.numbers[rows, places % self.near.numbers.shape[1]]
-            on_device = torch.from_numpy(numbers).to(self.device)
-            near = self.near.rows.values(numbers, on_device).to(self.dtype)
+        near = None if self.near is None else self.near.of(rows, places, self.dtype)
         return Batch(self.values(rows, chosen), y, near)
 
     def values(self, rows: Rows, chosen: Tensor) -> Tensor:
@@ -160,12 +169,14 @@ class ScaledRows:
     ) -> Iterator[Batch]:
         """Give every row once, in the order of seed and epoch; the last batch may be short."""
         n_rows = self.source.n_rows
-        order = places = np.arange(n_rows, dtype=np.int64)
+        order = np.arange(n_rows, dtype=np.int64)
+        places = order[:, None]
         rng = np.random.default_rng((seed, epoch))
         if shuffle:
             order = rng.permutation(n_rows)
         if self.near is not None:
-            places = rng.integers(self.near.numbers.shape[1], size=n_rows)
+            n_near = self.near.numbers.shape[1]
+            places = rng.integers(n_near, size=(n_rows, self.near.n_partners))
         # Moved to the device at once: each transfer waits until the device has nothing to do.
         on_device = torch.from_numpy(order).to(self.device)
         for start in range(0, n_rows, batch_size):
