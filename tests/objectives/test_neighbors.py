@@ -20,21 +20,30 @@ from narrows.scaling import Scaling
 @pytest.mark.parametrize("k", [2, 9])
 def test_the_loss_is_that_of_the_docstring(k):
     generator = torch.Generator().manual_seed(0)
-    z, near = torch.randn(2, 20, k, generator=generator, dtype=torch.float64)
-    found = contrast(z, near)
+    z, *near = torch.randn(3, 20, k, generator=generator, dtype=torch.float64)
+    found = contrast(z, torch.stack(near))
     for row in range(20):
-        q = 1 / (1 + (z[:, None] - near[None]).square().sum(dim=2))
-        there, back = q[row, row] / q[row].sum(), q[row, row] / q[:, row].sum()
-        expected = -(there.log() + back.log()) / 2
-        assert found[row].item() == pytest.approx(expected.item(), rel=1e-9)
+        expected = 0.0
+        for others in near:
+            q = 1 / (1 + (z[:, None] - others[None]).square().sum(dim=2))
+            there, back = q[row, row] / q[row].sum(), q[row, row] / q[:, row].sum()
+            expected -= (there.log() + back.log()).item() / 2 / len(near)
+        assert found[row].item() == pytest.approx(expected, rel=1e-9)
+
+
+def test_its_derivatives_are_those_of_differences():
+    generator = torch.Generator().manual_seed(0)
+    z = torch.randn(7, 2, generator=generator, dtype=torch.float64).requires_grad_()
+    near = torch.randn(2, 7, 2, generator=generator, dtype=torch.float64).requires_grad_()
+    assert torch.autograd.gradcheck(contrast, (z, near))
 
 
 def test_rows_are_compared_within_their_group():
     generator = torch.Generator().manual_seed(0)
-    z, near = torch.randn(2, GROUP + 30, 2, generator=generator)
-    found = contrast(z, near)
-    torch.testing.assert_close(found[:GROUP], contrast(z[:GROUP], near[:GROUP]))
-    torch.testing.assert_close(found[GROUP:], contrast(z[GROUP:], near[GROUP:]))
+    z, near = torch.randn(2, 1, GROUP + 30, 2, generator=generator)
+    found = contrast(z[0], near)
+    torch.testing.assert_close(found[:GROUP], contrast(z[0, :GROUP], near[:, :GROUP]))
+    torch.testing.assert_close(found[GROUP:], contrast(z[0, GROUP:], near[:, GROUP:]))
 
 
 AS_THEY_ARE = Step({"order": torch.arange(12.0), "moved": torch.zeros(12, 4, 5)})

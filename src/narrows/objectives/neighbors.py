@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -118,7 +118,7 @@ class Neighbors(Objective):
         error_B = torch.zeros(len(z_BK), device=z_BK.device)
         error_B[chosen] = squared_error(net.decoder(seen_BK), some_BD, step.bounds)
         return {
-            "neighbors": self.weight * _mean_contrast(z_BK, near_PBK),
+            "neighbors": self.weight * contrast(z_BK.float(), near_PBK.float()),
             "reconstruction": error_B * (len(z_BK) / len(chosen)),
         }
 
@@ -146,38 +146,65 @@ class Neighbors(Objective):
         near_PBK = torch.stack([encoder(near_BA) for near_BA in near_PBA])
         z_BK = self.code(net, batch.x)
         error_B = clipped_squared_error(x_hat, batch.x)
-        return self.weight * _mean_contrast(z_BK, near_PBK) + error_B
-
-
-def _mean_contrast(z_BK: Tensor, near_PBK: Tensor) -> Tensor:
-    """Return `contrast` (B,), averaged over neighbours of each row."""
-    terms = [contrast(z_BK.float(), near_BK.float()) for near_BK in near_PBK]
-    return torch.stack(terms).mean(dim=0)
+        return self.weight * contrast(z_BK.float(), near_PBK.float()) + error_B
 
 
 def contrast(z: Tensor, near: Tensor) -> Tensor:
-    """Return (B,) how hard it is to tell each row's neighbour from those of others, in nats.
+    """Return (B,) how hard it is to tell each row's neighbours from those of others, in nats.
 
     Parameters
     ----------
-    z, near : Tensor (B, K)
-        Codes of rows and of a neighbour of each.
+    z : Tensor (B, K)
+        Codes of rows.
+    near : Tensor (P, B, K)
+        Of P neighbours of each; the mean over them is returned.
     """
     whole = len(z) - len(z) % GROUP
-    parts = [part for part in (slice(0, whole), slice(whole, len(z))) if len(z[part])]
     losses = []
-    for part in parts:
-        # All groups that are whole at once: (n, G, K).
-        size = min(GROUP, len(z[part]))
-        a_nGK, b_nGK = (codes[part].reshape(-1, size, codes.shape[1]) for codes in (z, near))
-        logits_nGG = -torch.log1p(_squared_distances(a_nGK, b_nGK))
-        own_nG = torch.diagonal(logits_nGG, dim1=1, dim2=2)
-        there, back = logits_nGG.logsumexp(dim=2), logits_nGG.logsumexp(dim=1)
-        losses.append(((there + back) / 2 - own_nG).flatten())
+    for part in (slice(0, whole), slice(whole, len(z))):
+        if len(z[part]):
+            size = min(GROUP, len(z[part]))
+            # All groups that are whole at once: (P n, G, K).
+            a_nGK = z[part].expand_as(near[:, part]).reshape(-1, size, z.shape[1])
+            b_nGK = near[:, part].reshape(-1, size, z.shape[1])
+            found: Tensor = _Contrast.apply(a_nGK, b_nGK)  # type: ignore[no-untyped-call]
+            losses.append(found.reshape(len(near), -1).mean(dim=0))
     return torch.cat(losses)
 
 
-def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
-    """Return |a_i − b_j|² of codes (n, G, K) group by group, as (n, G, G)."""
-    lengths = a.square().sum(dim=2)[:, :, None] + b.square().sum(dim=2)[:, None]
-    return torch.baddbmm(lengths, a, b.transpose(1, 2), alpha=-2).clamp(min=0)
+class _Contrast(torch.autograd.Function):
+    """The loss of `Neighbors` for groups of rows, with derivatives written out.
+
+    With q_ij = 1 / (1 + |a_i − b_j|²), sums r_i over a row of q and c_j over a column,
+
+        ℓ_i = ½ log r_i + ½ log c_i − log q_ii,
+        dℓ/d|a_i − b_j|² = q_ii [i = j] − ½ q_ij² (1 / r_i + 1 / c_j),
+
+    which takes a quarter of the time of the same by automatic differentiation: no exponentials,
+    and few passes over q.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, a_nGK: Tensor, b_nGK: Tensor) -> Tensor:
+        """Return losses (n, G) of codes and of a neighbour of each."""
+        lengths = a_nGK.square().sum(dim=2)[:, :, None] + (b_nGK.square().sum(dim=2) + 1)[:, None]
+        q_nGG = torch.baddbmm(lengths, a_nGK, b_nGK.transpose(1, 2), alpha=-2)
+        q_nGG.clamp_(min=1).reciprocal_()
+        rows, columns = q_nGG.sum(dim=2), q_nGG.sum(dim=1)
+        ctx.save_for_backward(a_nGK, b_nGK, q_nGG, rows, columns)
+        own = torch.diagonal(q_nGG, dim1=1, dim2=2)
+        return (rows.log() + columns.log()) / 2 - own.log()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the derivatives by both codes."""
+        (weights_nG,) = gradients
+        a_nGK, b_nGK, q_nGG, rows, columns = ctx.saved_tensors
+        # Minus half the derivative by the distances.
+        pull = (weights_nG / rows / 4)[:, :, None] + (weights_nG / columns / 4)[:, None]
+        pull.mul_(q_nGG).mul_(q_nGG)
+        own = torch.diagonal(q_nGG, dim1=1, dim2=2)
+        torch.diagonal(pull, dim1=1, dim2=2).sub_(weights_nG * own / 2)
+        by_a = torch.bmm(pull, b_nGK) - pull.sum(dim=2)[:, :, None] * a_nGK
+        by_b = torch.bmm(pull.transpose(1, 2), a_nGK) - pull.sum(dim=1)[:, :, None] * b_nGK
+        return 4 * by_a, 4 * by_b
