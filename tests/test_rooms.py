@@ -37,7 +37,7 @@ STOREYS = [
     {"nearest", "ordering", "parts", "products", "wording"},
     {"parameters", "planning"},
     {"starting", "training", "inference", "reading", "generating"},
-    {"checking", "diagnosis", "held_out"},
+    {"checking", "diagnosis", "held_out", "trust"},
     {"running"},
     {"fitting"},
     {"remembering"},

@@ -99,6 +99,30 @@ def codes_of(ae: Autoencoder, Z: Any) -> Floats:
     return checked
 
 
+def trust_of(ae: Autoencoder, Z: Any, X: Any) -> NDArray[np.float64]:
+    """Return trust (N,) in codes, for `Autoencoder.trust`, which says what is raised."""
+    codes = codes_of(ae, Z)
+    if codes.shape[1] < ae.n_components_:
+        raise DataError(
+            f"Z has {codes.shape[1]} columns, and trust is measured on whole codes of"
+            f" {ae.n_components_}. Pass what `transform` returned."
+        )
+    if ae._trust is None:
+        raise DataError(
+            "This model has not measured how strange held-out rows are: partial_fit, interrupted"
+            " fits and files of earlier versions of narrows have not. Use fit."
+        )
+    errors = None
+    if X is not None:
+        rows = rows_of(ae, X, reset=False)
+        if len(rows) != len(codes):
+            raise DataError(
+                f"Z has {len(codes)} codes and X {len(rows)} rows; give the row of each code."
+            )
+        errors = ae._inference.squared_errors(rows)
+    return ae._trust.trust(ae._inference, codes, errors)
+
+
 def classes_of(
     ae: Autoencoder, y: Any, n_rows: int, objective: Any, *, known: bool = False
 ) -> NDArray[np.int64] | None:

@@ -27,6 +27,7 @@ from narrows.pca import PrincipalComponents
 from narrows.priors import Prior
 from narrows.running import Callback
 from narrows.training import HistoryRow, TrainingState
+from narrows.trust import TrustScale
 
 
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -319,6 +320,36 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         whole: Floats = slopes.reshape(len(codes), *shape, codes.shape[1])
         return whole
 
+    def trust(self, Z: Any, X: Any = None) -> NDArray[np.float64]:
+        """Return how far to trust codes: the part of held-out rows that are at least as strange.
+
+        A code is strange where codes of training rows are thin, and where it drifts when decoded
+        and encoded again; a row, where it comes back badly, too. Codes of new rows like those of
+        training are spread evenly over 0 to 1; off the data trust falls to 0.
+
+        Parameters
+        ----------
+        Z : array-like (N, K)
+            Codes of rows, or any others: spots of a map, codes to be decoded.
+        X : as in `fit`, N rows, optional
+            The rows that ``Z`` are the codes of, so that their errors count.
+
+        Returns
+        -------
+        ndarray (N,), float64
+            From 0 to 1. Below 10,000 rows, where the model that is returned has learned from all
+            rows, they are held against these, with errors scaled to that of held-out rows.
+
+        Raises
+        ------
+        DataError
+            If codes do not have K columns, or rows are not as many; for a model that `partial_fit`
+            or an interrupted fit made, or a file of an earlier narrows, which knows no held-out
+            rows.
+        """
+        check_is_fitted(self)
+        return checking.trust_of(self, Z, X)
+
     def reconstruct(self, X: Any) -> Floats:
         """Return the rows that come back through the code, in the shape of ``X``."""
         check_is_fitted(self)
@@ -494,6 +525,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     _training: TrainingState | None = None
     _classes: NDArray[Any] | None = None
     _codes: Floats | None = None
+    _trust: TrustScale | None = None
     _prior_seed: int = 0
     _came_shaped: bool = False
     _network_part: Network

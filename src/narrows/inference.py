@@ -135,6 +135,16 @@ class Inference:
             errors[first : first + len(rows)] = np.square(difference).mean(axis=1)
         return errors
 
+    def drift(self, Z: Floats) -> NDArray[np.float64]:
+        """Return how far codes (N, K) move when decoded and encoded again: distances (N,)."""
+        distances = np.empty(len(Z))
+        n_block = max(1, min(4096, BLOCK_VALUES // self.decode(Z[:1]).shape[1]))
+        for first in range(0, len(Z), n_block):
+            codes = Z[first : first + n_block]
+            moved = self.encode(self.decode(codes)).astype(np.float64) - codes
+            distances[first : first + len(codes)] = np.linalg.norm(moved, axis=1)
+        return distances
+
     def _clipped(self, x_BD: Tensor) -> Tensor:
         return x_BD if self._bounds is None else x_BD.clamp(*self._bounds)
 

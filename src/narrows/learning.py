@@ -76,9 +76,10 @@ def _fit(
     with _threads(ae, plan):
         outcome = fit_model(Request(source, plan, params, bounds, deadline, explained))
         complaints = remembering.keep_model(ae, outcome, plan, bounds, explained)
-        ae._training, ae._codes, ae.priors_ = None, None, {}
+        ae._training, ae._codes, ae._trust, ae.priors_ = None, None, None, {}
         try:
             codes = remembering.keep_codes(ae, source, seed)
+            remembering.keep_trust(ae, source, plan)
             if outcome.interrupted is None:
                 shown = source.take(rows_to_show(source.n_rows, source.n_features))
                 complaints += diagnose(
@@ -142,6 +143,7 @@ def _continue(ae: Autoencoder, source: ArraySource, plan: Plan) -> None:
         )
     ae.history_ = [*ae.history_, state.history[-1]]
     ae.__dict__.pop("size_curve_", None)
+    ae._trust = None
     ae.validation_error_ = ae.pca_validation_error_ = math.nan
     ae.explained_variance_ratio_ = np.float64(math.nan)
     ae.n_steps_ += plan.steps_per_epoch

@@ -24,6 +24,7 @@ from narrows.priors import PRIORS, Prior
 from narrows.remembering import keep_network
 from narrows.scaling import Scaling
 from narrows.starting import bare_network
+from narrows.trust import Clusters, TrustScale
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
@@ -41,6 +42,7 @@ _PCA_TENSORS = (
 _NUMBERS = ("validation_error_", "pca_validation_error_", "explained_variance_ratio_")
 _PLAIN = ("n_features_in_", "n_components_", "n_steps_", "best_step_", "n_threads_")
 _TEXTS = ("device_", "precision_")
+TRUST_TENSORS = {f"trust.{name}" for name in (*Clusters._fields, *TrustScale._fields[1:])}
 _LATER: dict[str, Any] = {
     "cells": None,
     "classes": None,
@@ -50,6 +52,7 @@ _LATER: dict[str, Any] = {
     "ordered": False,
     "size_curve": False,
     "axes": 0,
+    "trust": False,
 }
 """What the first formats lack, and what holds for their models."""
 
@@ -118,6 +121,7 @@ def _check_consistent(config: dict[str, Any], tensors: dict[str, NDArray[Any]]) 
     numbers = ("n_features_in_", "n_components_", "n_samples", "code_size")
     limits = {name: integer(1) for name in numbers}
     limits |= {"axes": integer(0), "ordered": boolean(), "size_curve": boolean()}
+    limits["trust"] = boolean()
     limits |= {"bounds": nothing() | interval(), "sample_shape": widths()}
     check("a model file", config, limits)
     n_features = config["n_features_in_"]
@@ -140,6 +144,7 @@ def _check_consistent(config: dict[str, Any], tensors: dict[str, NDArray[Any]]) 
             raise ValueError(f"tensor {name} has shape {tensors[name].shape}")
     known = {*shapes, *(f"history.{column}" for column in config["history_columns"])}
     known |= _curve_names(config)
+    known |= TRUST_TENSORS if config["trust"] else set()
     axes, spare = config["axes"], config["code_size"] - config["n_components_"]
     if spare < 0 or (spare and not config["ordered"]):
         raise ValueError(f"codes of {config['n_components_']} numbers are not what the network has")
@@ -185,6 +190,7 @@ def _config(ae: Autoencoder) -> dict[str, Any]:
         "code_size": ae._code_size,
         "size_curve": hasattr(ae, "size_curve_"),
         "axes": _axes(ae),
+        "trust": ae._trust is not None,
         "sample_shape": list(ae.sample_shape_),
         "came_shaped": ae._came_shaped,
         "bounds": None if ae.bounds_ is None else list(ae.bounds_),
@@ -233,6 +239,8 @@ def _tensors(ae: Autoencoder) -> dict[str, NDArray[Any]]:
     if hasattr(ae, "size_curve_"):
         for name, values in vars(ae.size_curve_).items():
             tensors[f"size_curve.{name}"] = values.astype(np.float64)
+    if ae._trust is not None:
+        tensors |= _trust_tensors(ae._trust)
     for column in ae.history_[0] if ae.history_ else ():
         values = [row[column] for row in ae.history_]
         tensors[f"history.{column}"] = np.array(values, dtype=np.float64)
@@ -276,6 +284,8 @@ def _restore(ae: Autoencoder, state: ModelState, given: dict[str, Any]) -> None:
     ae.history_ = _history(config["history_columns"], tensors)
     if config["size_curve"]:
         ae.size_curve_ = _size_curve(config, tensors)
+    if config["trust"]:
+        ae._trust = _trust_scale(ae.n_components_, tensors)
     ae._classes = None if config["classes"] is None else np.array(config["classes"])
     ae._prior_seed = int(config["prior_seed"])
     ae.priors_ = {name: _prior(name, ae, tensors) for name in config["priors"]}
@@ -288,6 +298,25 @@ def _size_curve(config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Siz
         raise ValueError("the tensors of the size curve differ in length")
     curve = SizeCurve(**{name.removeprefix("size_curve."): part for name, part in parts.items()})
     return dataclasses.replace(curve, n_components=curve.n_components.astype(np.int64))
+
+
+def _trust_tensors(scale: TrustScale) -> dict[str, NDArray[Any]]:
+    """Return what a scale of trust is made of, as a file holds it."""
+    parts = {**scale.clusters._asdict(), **scale._asdict()}
+    del parts["clusters"]
+    return {f"trust.{name}": part for name, part in parts.items()}
+
+
+def _trust_scale(n_components: int, tensors: dict[str, NDArray[Any]]) -> TrustScale:
+    parts = {name: np.array(tensors[name], dtype=np.float64) for name in TRUST_TENSORS}
+    n_clusters, n_quantiles = len(parts["trust.shares"]), len(parts["trust.of_rows"])
+    for name, part in parts.items():
+        wide = name in ("trust.means", "trust.variances")
+        shape = (n_clusters,) if name in ("trust.shares", "trust.log_errors") else (n_quantiles,)
+        if part.shape != ((n_clusters, n_components) if wide else shape):
+            raise ValueError(f"tensor {name} has shape {part.shape}")
+    clusters = Clusters(*(parts[f"trust.{name}"] for name in Clusters._fields))
+    return TrustScale(clusters, *(parts[f"trust.{name}"] for name in TrustScale._fields[1:]))
 
 
 def _prior(name: str, ae: Autoencoder, tensors: dict[str, NDArray[Any]]) -> Prior:

@@ -18,11 +18,14 @@ from narrows.inference import Floats, Inference
 from narrows.networks import Autoencoding
 from narrows.planning import Plan
 from narrows.priors import Normal
-from narrows.sources.array import ArraySource, held_out_rows
+from narrows.sources.array import ArraySource, Rows, held_out_rows
+from narrows.trust import trust_scale
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
 
+MOST_SUMMARISED, MOST_JUDGED = 5_000, 2_500
+"""Rows whose codes are summarised for trust, and rows that it is held against."""
 CODED_VALUES = 1 << 24
 """Values of training rows (128 MiB in float64) that are encoded at once after a fit."""
 
@@ -104,6 +107,29 @@ def keep_codes(ae: Autoencoder, source: ArraySource, seed: int, *, further: bool
     if not (further and ae.priors_ and len(kept) <= ae.n_components_):
         ae.priors_ = {"normal": Normal.fit(torch.from_numpy(kept).double(), seed)}
     return codes
+
+
+def keep_trust(ae: Autoencoder, source: ArraySource, plan: Plan) -> None:
+    """Keep what trust is measured by: training rows summarised, and rows held out.
+
+    Where the returned model has seen all rows, it is held against these.
+    """
+    held = held_out_rows(plan.n_rows, plan.n_held_out or plan.n_rows, plan.seed)
+    seen = np.setdiff1d(np.arange(plan.n_rows), held) if plan.n_held_out else held
+    most = CODED_VALUES // source.n_features
+    ae._trust = trust_scale(
+        ae._inference,
+        source.take(_spread_out(seen, min(most, MOST_SUMMARISED))),
+        source.take(_spread_out(held, min(most, MOST_JUDGED))),
+        float(ae.validation_error_),
+        plan.seed,
+    )
+
+
+def _spread_out(rows: Rows, most: int) -> Rows:
+    """Return some row numbers, evenly spread, at least one."""
+    n = max(1, min(len(rows), most))
+    return rows[np.linspace(0, len(rows) - 1, n).astype(np.int64)]
 
 
 def column_moments(ae: Autoencoder) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -15,7 +15,7 @@ from narrows.networks.linear_plus import LinearPath, OnAxes
 from narrows.networks.mlp import MLP
 from narrows.objectives.base import PIXEL_SQUARES, Batch, Noise, Objective, Step
 
-GROUP = 256
+GROUP = 512
 """Rows that a row is told apart from: as many as are compared with each other."""
 DEEP, SHALLOW = (192,) * 5, (128,) * 3
 """Hidden widths for many rows and for few."""
@@ -35,7 +35,7 @@ class Neighbors(Objective):
 
         −½ log q(z, z') / Σ_b q(z, z'_b) − ½ log q(z, z') / Σ_b q(z_b, z'),  q = 1 / (1 + |z − z'|²)
 
-    The sums go over a group of 256 rows of the batch: a row has to find its neighbour among the
+    The sums go over a group of 512 rows of the batch: a row has to find its neighbour among the
     neighbours of others. The decoder learns to rebuild rows whatever the weight is; ``weight``
     says what shapes the code. Neighbours are the nearest by distance in the network's units, on
     the first 50 principal components where columns are more; exact up to 120,000 rows, by
