@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
+
+# One thread a process, those that tests start included: pytest runs as many as there are cores.
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
 import pytest
