@@ -15,7 +15,9 @@ from PIL import Image
 from sklearn.datasets import load_digits, load_iris
 from sklearn.decomposition import PCA
 
+from few_digits import first_digits
 from narrows import MLP, Autoencoder
+from narrows.datasets import mnist_files
 
 torch.set_num_threads(1)
 
@@ -74,6 +76,12 @@ def curved_rows():
     rows = curved()
     rows.setflags(write=False)
     return rows
+
+
+@pytest.fixture
+def few_digits(monkeypatch):
+    """A part of MNIST in its place."""
+    monkeypatch.setattr(mnist_files, "_idx", first_digits(mnist_files._idx))
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,7 @@
 
 `test_documents.py` starts it as a program: ``python shown_code.py FOLDER``, with commands (lines
 that begin with ``narrows``) and snippets of Python as a JSON list on standard input. What is tested
-is that all of it runs, so imports are paid for once, and the digits are as few as still count as
-many rows.
+is that all of it runs, so imports are paid for once, and digits are few.
 """
 
 from __future__ import annotations
@@ -12,21 +11,9 @@ import json
 import os
 import shlex
 import sys
-from typing import Any
 
+from few_digits import first_digits
 from narrows.datasets import mnist_files
-
-N_DIGITS = {"train": 12_000, "t10k": 2_000}
-
-
-def with_few_digits() -> None:
-    """Let each part of MNIST have its first digits alone."""
-    whole = mnist_files._idx
-
-    def first(name: str) -> Any:
-        return whole(name)[: N_DIGITS[name.partition("-")[0]]]
-
-    mnist_files._idx = first
 
 
 def run(shown: str) -> None:
@@ -45,7 +32,7 @@ def run(shown: str) -> None:
 
 if __name__ == "__main__":
     os.chdir(sys.argv[1])
-    with_few_digits()
+    mnist_files._idx = first_digits(mnist_files._idx)
     for shown in json.load(sys.stdin):
         print(f"\n>>> {shown}", flush=True)
         run(shown)

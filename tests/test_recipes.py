@@ -14,7 +14,8 @@ from narrows.recipes import read_recipe, recipe_names, run_recipe
 from narrows.recipes.pictures import corrupted, file_name
 
 REFERENCE = json.loads((Path(__file__).parent / "reference_costs.json").read_text())
-TUTORIAL = ("tensorflow-reconstruct", "tensorflow-map", "torch-3d", "keras-map")
+TUTORIAL = {"tensorflow-reconstruct": 3, "tensorflow-map": 5, "torch-3d": 4, "keras-map": 8}
+"""Epochs that are held against the references, of 5 to 20: what differs shows early."""
 
 
 def test_all_recipes_are_there():
@@ -27,10 +28,12 @@ def test_all_recipes_are_there():
 @pytest.mark.parametrize("name", TUTORIAL)
 def test_held_out_costs_lie_within_the_spread_of_five_seeds(name, tmp_path):
     lines = []
-    result = run_recipe(name, tmp_path, tell=lines.append)
+    result = run_recipe(name, tmp_path, tell=lines.append, max_epochs=TUTORIAL[name])
     ours = np.array([held_out for _, held_out in result.costs])
     seeds = np.array(REFERENCE["costs"][name])
-    assert seeds.shape == (5, len(ours))
+    assert seeds.shape == (5, read_recipe(name).autoencoder["max_epochs"])
+    assert len(ours) == TUTORIAL[name]
+    seeds = seeds[:, : len(ours)]
     # A sixth draw lies outside the range of five others one time in three, and the last bits of
     # products, which differ between processors and numbers of threads, make another draw of every
     # seed. The range is added on either side, about 3.5 standard deviations from the mean in all.
@@ -78,7 +81,7 @@ def test_our_recipes_take_our_defaults(name, more):
     assert set(read_recipe(name).autoencoder) == usual | more
 
 
-def test_our_recipe_runs_and_tells_pca(tmp_path):
+def test_our_recipe_runs_and_tells_pca(few_digits, tmp_path):
     lines = []
     result = run_recipe("reconstruct", tmp_path, tell=lines.append, max_seconds=None, max_steps=30)
     assert result.error < result.pca_error
@@ -95,7 +98,7 @@ def size(path):
 
 
 @pytest.mark.parametrize("name", ["generate", "generate-conditional"])
-def test_a_recipe_that_generates_tells_nats_and_draws_new_digits(name, tmp_path):
+def test_a_recipe_that_generates_tells_nats_and_draws_new_digits(name, few_digits, tmp_path):
     lines = []
     result = run_recipe(name, tmp_path, tell=lines.append, **QUICK)
     (epoch,) = [line for line in lines if line.startswith("Epoch: ")]
@@ -113,7 +116,7 @@ def test_a_recipe_that_generates_tells_nats_and_draws_new_digits(name, tmp_path)
         assert load(result.files[0]).sample(2, y=[3, 7], random_state=0).shape == (2, 784)
 
 
-def test_the_recipe_that_denoises_measures_noisy_digits(tmp_path):
+def test_the_recipe_that_denoises_measures_noisy_digits(few_digits, tmp_path):
     lines = []
     result = run_recipe("denoise", tmp_path, tell=lines.append, **QUICK)
     (closing,) = [line for line in lines if line.startswith("test error of noisy digits (0.2")]
@@ -133,7 +136,7 @@ def test_the_recipe_that_denoises_measures_noisy_digits(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["map", "map-neighbors"])
-def test_a_map_is_decoded_too_and_its_rows_stay_as_they_are(name, tmp_path):
+def test_a_map_is_decoded_too_and_its_rows_stay_as_they_are(name, few_digits, tmp_path):
     result = run_recipe(name, tmp_path, tell=lambda line: None, **QUICK)
     X = np.zeros((2, 784), dtype=np.float32)
     assert corrupted(result.autoencoder, X) is X
