@@ -40,7 +40,7 @@ STOREYS = [
     {"checking", "diagnosis", "held_out", "trust"},
     {"running"},
     {"fitting"},
-    {"remembering"},
+    {"aligning", "remembering"},
     {"learning", "persistence"},
     {"estimator"},
     {

@@ -21,10 +21,10 @@ from narrows.objectives import Batch
 from narrows.ordering import SizeCurve, size_curve
 from narrows.pca import PrincipalComponents
 from narrows.planning import Plan
-from narrows.running import Request, Run
+from narrows.running import Request, Run, starting_point
 from narrows.scaling import Scaling
 from narrows.sources.array import ArraySource, ScaledRows, folds, held_out_rows
-from narrows.starting import pca_in_units_of, start
+from narrows.starting import pca_in_units_of
 from narrows.training import HistoryRow, Pace, StepRule, TrainingState, train
 
 RELATIVE_STANDARD_ERRORS = 4.0
@@ -132,9 +132,8 @@ def _hold_out(run: Run, outcome: Outcome) -> None:
 
 
 def _fallback(request: Request) -> tuple[Autoencoding, PrincipalComponents]:
-    """Return what is kept where training gained nothing: the start at PCA of all rows."""
-    given = (request.source, request.params, request.plan, request.bounds)
-    return start(*given, fallback=True)
+    """Return what is kept where training gained nothing: where it started, for all rows."""
+    return starting_point(request, request.source, fallback=True)
 
 
 class _Fold(NamedTuple):

@@ -13,6 +13,7 @@ import math
 import time
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from narrows import checking, reading, remembering
+from narrows import aligning, checking, reading, remembering
 from narrows.diagnosis import diagnose, rows_to_show
 from narrows.errors import DataError, NarrowsWarning, ParameterError
 from narrows.fields import is_integer
@@ -39,13 +40,13 @@ if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
 
 
-def fit(ae: Autoencoder, X: Any, y: Any) -> None:
+def fit(ae: Autoencoder, X: Any, y: Any, origin: Autoencoder | None = None) -> None:
     """Fit and warn, for `Autoencoder.fit`, which says what is raised."""
     started = time.perf_counter()
     check_params(ae)
     deadline = None if ae.max_seconds is None else started + float(ae.max_seconds)
     with _all_or_nothing(ae):
-        interrupted, complaints = _fit(ae, X, y, deadline)
+        interrupted, complaints = _fit(ae, X, y, deadline, origin)
     for complaint in complaints:
         warnings.warn(complaint, NarrowsWarning, stacklevel=3)
     if ae.scaling != "standard":
@@ -56,7 +57,7 @@ def fit(ae: Autoencoder, X: Any, y: Any) -> None:
 
 
 def _fit(
-    ae: Autoencoder, X: Any, y: Any, deadline: float | None
+    ae: Autoencoder, X: Any, y: Any, deadline: float | None, origin: Autoencoder | None
 ) -> tuple[KeyboardInterrupt | None, list[str]]:
     """Find a model and keep it; return what interrupted it, and sentences to warn of."""
     rows = checking.rows_of(ae, X, reset=True, least=2)
@@ -64,7 +65,13 @@ def _fit(
     seed = seed_of(ae.random_state)
     source = ArraySource(rows, y=classes)
     params, explained = with_code_size(ae.get_params(deep=False), source, seed)
+    if origin is not None:
+        params = aligning.with_network_of(params, origin)
     plan = _plan(ae, params, rows, seed, classes)
+    if origin is not None:
+        aligning.check_same_kind(origin, ae, plan)
+        if ae.learning_rate == "auto":
+            plan = replace(plan, learning_rate=aligning.ALIGNED_RATE * plan.learning_rate)
     if explained is not None and not (plan.n_folds or plan.n_held_out):
         raise ParameterError(
             f"`n_components`={explained:g} is judged by held-out rows, and"
@@ -74,10 +81,14 @@ def _fit(
     bounds = reading.choose_bounds(ae.bounds, rows)
     params["callbacks"] = [*ae.callbacks, *([print_epochs()] if ae.verbose else [])]
     with _threads(ae, plan):
-        outcome = fit_model(Request(source, plan, params, bounds, deadline, explained))
+        start_net = None if origin is None else origin.network_
+        outcome = fit_model(Request(source, plan, params, bounds, deadline, explained, start_net))
         complaints = remembering.keep_model(ae, outcome, plan, bounds, explained)
+        ae.__dict__.pop("movement_", None)
         ae._training, ae._codes, ae._trust, ae.priors_ = None, None, None, {}
         try:
+            if origin is not None:
+                ae.movement_ = aligning.movement(origin, ae, source)
             codes = remembering.keep_codes(ae, source, seed)
             remembering.keep_trust(ae, source, plan)
             if outcome.interrupted is None:

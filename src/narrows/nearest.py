@@ -1,6 +1,6 @@
 """Nearest neighbours of rows: exact by blocks of products, or nearly so by pynndescent.
 
-Legend: N rows, D features, k neighbours.
+Legend: N rows, M queries, D features, E features and a length, k neighbours.
 """
 
 from __future__ import annotations
@@ -112,13 +112,16 @@ def nearest(queries: Floats32, rows: Floats32, n_neighbors: int, *, same: bool =
         Whether queries are the rows themselves, of which none is its own neighbour.
     """
     x_ND, q_MD = torch.from_numpy(rows), torch.from_numpy(queries)
-    half_N = x_ND.square().sum(dim=1) / 2
+    # Half the squared distance, but for what a query has in common with all rows, as one product.
+    lengths = x_ND.square().sum(dim=1, keepdim=True) / 2
+    x_EN = torch.cat([x_ND, lengths], dim=1).T
+    q_ME = torch.cat([-q_MD, torch.ones(len(q_MD), 1)], dim=1)
     size = max(1, min(BLOCK_BYTES // (4 * len(rows)), len(queries)))
     found = np.empty((len(queries), n_neighbors), dtype=np.int64)
+    distances = torch.empty(size, len(rows))
     for first in range(0, len(queries), size):
-        block = q_MD[first : first + size]
-        # Half the squared distance, but for what a query has in common with all rows.
-        apart: Tensor = torch.addmm(half_N, block, x_ND.T, alpha=-1)
+        block = q_ME[first : first + size]
+        apart = torch.mm(block, x_EN, out=distances[: len(block)])
         if same:
             places = torch.arange(len(block))
             apart[places, places + first] = torch.inf

@@ -27,12 +27,13 @@ from narrows.held_out import (
     scaled_bounds,
 )
 from narrows.inference import Inference
-from narrows.networks import converted, is_finite
+from narrows.networks import Autoencoding, converted, is_finite
 from narrows.objectives import Batch, Objective
 from narrows.ordering import LENGTHS_PER_ROW, Ordered
+from narrows.pca import PrincipalComponents
 from narrows.planning import Plan
 from narrows.sources.array import ArraySource, Rows, ScaledRows
-from narrows.starting import pca_network, start
+from narrows.starting import pca_in_units_of, pca_network, start
 from narrows.training import (
     HistoryRow,
     Pace,
@@ -123,6 +124,8 @@ class Request:
         On the clock of `time.perf_counter`.
     explained : float or None
         Part of the variance that the code, whose size is still open, is to explain.
+    origin : Autoencoding or None
+        An earlier model's network, which training starts from in place of PCA.
     """
 
     source: ArraySource
@@ -131,12 +134,33 @@ class Request:
     bounds: Interval | None
     deadline: float | None = None
     explained: float | None = None
+    origin: Autoencoding | None = None
 
     @property
     def callbacks(self) -> Sequence[Callback]:
         """Callables that watch."""
         callbacks: Sequence[Callback] = self.params["callbacks"]
         return callbacks
+
+
+def starting_point(
+    request: Request, source: ArraySource, *, fallback: bool = False
+) -> tuple[Autoencoding, PrincipalComponents]:
+    """Return the network that a run on some rows starts from, and the PCA of these rows.
+
+    Parameters
+    ----------
+    request : Request
+    source : ArraySource
+        All rows of the request, or some.
+    fallback : bool
+        Return what is kept where training gained nothing.
+    """
+    plan = request.plan
+    if request.origin is None:
+        return start(source, request.params, plan, request.bounds, fallback=fallback)
+    net = copy.deepcopy(request.origin)
+    return net, pca_in_units_of(source, net.scaling, plan)
 
 
 class Run:
@@ -158,12 +182,12 @@ class Run:
         self.number = number
         seen = np.setdiff1d(np.arange(plan.n_rows), held) if len(held) else None
         source = request.source if seen is None else request.source.subset(seen)
-        given = (source, request.params, plan, request.bounds)
-        self.start_net, self.pca = start(*given)
+        self.start_net, self.pca = starting_point(request, source)
         self.fallback_net = self.start_net
         own_fallback = type(plan.objective).fallback is not Objective.fallback
-        if own_fallback and request.params["init"] == "pca":
+        if request.origin is None and own_fallback and request.params["init"] == "pca":
             known = self.start_net.scaling, self.pca
+            given = (source, request.params, plan, request.bounds)
             self.fallback_net, _ = start(*given, fallback=True, known=known)
         pca_net = pca_network(self.pca.first(plan.n_components), self.start_net.scaling)
         self.pca_net = converted(pca_net, torch.float32).to(plan.device)

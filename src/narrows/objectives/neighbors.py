@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -19,6 +20,8 @@ GROUP = 512
 """Rows that a row is told apart from: as many as are compared with each other."""
 DEEP, SHALLOW = (192,) * 5, (128,) * 3
 """Hidden widths for many rows and for few."""
+DECODED = 0.25
+"""Part of a batch's rows that the decoder rebuilds in a step."""
 SPREAD = 40.0
 """About the deviation that codes grow to, which the decoder counts them in."""
 NATS_PER_ROW = "nats per row"
@@ -81,7 +84,7 @@ class Neighbors(Objective):
 
     def usual_network(self, n_rows: int) -> Network | None:
         """Return a deep and narrow network, which maps need more than others."""
-        return MLP(hidden=DEEP if n_rows >= FEW_ROWS else SHALLOW)
+        return MLP(hidden=DEEP if n_rows >= FEW_ROWS else SHALLOW, weight_init="lecun")
 
     def start(self, path: LinearPath) -> LinearPath:
         """Return PCA with numbers of deviation 1, which grow, and a decoder that knows the mean.
@@ -110,9 +113,9 @@ class Neighbors(Objective):
         """Return ``{"neighbors": (B,), "reconstruction": (B,)}``."""
         assert batch.near is not None, "batches of this family hold neighbours"
         z_BK, near_PBK = self._codes(net.encoder, batch.x, batch.near, step.noise["moved"])
-        # The decoder sees the code itself, which hears of it as much as the weight allows. Half of
-        # the rows are enough for it, and count twice.
-        chosen = step.noise["order"].argsort()[: (len(z_BK) + 1) // 2]
+        # The decoder sees the code itself, which hears of it as much as the weight allows. Some of
+        # the rows are enough for it, and count for the others.
+        chosen = step.noise["order"].argsort()[: math.ceil(DECODED * len(z_BK))]
         some_BK, some_BD = z_BK[chosen], batch.x[chosen]
         seen_BK = (1.0 - self.weight) * some_BK + self.weight * some_BK.detach()
         error_B = torch.zeros(len(z_BK), device=z_BK.device)

@@ -1,0 +1,105 @@
+"""A new model that keeps the places of an earlier one: it starts from its weights.
+
+Legend: N rows, D features, K code size.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from narrows.errors import ParameterError
+from narrows.ordering import Ordered
+from narrows.planning import Plan
+from narrows.sources.array import ArraySource
+
+if TYPE_CHECKING:
+    from narrows.estimator import Autoencoder
+
+ALIGNED_RATE = 0.2
+"""Part of the usual learning rate: what is nearly right is not to be shaken."""
+MOST_COMPARED = 10_000
+"""Rows whose movement is measured."""
+FAR = 0.95
+"""Part of the rows that move no farther than what is reported as far."""
+
+
+class Movement(NamedTuple):
+    """How far codes moved from one model to the next, as parts of the width of all codes.
+
+    Attributes
+    ----------
+    median, far : float
+        Of the distances: half of the rows moved no farther, and 95 % of them.
+    width : float
+        Of the earlier codes, in their units: the longest side of a box around all but the
+        outermost hundredth on either side.
+    n_rows : int
+        That were compared, of those that `fit` was given.
+    """
+
+    median: float
+    far: float
+    width: float
+    n_rows: int
+
+    def __str__(self) -> str:
+        return (
+            f"median {self.median:.2%} of the width of all codes, 95 % of rows within"
+            f" {self.far:.2%}"
+        )
+
+
+def with_network_of(params: dict[str, Any], origin: Autoencoder) -> dict[str, Any]:
+    """Return an estimator's parameters with an earlier model's network in place of "auto"."""
+    if params["network"] != "auto":
+        return params
+    return {**params, "network": origin._network_part}
+
+
+def check_same_kind(origin: Autoencoder, ae: Autoencoder, plan: Plan) -> None:
+    """Check that a model is laid out as an earlier one, so that it can start from its weights.
+
+    Raises
+    ------
+    ParameterError
+        Naming all that differs.
+    """
+    objective = plan.objective.inner if isinstance(plan.objective, Ordered) else plan.objective
+    ordered = isinstance(plan.objective, Ordered)
+    pairs = {
+        "features": (plan.n_features, origin.n_features_in_),
+        "n_components": (plan.n_components, origin._code_size),
+        "network": (plan.network, origin._network_part),
+        "objective": (objective.name, origin._family.name),
+        "ordered": (ordered, isinstance(origin._objective, Ordered)),
+        "init": (ae.init, origin.init),
+    }
+    differing = [
+        f"{name} {ours!r} here, {theirs!r} there"
+        for name, (ours, theirs) in pairs.items()
+        if ours != theirs
+    ]
+    if differing:
+        raise ParameterError(
+            "align_to starts from the weights of the earlier model, which is laid out otherwise: "
+            + "; ".join(differing)
+            + ". Give the same parameters as for that model."
+        )
+
+
+def movement(origin: Autoencoder, ae: Autoencoder, source: ArraySource) -> Movement:
+    """Measure how far the codes of rows moved between two fitted models."""
+    n_rows = min(source.n_rows, MOST_COMPARED)
+    rows = source.take(np.linspace(0, source.n_rows - 1, n_rows).astype(np.int64))
+    return _movement(*(model._inference.encode(rows).astype(float) for model in (origin, ae)))
+
+
+def _movement(before: NDArray[np.float64], after: NDArray[np.float64]) -> Movement:
+    low, high = np.quantile(before, [0.01, 0.99], axis=0)
+    width = float((high - low).max())
+    distances = np.linalg.norm(after - before, axis=1) / (width if width > 0 else 1.0)
+    median, far = np.quantile(distances, [0.5, FAR])
+    return Movement(float(median), float(far), width, len(before))

@@ -1,0 +1,67 @@
+"""Models that start from an earlier one keep its places, and say how far codes moved."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from conftest import quick
+from narrows.aligning import _movement
+from narrows.errors import DataTypeError, ParameterError
+
+X = load_digits().data
+STEPS = {"max_steps": 150, "network": "auto", "objective": "neighbors"}
+
+
+@pytest.fixture(scope="module")
+def first():
+    return quick(2, **STEPS).fit(X[:1200])
+
+
+def test_an_aligned_map_stays_where_a_fresh_one_does_not(first):
+    aligned = quick(2, random_state=1, **STEPS).fit(X, align_to=first)
+    fresh = quick(2, random_state=1, **STEPS).fit(X)
+    Z = first.transform(X)
+    width = np.ptp(np.quantile(Z, [0.01, 0.99], axis=0), axis=0).max()
+    moved, anew = (
+        np.median(np.linalg.norm(ae.transform(X) - Z, axis=1)) for ae in (aligned, fresh)
+    )
+    assert 0 < moved < 0.15 * width < anew
+    assert aligned.movement_.median == pytest.approx(moved / width)
+    assert aligned.movement_.n_rows == len(X)
+    assert not hasattr(fresh, "movement_")
+
+
+def test_a_file_aligns_as_its_model_does(first, tmp_path):
+    first.save(tmp_path / "first.safetensors")
+    codes = [
+        quick(2, **{**STEPS, "max_steps": 20}).fit(X[:1200], align_to=there).transform(X[:9])
+        for there in (first, tmp_path / "first.safetensors")
+    ]
+    np.testing.assert_array_equal(*codes)
+
+
+def test_where_nothing_is_gained_codes_do_not_move():
+    rows = X[:60, 20:30]
+    first = quick(2, max_steps=50).fit(rows)
+    again = quick(2, max_steps=2, learning_rate=1e-9).fit(rows, align_to=first)
+    np.testing.assert_array_equal(again.transform(rows), first.transform(rows))
+    assert again.movement_.far == 0
+
+
+def test_what_cannot_be_aligned_says_why(first):
+    with pytest.raises(ParameterError, match=r"n_components 3 here, 2 there; .*objective"):
+        quick(3, network="auto").fit(X, align_to=first)
+    with pytest.raises(DataTypeError, match="ndarray"):
+        quick(2).fit(X, align_to=X)
+    with pytest.raises(ParameterError, match="fit it first"):
+        quick(2).fit(X, align_to=quick(2))
+
+
+def test_movement_is_counted_in_the_width_of_all_codes():
+    before = np.stack([np.linspace(0, 100, 1001), np.zeros(1001)], axis=1)
+    found = _movement(before, before + np.array([0.0, 4.9]))
+    assert found.width == pytest.approx(98)
+    assert (found.median, found.far) == pytest.approx((0.05, 0.05))
+    assert _movement(np.ones((5, 2)), np.ones((5, 2))).far == 0
