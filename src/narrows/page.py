@@ -193,10 +193,12 @@ def _planes(content: DemoContent) -> str:
     about = Words(
         f"The same with a code of two numbers, drawn as a plane: {content.n_test:,} held-out "
         "test digits, one colour per digit. The labels colour the points; no program learned "
-        "from them. 10-NN accuracy says how well the ten nearest neighbours in the plane tell "
-        "the digit.",
+        "from them. Ours is a map: it was trained to keep each digit’s neighbours beside it, and "
+        "decodes like the others. 10-NN accuracy says how well the ten nearest neighbours in the "
+        "plane tell the digit.",
         f"编码只用两个数，画成平面：{content.n_test:,} 个留出的测试数字，每种数字一种颜色。"
-        "标签只用来上色，没有程序用它学习。10-NN 准确率表示用平面上最近的十个邻居判断数字有多准。",
+        "标签只用来上色，没有程序用它学习。我们的是一张地图：训练时让每个数字的近邻留在它旁边，"
+        "也同样可以解码。10-NN 准确率表示用平面上最近的十个邻居判断数字有多准。",
     )
     legend = "".join(
         f'<li><i style="background:{escape(colour)}"></i>{escape(name)}</li>'

@@ -49,6 +49,8 @@ TIMED_SECONDS = 0.7
 TIMED_STEPS = 10
 STEPS_PER_WAIT = 16
 """Steps that are timed together on a GPU, which is handed steps before it has taken the last."""
+CODED_AFTERWARDS = 60_000
+"""Rows whose way there and back takes as long as codes, priors and trust after a run."""
 HURRY_SECONDS, LATEST_SECONDS = 0.5, 1.0
 """Seconds after ``max_seconds`` at which a run would end for it to be shortened, and is ended."""
 
@@ -386,23 +388,27 @@ class Run:
         # The median is not fooled by the first steps, nor by a moment's load on the machine.
         # A loss that is not finite ends the trial at once.
         per_step = float(np.median(np.diff(ticks))) / stride if len(ticks) > 1 else math.inf
-        evaluations = self._evaluation_seconds()
-        now = time.perf_counter()
+        evaluations, afterwards = self._evaluation_seconds()
+        now = time.perf_counter() + afterwards
         per_run = evaluations + (self._setup_seconds if self.plan.may_repeat else 0.0)
         n_steps = self.plan.steps_in(self.request.deadline - now, per_step, per_run)
         self.request = replace(self.request, plan=replace(self.plan, n_steps=n_steps))
 
-    def _evaluation_seconds(self) -> float:
-        """Time a measurement of held-out rows; return the seconds that all of a run will take."""
+    def _evaluation_seconds(self) -> tuple[float, float]:
+        """Time a measurement of held-out rows; return the seconds of all those of a run.
+
+        And of what follows the last run, which codes rows, too.
+        """
         if self.held_out is None:
-            return 0.0
+            return 0.0, 0.0
         began = time.perf_counter()
         self.held_out.errors(self.state.result)
         once = time.perf_counter() - began
+        afterwards = once * min(2 * self.plan.n_rows, CODED_AFTERWARDS) / self.held_out.n_rows
         n_times = len(self.plan.evaluation_steps(self.plan.most_steps))
         if self.ordered:
             # A measurement decodes each row as often as a step, and once whole.
             decoded = self.held_out.n_rows * (LENGTHS_PER_ROW + 1)
             curve = once * self.held_out.n_curve_codes / decoded
-            return n_times * once + (n_times if self.plan.n_folds else 1) * curve
-        return n_times * once
+            return n_times * once + (n_times if self.plan.n_folds else 1) * curve, afterwards
+        return n_times * once, afterwards

@@ -105,7 +105,7 @@ def demo(
     ),
     max_seconds: Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", help="For training our models in all; 150 by default."),
+        typer.Option(metavar="SECONDS", help="For training our models in all; 175 by default."),
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:

@@ -86,13 +86,18 @@ def closing_table(
             f"{program.seconds:.1f}",
         )
     tour.console.print(table)
+    for program in tour.maps:
+        tour.console.print(
+            f"{program.name.en}: trained in {program.seconds:.1f} s to keep neighbours together,"
+            f" error {program.error:.4f}"
+        )
     for program in tour.generators.values():
         tour.console.print(
             f"{program.name.en}: trained in {program.seconds:.1f} s to draw new digits"
         )
-    ours, pca, tutorial = accuracies
+    pca, tutorial, ours = accuracies
     tour.console.print(
-        f"10-NN accuracy on the plane: narrows {ours:.3f}, PCA {pca:.3f}, tutorial {tutorial:.3f}"
+        f"10-NN accuracy on the plane: PCA {pca:.3f}, tutorial {tutorial:.3f}, narrows {ours:.3f}"
     )
     tour.console.print(
         f"classifier on 32 numbers: {small.accuracy:.4f} with {small.n_parameters:,} parameters in"

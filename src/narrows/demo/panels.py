@@ -26,11 +26,11 @@ def planes(
     tour: Tour, X: Pixels, y: Labels, X_test: Pixels, y_test: Labels
 ) -> list[tuple[Panel, float]]:
     """Draw the test digits on three planes, each with the accuracy of its neighbours."""
-    ours, tutorial = tour.programs["narrows-2"], tour.programs["tensorflow-map"]
+    (ours,), tutorial = tour.maps, tour.programs["tensorflow-map"]
     encoders: list[tuple[Words, Callable[[Pixels], NDArray[Any]]]] = [
-        (Words("narrows", "narrows"), ours.model.transform),
         (Words("PCA", "PCA"), pca_inference(ours.model).encode),
         (Words("TensorFlow tutorial", "TensorFlow 教程"), tutorial.model.transform),
+        (Words("narrows map", "narrows 地图"), ours.model.transform),
     ]
     found = []
     for name, encode in encoders:

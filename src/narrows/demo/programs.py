@@ -24,8 +24,9 @@ from narrows.running import Progress
 
 Pixels = NDArray[np.float32]
 Labels = NDArray[np.uint8]
-SIZES = {2: 45.0, 3: 12.0, 10: 12.0, 32: 25.0, 128: 20.0}
+SIZES = {2: 30.0, 3: 12.0, 10: 12.0, 32: 25.0, 128: 20.0}
 """Seconds of training for each code size of the programs that restore."""
+MAP_SECONDS = 40.0
 
 
 @dataclass
@@ -48,6 +49,7 @@ class Tour:
     pca_seconds: float = 0.0
     programs: dict[str, Program] = field(default_factory=dict)
     generators: dict[str, Program] = field(default_factory=dict)
+    maps: list[Program] = field(default_factory=list)
     timings: list[Timing] = field(default_factory=list)
 
     @contextmanager
@@ -67,6 +69,13 @@ def train(tour: Tour, name: str, X: Pixels, X_test: Pixels, **arguments: Any) ->
         recipe = read_recipe(name)
         title, arguments = Words(recipe.title, recipe.title_zh), recipe.autoencoder
     tour.programs[name] = _trained(tour, title, X, X_test, ours=ours, **arguments)
+
+
+def train_map(tour: Tour, X: Pixels, X_test: Pixels, max_seconds: float) -> None:
+    """Train the plane on which neighbours stay neighbours."""
+    title = Words("narrows map, 2 numbers", "narrows 地图，2 个数")
+    arguments = {"n_components": 2, "objective": "neighbors", "max_seconds": max_seconds}
+    tour.maps.append(_trained(tour, title, X, X_test, ours=True, **arguments))
 
 
 def train_generator(tour: Tour, name: str, X: Pixels, X_test: Pixels, **arguments: Any) -> None:

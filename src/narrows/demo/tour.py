@@ -11,7 +11,15 @@ from rich.console import Console
 from narrows import figures
 from narrows.datasets import load_mnist
 from narrows.demo import closing, panels
-from narrows.demo.programs import SIZES, Tour, classifiers, train, train_generator
+from narrows.demo.programs import (
+    MAP_SECONDS,
+    SIZES,
+    Tour,
+    classifiers,
+    train,
+    train_generator,
+    train_map,
+)
 from narrows.errors import FileExists
 from narrows.fields import check, nothing, real
 from narrows.model_file import replacing
@@ -57,7 +65,7 @@ def run_demo(
     FileExists
         Where the page stands and ``overwrite`` is false; nothing is trained then.
     """
-    usual = sum(SIZES.values()) + sum(GENERATOR_SECONDS.values())
+    usual = sum(SIZES.values()) + MAP_SECONDS + sum(GENERATOR_SECONDS.values())
     check("demo", {"max_seconds": max_seconds}, {"max_seconds": nothing() | real(0, low_open=True)})
     share = 1.0 if max_seconds is None else max_seconds / usual
     page = out / "index.html"
@@ -78,6 +86,7 @@ def run_demo(
         train(tour, f"narrows-{size}", X, X_test, n_components=size, max_seconds=share * seconds)
     for name in TUTORIAL:
         train(tour, name, X, X_test)
+    train_map(tour, X, X_test, share * MAP_SECONDS)
     for name, arguments in GENERATORS.items():
         seconds = share * GENERATOR_SECONDS[name]
         train_generator(tour, name, X, X_test, **arguments, max_seconds=seconds)

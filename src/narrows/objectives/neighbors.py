@@ -18,7 +18,7 @@ from narrows.objectives.base import PIXEL_SQUARES, Batch, Noise, Objective, Step
 
 GROUP = 512
 """Rows that a row is told apart from: as many as are compared with each other."""
-DEEP, SHALLOW = (192,) * 5, (128,) * 3
+DEEP, SHALLOW = (192,) * 6, (128,) * 3
 """Hidden widths for many rows and for few."""
 DECODED = 0.25
 """Part of a batch's rows that the decoder rebuilds in a step."""
