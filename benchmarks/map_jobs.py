@@ -133,6 +133,12 @@ def alignments(digits: tuple[Array, ...], seeds: int) -> Iterator[dict[str, Any]
             }
 
 
+def auroc(usual: Array, strange: Array) -> float:
+    """Return how often trust in a usual row is higher than in a strange one."""
+    truth = np.r_[np.ones(len(usual)), np.zeros(len(strange))]
+    return float(roc_auc_score(truth, np.r_[usual, strange]))
+
+
 def trusts(digits: tuple[Array, ...], seeds: int) -> Iterator[dict[str, Any]]:
     """Give AUROCs of trust for models that never saw one digit."""
     X, y, X_test, y_test = digits
@@ -143,17 +149,12 @@ def trusts(digits: tuple[Array, ...], seeds: int) -> Iterator[dict[str, Any]]:
         for name, ae in models.items():
             ae.fit(X[y != LEFT_OUT])
             trust = [ae.trust(ae.transform(rows), rows) for rows in (usual, noise, unseen)]
-            aurocs = [
-                roc_auc_score(
-                    np.r_[np.ones(len(usual)), np.zeros(len(other))], np.r_[trust[0], other]
-                )
-                for other in trust[1:]
-            ]
+            aurocs = [auroc(trust[0], other) for other in trust[1:]]
             yield {
                 "model": name,
                 "seed": seed,
-                "noise": float(aurocs[0]),
-                "left out": float(aurocs[1]),
+                "noise": aurocs[0],
+                "left out": aurocs[1],
                 "median trust": float(np.median(trust[0])),
             }
 

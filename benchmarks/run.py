@@ -18,7 +18,16 @@ PEERS = HERE.parent / ".venv-peers" / "bin" / "python"
 
 def main() -> None:
     """Run what is ours, then what needs the peers."""
-    for name in ("mnist", "jobs", "ordered", "never_worse", "families", "pictures", "gpu"):
+    for name in (
+        "mnist",
+        "jobs",
+        "ordered",
+        "map_jobs",
+        "never_worse",
+        "families",
+        "pictures",
+        "gpu",
+    ):
         subprocess.run([sys.executable, str(HERE / f"{name}.py")], check=True)
     if not PEERS.exists():
         print("peers are left out: run `make bench-peers` first")

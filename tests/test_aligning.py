@@ -42,12 +42,12 @@ def test_a_file_aligns_as_its_model_does(first, tmp_path):
     np.testing.assert_array_equal(*codes)
 
 
-def test_where_nothing_is_gained_codes_do_not_move():
+def test_training_starts_from_the_earlier_model():
     rows = X[:60, 20:30]
     first = quick(2, max_steps=50).fit(rows)
     again = quick(2, max_steps=2, learning_rate=1e-9).fit(rows, align_to=first)
-    np.testing.assert_array_equal(again.transform(rows), first.transform(rows))
-    assert again.movement_.far == 0
+    np.testing.assert_allclose(again.transform(rows), first.transform(rows), atol=1e-4)
+    assert again.best_step_ == 2
 
 
 def test_what_cannot_be_aligned_says_why(first):

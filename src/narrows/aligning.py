@@ -52,11 +52,14 @@ class Movement(NamedTuple):
         )
 
 
-def with_network_of(params: dict[str, Any], origin: Autoencoder) -> dict[str, Any]:
-    """Return an estimator's parameters with an earlier model's network in place of "auto"."""
-    if params["network"] != "auto":
-        return params
-    return {**params, "network": origin._network_part}
+def aligned_params(params: dict[str, Any], origin: Autoencoder) -> dict[str, Any]:
+    """Return an estimator's parameters for a fit that starts from an earlier model.
+
+    Its network takes the place of "auto". The last state is kept: the earlier model may have seen
+    the rows that are held out now, which would speak for it, and for states near it.
+    """
+    network = origin._network_part if params["network"] == "auto" else params["network"]
+    return {**params, "network": network, "keep": "last"}
 
 
 def check_same_kind(origin: Autoencoder, ae: Autoencoder, plan: Plan) -> None:

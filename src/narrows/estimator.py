@@ -221,7 +221,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             An earlier model of the same kind, or its file: training starts from it in place of
             PCA, at a fifth of the usual learning rate, so that codes stay about where they were;
             ``movement_`` then says how far they moved. Its network is taken for
-            ``network="auto"``, and it is kept where training gains nothing.
+            ``network="auto"``, and the last state is kept, whatever ``keep`` says: held-out rows
+            that the earlier model has seen would speak for it.
 
         Returns
         -------

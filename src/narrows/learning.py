@@ -66,7 +66,7 @@ def _fit(
     source = ArraySource(rows, y=classes)
     params, explained = with_code_size(ae.get_params(deep=False), source, seed)
     if origin is not None:
-        params = aligning.with_network_of(params, origin)
+        params = aligning.aligned_params(params, origin)
     plan = _plan(ae, params, rows, seed, classes)
     if origin is not None:
         aligning.check_same_kind(origin, ae, plan)
