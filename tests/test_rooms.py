@@ -45,6 +45,7 @@ STOREYS = [
     {"estimator"},
     {
         "density",
+        "depicting",
         "evaluation",
         "figures",
         "page",
@@ -55,6 +56,7 @@ STOREYS = [
         "demo",
         "estimating",
         "sample_quality",
+        "scorecard",
     },
     {"cli"},
     {"__main__"},

@@ -1,97 +1,39 @@
-"""Numbers that say how good a model is, on rows that it never saw, PCA beside it.
+"""The scorecard of a model, on rows that it never saw, PCA beside it.
 
-Legend: N rows, D features, K code size.
+Legend: N rows, M training rows, D features.
 """
 
 from __future__ import annotations
 
-import time
+import sys
 import warnings
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from narrows.density import Density, is_probabilistic, measure_density
-from narrows.errors import DataError, DataTypeError, NarrowsWarning
-from narrows.fields import check, integer
-from narrows.generating import check_name
-from narrows.inference import Inference
-from narrows.objectives import Reconstruction
-from narrows.sample_quality import SampleQuality, as_grey_pictures, sample_quality
-from narrows.starting import pca_network
+from narrows.errors import DataTypeError, NarrowsWarning
+from narrows.fields import check, integer, is_integer
+from narrows.generating import check_name, seed_of
+from narrows.sample_quality import SampleQuality, as_grey_pictures
+from narrows.scorecard import generation
+from narrows.scorecard.classifiers import ClassifierResult, classify, knn_accuracy
+from narrows.scorecard.clusters import clusters
+from narrows.scorecard.costs import costs
+from narrows.scorecard.neighbours import neighbours
+from narrows.scorecard.probes import nothing_to_probe, probes
+from narrows.scorecard.reconstruction import reconstruction, round_trip
+from narrows.scorecard.report import Report
+from narrows.scorecard.rows import HeldOut, read_rows
+from narrows.scorecard.scores import Section, merged
+from narrows.scorecard.seeds import check_seeds, fitted_again
+from narrows.scorecard.shown import Shown, gather
+from narrows.scorecard.splitting import split
+from narrows.scorecard.views import pca_inference, views
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
 
-NEIGHBOURS = 10
-
-
-@dataclass(frozen=True)
-class Report:
-    """How well rows come back, and what their codes know of the labels.
-
-    Attributes
-    ----------
-    n_rows, n_features, n_components : int
-    error, pca_error : float
-        Mean squared error per value in data units, clipped to the same bounds; PCA's is that of
-        the rows that training started from, at the same code size.
-    score, pca_score : float
-        Part of the variance about the training mean that comes back; 1 is perfect.
-    worst_error : float
-        95th percentile over rows of the mean squared error per value.
-    knn_accuracy, pca_knn_accuracy : float or None
-        Part of the rows whose label is the most frequent one among the 10 nearest other rows, by
-        codes; None without labels.
-    samples : SampleQuality or None
-        Fréchet distance, precision and recall of samples, where they were asked for.
-    density : Density or None
-        Log-likelihood, its bound and its parts, in nats per row; None for a family that gives no
-        density.
-    """
-
-    n_rows: int
-    n_features: int
-    n_components: int
-    error: float
-    pca_error: float
-    score: float
-    pca_score: float
-    worst_error: float
-    knn_accuracy: float | None = None
-    pca_knn_accuracy: float | None = None
-    samples: SampleQuality | None = None
-    density: Density | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the numbers by name, ready for JSON."""
-        return asdict(self)
-
-    def lines(self) -> list[tuple[str, str]]:
-        """Return pairs of a name and a number in words, for a table."""
-        ratio = f" ({self.error / self.pca_error:.2f} of PCA's)" if self.pca_error > 0 else ""
-        found = [
-            ("rows × features", f"{self.n_rows:,} × {self.n_features:,}"),
-            ("numbers in a code", f"{self.n_components}"),
-            ("mean squared error", f"{self.error:.5g}{ratio}"),
-            ("PCA's error", f"{self.pca_error:.5g}"),
-            ("variance explained", f"{self.score:.4f} (PCA {self.pca_score:.4f})"),
-            ("error, 95th percentile", f"{self.worst_error:.5g}"),
-        ]
-        if self.knn_accuracy is not None:
-            accuracies = f"{self.knn_accuracy:.4f} (PCA {self.pca_knn_accuracy:.4f})"
-            found.append((f"{NEIGHBOURS}-NN accuracy of codes", accuracies))
-        if self.density is not None:
-            found += self.density.lines()
-        if self.samples is not None:
-            found += self.samples.lines()
-        return found
-
-    def __str__(self) -> str:
-        width = max(len(name) for name, _ in self.lines())
-        return "\n".join(f"{name:<{width}}  {value}" for name, value in self.lines())
+__all__ = ["ClassifierResult", "Report", "classify", "evaluate", "knn_accuracy", "pca_inference"]
 
 
 def evaluate(
@@ -99,20 +41,39 @@ def evaluate(
     X: Any,
     y: Any = None,
     *,
+    X_train: Any = None,
+    y_train: Any = None,
+    seeds: int = 1,
     samples: int = 0,
     prior: str = "auto",
     importance_samples: int = 50,
     random_state: Any = 0,
+    verbose: int = 0,
 ) -> Report:
-    """Measure a fitted model on rows, which should be rows that it never saw.
+    """Measure a fitted model on rows that it never saw.
+
+    Reconstruction, neighbours, seconds and bytes are measured of any rows; with labels also what
+    probes read from the codes, and how well clusters of codes agree with the classes. PCA's numbers
+    stand beside ours, and where they say more, those of the rows themselves and of a network of the
+    same architecture that was never trained. What learns from rows is tested on others.
 
     Parameters
     ----------
     ae : Autoencoder
         Fitted.
     X : array, frame or tensor (N, D), (N, H, W) or (N, H, W, C)
+        Held-out rows.
     y : array-like (N,), optional
-        Labels, for the accuracy of neighbours in the space of codes.
+        Labels. No number but those of probes learns from them.
+    X_train : as X, (M, D), optional
+        The rows that the model was trained on, which a model does not hold. Seeds need them, and
+        with ``y_train`` probes and clusters learn from at most 10,000 of them. Without, they learn
+        from one half of ``X`` and are tested on the other.
+    y_train : array-like (M,), optional
+        Labels of the training rows.
+    seeds : int, default=1
+        Models to measure: the given one, and others with its parameters and further seeds, fitted
+        on ``X_train``. Numbers are then means, with Student's 95 % interval.
     samples : int, default=0
         Pictures to draw from a prior and to compare with the rows, where these are grey pictures
         of 28 × 28 pixels; 10,000 are usual, and take seconds.
@@ -122,21 +83,25 @@ def evaluate(
         Codes per row that the log-likelihood of a VAE or IWAE is estimated with; 0 leaves it out.
         5,000 are usual for numbers to publish, and take a hundred times as long.
     random_state : int, RandomState or None, default=0
-        Seeds what is drawn.
+        Seeds what is drawn: rows, labels, starts of clusters, samples.
+    verbose : int, default=0
+        1 says on standard error which seed is being fitted.
 
     Returns
     -------
     Report
+        To print, or to save as ``.json`` or ``.html``.
 
     Raises
     ------
     DataError
-        If ``y`` does not have one label per row, or fewer than 12 rows have labels; or for fewer
-        than 8 samples or rows to compare.
+        If there is not one label per row, or fewer than 12 rows have labels; for training rows
+        that are ``X``; or for fewer than 8 samples or rows to compare.
     DataTypeError
         If ``ae`` is no model.
     ParameterError
-        For ``samples`` or ``importance_samples`` below 0, or an unknown prior.
+        For ``seeds`` below 1, or above it without ``X_train``; for ``samples`` or
+        ``importance_samples`` below 0, or an unknown prior.
     """
     from sklearn.utils.validation import check_is_fitted
 
@@ -150,160 +115,104 @@ def evaluate(
     check_is_fitted(ae)
     counts = {"samples": samples, "importance_samples": importance_samples}
     check("evaluate", counts, dict.fromkeys(counts, integer(0)))
+    check("evaluate", {"seeds": seeds}, {"seeds": integer(1)})
     check_name(prior, more=("auto",))
-    rows = ae._read(X, reset=False)
-    labels = None if y is None else _checked_labels(y, len(rows))
-    ours, pca = ae._inference, pca_inference(ae)
-    errors, pca_errors = ours.squared_errors(rows), pca.squared_errors(rows)
-    spread = ae._spread(rows)
-    density = None
-    if importance_samples and is_probabilistic(ae):
-        density = measure_density(ae, X, n_samples=importance_samples, random_state=random_state)
-    accuracies: list[float | None] = [None, None]
-    if labels is not None:
-        accuracies = [knn_accuracy(model.encode(rows), labels) for model in (ours, pca)]
-    return Report(
-        n_rows=len(rows),
-        n_features=rows.shape[1],
-        n_components=ae.n_components_,
-        error=float(errors.mean()),
-        pca_error=float(pca_errors.mean()),
-        score=float(1 - errors.mean() / spread) if spread > 0 else 0.0,
-        pca_score=float(1 - pca_errors.mean() / spread) if spread > 0 else 0.0,
-        worst_error=float(np.quantile(errors, 0.95)),
-        knn_accuracy=accuracies[0],
-        pca_knn_accuracy=accuracies[1],
-        samples=_quality_of_samples(ae, rows, samples, prior, random_state) if samples else None,
-        density=density,
-    )
-
-
-def pca_inference(ae: Autoencoder) -> Inference:
-    """Return the PCA that a model started from, ready to encode and decode as the model does."""
-    net = pca_network(ae.pca_, ae.network_.scaling)
-    return Inference(net, Reconstruction(), ae.bounds_)
-
-
-def _quality_of_samples(
-    ae: Autoencoder, rows: NDArray[np.generic], n: int, prior: str, random_state: Any
-) -> SampleQuality | None:
-    """Compare samples with rows (N, D) where both are pictures that the features are made for."""
-    real = as_grey_pictures(rows, ae.bounds_)
-    if real is None:
+    check_seeds(ae, seeds, X_train, y_train)
+    data = read_rows(ae, X, y, X_train, y_train)
+    if samples and as_grey_pictures(data.rows[:1], ae.bounds_) is None:
+        samples = 0
         warnings.warn(
             "Samples are compared with rows where these are grey pictures of 28 × 28 pixels with"
-            f" bounds (0, 1) or (0, 255); this model has rows of {rows.shape[1]:,} values and"
+            f" bounds (0, 1) or (0, 255); this model has rows of {data.rows.shape[1]:,} values and"
             f" bounds {ae.bounds_}, so its samples are not measured.",
             NarrowsWarning,
-            stacklevel=3,
+            stacklevel=2,
         )
-        return None
-    generated = ae.sample(n, prior=prior, random_state=random_state).reshape(n, -1)
-    return sample_quality(as_grey_pictures(generated, ae.bounds_), real)
-
-
-def _checked_labels(y: Any, n_rows: int) -> NDArray[Any]:
-    labels = np.asarray(y)
-    if labels.shape != (n_rows,):
-        raise DataError(
-            f"y has shape {labels.shape}, but X has {n_rows} rows; give one label per row."
-        )
-    if n_rows < NEIGHBOURS + 2:
-        raise DataError(
-            f"{n_rows} rows are too few for the accuracy of {NEIGHBOURS} neighbours; give at least"
-            f" {NEIGHBOURS + 2}, or leave y out."
-        )
-    return labels
-
-
-def knn_accuracy(
-    Z: NDArray[Any],
-    y: NDArray[Any],
-    Z_test: NDArray[Any] | None = None,
-    y_test: NDArray[Any] | None = None,
-) -> float:
-    """Return how often the most frequent label among 10 nearest codes is the right one.
-
-    Parameters
-    ----------
-    Z : ndarray (N, K)
-    y : ndarray (N,)
-    Z_test, y_test : ndarray (M, K) and (M,), optional
-        Rows to judge by their neighbours in ``Z``; without them each row of ``Z`` is judged by
-        its neighbours among the others.
-    """
-    from sklearn.neighbors import NearestNeighbors
-
-    classes, numbers = np.unique(y, return_inverse=True)
-    search = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(Z)
-    near = search.kneighbors(Z_test, return_distance=False)
-    votes = numbers[near]
-    counts = (votes[:, :, None] == votes[:, None, :]).sum(axis=2)
-    # Of the labels with the most votes the smallest wins, as in scikit-learn.
-    first = (counts * (len(classes) + 1) - votes).argmax(axis=1)
-    winners = votes[np.arange(len(votes)), first]
-    truth = y if y_test is None else y_test
-    return float(np.mean(classes[winners] == truth))
+    known = is_integer(random_state) and random_state >= 0
+    seed = int(random_state) if known else seed_of(random_state)
+    asked = _Asked(samples, prior, importance_samples, seed)
+    cards = [_measured(ae, data, asked, 0)]
+    for number in range(1, seeds):
+        if verbose:
+            print(f"narrows: fitting seed {number + 1} of {seeds}", file=sys.stderr, flush=True)
+        again, seconds = fitted_again(ae, number, X_train, y_train)
+        cards.append(_measured(again, data, asked, number, seconds))
+    return _report(ae, data, cards)
 
 
 @dataclass(frozen=True)
-class ClassifierResult:
-    """A small neural classifier on some features.
+class _Asked:
+    """What a scorecard is to have beside its numbers, and the seed of what is drawn."""
 
-    Attributes
-    ----------
-    n_inputs, n_parameters : int
-    accuracy : float
-        On test rows.
-    seconds : float
-        Of its training.
-    """
-
-    n_inputs: int
-    n_parameters: int
-    accuracy: float
-    seconds: float
+    samples: int
+    prior: str
+    importance_samples: int
+    seed: int
 
 
-def classify(
-    features: NDArray[Any],
-    y: NDArray[Any],
-    test_features: NDArray[Any],
-    y_test: NDArray[Any],
-    *,
-    hidden: int,
-    max_iter: int,
-    random_state: int = 0,
-) -> ClassifierResult:
-    """Train scikit-learn's `MLPClassifier` with one hidden layer on features, and test it.
+@dataclass(frozen=True)
+class _Card:
+    """The numbers of one seed."""
 
-    Parameters
-    ----------
-    features, test_features : ndarray (N, F) and (M, F)
-        Divided by one common number before training, learned from ``features``.
-    y, y_test : ndarray (N,) and (M,)
-    hidden : int
-        Width of the hidden layer.
-    max_iter : int
-        Epochs.
-    """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.neural_network import MLPClassifier
+    sections: list[Section]
+    shown: Shown
+    samples: SampleQuality | None
+    density: Density | None
 
-    scale = features.std() or 1.0
-    classifier = MLPClassifier(
-        (hidden,), max_iter=max_iter, batch_size=256, random_state=random_state
-    )
-    started = time.perf_counter()
-    with warnings.catch_warnings():
-        # A fixed number of epochs is the plan here, not a failure to converge.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        classifier.fit(features / scale, y)
-    seconds = time.perf_counter() - started
-    parameters = [*classifier.coefs_, *classifier.intercepts_]
-    return ClassifierResult(
-        n_inputs=features.shape[1],
-        n_parameters=sum(array.size for array in parameters),
-        accuracy=float(classifier.score(test_features / scale, y_test)),
-        seconds=seconds,
+
+def _measured(
+    ae: Autoencoder, data: HeldOut, asked: _Asked, number: int, fit_seconds: float | None = None
+) -> _Card:
+    """Measure one model, with a number that sets what is drawn apart from other seeds."""
+    seed = asked.seed + number
+    trips = {
+        "narrows": round_trip(ae._inference, data.rows),
+        "pca": round_trip(pca_inference(ae), data.rows),
+    }
+    sections = reconstruction(ae, data, trips)
+    sections.append(neighbours(ae, data, trips, seed))
+    table, chosen, reason = None, split(data, seed), data.no_classes()
+    if reason is not None:
+        sections.append(nothing_to_probe(reason))
+    if chosen is not None:
+        inputs = {
+            name: (view(chosen.learn), view(chosen.test)) for name, view in views(ae, seed).items()
+        }
+        found, table = clusters(chosen, inputs, seed)
+        sections += [probes(chosen, inputs, seed), found]
+    density, quality = None, None
+    if asked.importance_samples and is_probabilistic(ae):
+        density = measure_density(ae, data.X, n_samples=asked.importance_samples, random_state=seed)
+        sections.append(generation.likelihood(density))
+    if asked.samples:
+        quality = generation.quality(ae, data, asked.samples, asked.prior, seed)
+        sections.append(generation.samples(quality))
+    sections.append(costs(ae, data, trips, fit_seconds))
+    return _Card(sections, gather(ae, data, trips, table, seed), quality, density)
+
+
+def _report(ae: Autoencoder, data: HeldOut, cards: list[_Card]) -> Report:
+    sections = merged([card.sections for card in cards])
+    means = {
+        (part.key, line.key, name): score.mean
+        for part in sections
+        for line in part.measures
+        for name, score in line.scores.items()
+    }
+    return Report(
+        n_rows=len(data.rows),
+        n_features=data.rows.shape[1],
+        n_components=ae.n_components_,
+        error=means["reconstruction", "error", "narrows"],
+        pca_error=means["reconstruction", "error", "pca"],
+        score=means["reconstruction", "score", "narrows"],
+        pca_score=means["reconstruction", "score", "pca"],
+        worst_error=means["reconstruction", "error_95", "narrows"],
+        knn_accuracy=means.get(("neighbours", "knn_accuracy", "narrows")),
+        pca_knn_accuracy=means.get(("neighbours", "knn_accuracy", "pca")),
+        samples=cards[0].samples,
+        density=cards[0].density,
+        n_seeds=len(cards),
+        sections=sections,
+        shown=cards[0].shown,
     )

@@ -150,8 +150,16 @@ def _parts(X: NDArray[Any]) -> Iterator[NDArray[Any]]:
     return (X[first : first + PART_ROWS] for first in range(0, len(X), PART_ROWS))
 
 
-def as_labels(y: Any, n_rows: int) -> NDArray[Any]:
+def as_labels(y: Any, n_rows: int, names: tuple[str, str] = ("y", "X")) -> NDArray[Any]:
     """Return classes (N,) as an array.
+
+    Parameters
+    ----------
+    y : array-like (N,) or (N, 1)
+    n_rows : int
+        N.
+    names : (str, str), default=("y", "X")
+        What the caller calls classes and rows.
 
     Raises
     ------
@@ -163,8 +171,11 @@ def as_labels(y: Any, n_rows: int) -> NDArray[Any]:
         labels = labels[:, 0]
     if labels.shape != (n_rows,):
         raise DataError(
-            f"y has shape {labels.shape}, but X has {n_rows} rows; give one label per row."
+            f"{names[0]} has shape {labels.shape}, but {names[1]} has {n_rows} rows; give one label"
+            " per row."
         )
     if any(label is None or label != label for label in labels.tolist()):
-        raise DataError("y holds missing labels; leave those rows out, or give them a class.")
+        raise DataError(
+            f"{names[0]} holds missing labels; leave those rows out, or give them a class."
+        )
     return labels

@@ -477,6 +477,27 @@ def evaluate(
             show_default="those of mnist:*",
         ),
     ] = None,
+    train: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DATA",
+            help="The rows that the model was trained on, for probes to learn from.",
+            show_default="half of DATA",
+        ),
+    ] = None,
+    train_labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="One label per row of --train.", show_default="those of mnist:*"
+        ),
+    ] = None,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            metavar="INT",
+            help="Models to measure: this one, and more fitted on --train, for intervals.",
+        ),
+    ] = 1,
     samples: Annotated[
         int,
         typer.Option(
@@ -495,19 +516,24 @@ def evaluate(
         ),
     ] = 50,
     out: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write the report too: .json.")
+        list[str] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the scorecard too: .html, a page with pictures, or .json; may be repeated.",
+        ),
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Measure a model on rows that it never saw, PCA beside it."""
-    from narrows.cli import using
+    from narrows.cli import evaluating
 
-    using.evaluate(
+    evaluating.evaluate(
         model,
         data,
-        labels,
-        out,
+        evaluating.Labelled(labels, train, train_labels),
+        out or [],
         overwrite=overwrite,
+        seeds=seeds,
         samples=samples,
         prior=prior,
         importance_samples=importance_samples,

@@ -5,7 +5,6 @@ Legend: N rows, D features.
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 import tempfile
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrows.cli.printing import say
+from narrows.depicting import shape_of_pictures
 from narrows.errors import DataError, FileExists
 from narrows.model_file import umask
 from narrows.sources.files import (
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 Kind = Literal["file", "folder", "sheet"]
 SHEET_COLUMNS = 10
 """Pictures on a sheet."""
-SMALLEST_SIDE = 8
-"""Pixels that a side of a picture has at the least, where nothing but its rows tells its shape."""
 
 
 def check_out(out: str, *, overwrite: bool, sheet: bool = False) -> Kind:
@@ -75,27 +73,21 @@ def _check_picture_folder(path: Path, overwrite: bool) -> None:
 
 
 def picture_shape(ae: Autoencoder) -> tuple[int, ...]:
-    """Return (H, W) or (H, W, C) of a model's rows.
-
-    Flat rows count as pictures where they cannot be taken for a table: square, at least 8 × 8,
-    without names of columns, and with the bounds of pixels, (0, 1) or (0, 255).
+    """Return (H, W) or (H, W, C) of a model's rows, as `narrows.depicting` finds it.
 
     Raises
     ------
     DataError
         Where rows are no pictures.
     """
-    shape, size = ae.sample_shape_, ae.n_features_in_
-    if len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3, 4)):
-        return tuple(shape)
-    side = math.isqrt(size)
-    pixels = ae.bounds_ in ((0.0, 1.0), (0.0, 255.0)) and feature_names(ae) is None
-    if len(shape) == 1 and side * side == size and side >= SMALLEST_SIDE and pixels:
-        return side, side
-    raise DataError(
-        f"A row of this model has the shape {shape}, which is not known to be a picture (height,"
-        " width); write a .npy, .npz or .csv file, or fit with --set sample_shape=HEIGHT,WIDTH."
-    )
+    shape = shape_of_pictures(ae)
+    if shape is None:
+        raise DataError(
+            f"A row of this model has the shape {ae.sample_shape_}, which is not known to be a"
+            " picture (height, width); write a .npy, .npz or .csv file, or fit with --set"
+            " sample_shape=HEIGHT,WIDTH."
+        )
+    return shape
 
 
 def write_pictures(folder: Path, ae: Autoencoder, rows: NDArray[Any]) -> None:

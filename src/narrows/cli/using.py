@@ -1,11 +1,8 @@
-"""The verbs that use a model: ``encode``, ``decode``, ``reconstruct``, ``evaluate``, ``info``."""
+"""The verbs that use a model: ``encode``, ``decode``, ``reconstruct``, ``info``."""
 
 from __future__ import annotations
 
-import json
-import math
 from pathlib import Path
-from typing import Any
 
 from narrows.cli.ending import expected_failures
 from narrows.cli.fitting import error_lines
@@ -26,10 +23,8 @@ from narrows.sources.files import (
     DATA_SUFFIXES,
     Table,
     check_target,
-    read_labels,
     read_table,
     write_table,
-    writing,
 )
 
 
@@ -104,56 +99,6 @@ def reconstruct(model: str, data: str, out: str, *, overwrite: bool) -> None:
             return
         rows = ae.reconstruct(rows_for(ae, table))
     write_rows(ae, rows, target, pictures=kind == "folder", row_names=table.row_names)
-
-
-def evaluate(
-    model: str,
-    data: str,
-    labels: str | None,
-    out: str | None,
-    *,
-    overwrite: bool,
-    samples: int = 0,
-    prior: str = "auto",
-    importance_samples: int = 50,
-) -> None:
-    """Print errors on rows, PCA's beside ours, and accuracies where there are labels."""
-    import narrows
-
-    target = None if out is None else Path(out)
-    if target is not None:
-        check_target(target, (".json",), overwrite=overwrite)
-    ae, table = open_model(model), read_table(data)
-    if samples:
-        check_prior(ae, prior, model)
-    y = table.labels if labels is None else read_labels(labels, len(table.values))
-    with expected_failures(data):
-        report = narrows.evaluate(
-            ae,
-            rows_for(ae, table),
-            y,
-            samples=samples,
-            prior=prior,
-            importance_samples=importance_samples,
-        )
-    if target is not None:
-        with writing(target) as temporary:
-            temporary.write_text(json.dumps(_plain(report.as_dict()), indent=2) + "\n", "utf-8")
-    say_pairs(report.lines(), title=f"{model} on {data}")
-    if target is not None:
-        say(f"wrote {target}")
-
-
-def _plain(report: dict[str, Any]) -> dict[str, Any]:
-    """Replace what JSON has no word for by null."""
-    return {
-        name: _plain(value)
-        if isinstance(value, dict)
-        else None
-        if isinstance(value, float) and not math.isfinite(value)
-        else value
-        for name, value in report.items()
-    }
 
 
 def info(model: str) -> None:

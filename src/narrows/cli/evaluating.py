@@ -1,0 +1,105 @@
+"""The verb ``evaluate``: a model's scorecard, printed, and written as JSON or as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from rich.text import Text
+
+from narrows.cli.ending import expected_failures
+from narrows.cli.outputs import rows_for
+from narrows.cli.printing import out as stdout
+from narrows.cli.printing import say, say_pairs
+from narrows.cli.using import check_prior, open_model
+from narrows.errors import ParameterError
+from narrows.sources.files import check_target, naming, read_labels, read_table
+
+if TYPE_CHECKING:
+    from narrows.estimator import Autoencoder
+    from narrows.evaluation import Report
+
+
+class Labelled(NamedTuple):
+    """Files of labels, and of training rows with theirs; None where there are none."""
+
+    labels: str | None
+    train: str | None
+    train_labels: str | None
+
+
+def evaluate(
+    model: str,
+    data: str,
+    given: Labelled,
+    out: Sequence[str],
+    *,
+    overwrite: bool,
+    seeds: int = 1,
+    samples: int = 0,
+    prior: str = "auto",
+    importance_samples: int = 50,
+) -> None:
+    """Print the scorecard of a model, and write it to files.
+
+    Raises
+    ------
+    ParameterError
+        For files that a scorecard is not written as, or training rows that are missing.
+    """
+    import narrows
+    from narrows.scorecard.report import SUFFIXES
+
+    targets = [Path(name) for name in out]
+    for target in targets:
+        check_target(target, SUFFIXES, overwrite=overwrite)
+    if given.train is None and (seeds > 1 or given.train_labels is not None):
+        asked = f"--seeds {seeds}" if seeds > 1 else "--train-labels"
+        raise ParameterError(f"{asked} needs the rows that the model was trained on: --train DATA.")
+    ae = open_model(model)
+    if samples:
+        check_prior(ae, prior, model)
+    X, y = _read(ae, data, given.labels)
+    X_train, y_train = None, None
+    if given.train is not None:
+        X_train, y_train = _read(ae, given.train, given.train_labels)
+    with expected_failures(data):
+        report = narrows.evaluate(
+            ae,
+            X,
+            y,
+            X_train=X_train,
+            y_train=y_train,
+            seeds=seeds,
+            samples=samples,
+            prior=prior,
+            importance_samples=importance_samples,
+            verbose=1,
+        )
+    title = f"{model} on {data}"
+    _say(report, title)
+    for target in targets:
+        with naming(target):
+            report.save(target, title)
+        say(f"wrote {target}")
+
+
+def _read(ae: Autoencoder, data: str, labels: str | None) -> tuple[Any, Any]:
+    """Read rows and their labels; MNIST brings its own."""
+    table = read_table(data)
+    y = table.labels if labels is None else read_labels(labels, len(table.values))
+    return rows_for(ae, table), y
+
+
+def _say(report: Report, title: str) -> None:
+    """Print the numbers section by section."""
+    say_pairs(report.intro(), title=title)
+    for block in report.blocks():
+        head, *rows = block.lines()
+        stdout().print()
+        stdout().print(Text(f"  {head}", style="bold"), soft_wrap=True)
+        for row in rows:
+            say(f"  {row}")
+        for note in block.notes:
+            stdout().print(Text(f"  {note}", style="dim"), soft_wrap=True)

@@ -1,0 +1,66 @@
+"""How likely rows are under a model, and how good its samples are, as sections of a scorecard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from narrows.density import Density
+from narrows.page_drawings import Words
+from narrows.sample_quality import SampleQuality, as_grey_pictures, sample_quality
+from narrows.scorecard.rows import HeldOut
+from narrows.scorecard.scores import Better, Kind, Section, measure
+
+if TYPE_CHECKING:
+    from narrows.estimator import Autoencoder
+
+
+def likelihood(found: Density) -> Section:
+    """Return what a probabilistic model says of the rows."""
+    named: list[tuple[str, Words, float, Kind, Better]] = [
+        ("log_likelihood", Words("log-likelihood", "对数似然"), found.log_likelihood,
+         "number", "high"),
+        ("standard_error", Words("its standard error", "其标准误"), found.standard_error,
+         "number", ""),
+        ("elbo", Words("its bound (ELBO)", "下界 (ELBO)"), found.elbo, "number", "high"),
+        ("kl", Words("KL to the prior", "与先验的 KL"), found.kl, "number", ""),
+        ("active_units", Words("active units", "有效编码数"), found.active_units, "count", ""),
+    ]  # fmt: skip
+    lines = [
+        measure(key, name, {"narrows": value}, kind, better)
+        for key, name, value, kind, better in named
+    ]
+    about = Words(
+        f"Nats per row, estimated with {found.n_samples:,} importance samples for each; the"
+        " standard error is that of the estimate. Active units: numbers of the code that vary.",
+        f"单位为每行的奈特，每行用 {found.n_samples:,} 个重要性样本估计；标准误是估计本身的误差。"
+        "有效编码数：编码中有变化的数的个数。",
+    )
+    return Section("likelihood", Words("Likelihood", "似然"), about, tuple(lines))
+
+
+def quality(ae: Autoencoder, data: HeldOut, n: int, prior: str, seed: Any) -> SampleQuality:
+    """Compare n samples of a model with held-out rows, both grey pictures of 28 × 28 pixels."""
+    generated = ae.sample(n, prior=prior, random_state=seed).reshape(n, -1)
+    return sample_quality(
+        as_grey_pictures(generated, ae.bounds_), as_grey_pictures(data.rows, ae.bounds_)
+    )
+
+
+def samples(found: SampleQuality) -> Section:
+    """Return how good samples are."""
+    distances = {"narrows": found.frechet, "input": found.frechet_floor}
+    lines = [
+        measure("frechet", Words("Fréchet distance", "Fréchet 距离"), distances, "number", "low"),
+        measure("precision", Words("precision", "精确率"), {"narrows": found.precision}),
+        measure("recall", Words("recall", "召回率"), {"narrows": found.recall}),
+    ]
+    about = Words(
+        f"{found.n_samples:,} samples beside the held-out rows, in the features of a classifier of"
+        " digits. Of raw input: the distance between two halves of the rows, as a floor."
+        " Precision: part of the samples that lie among real pictures; recall: part of those that"
+        " lie among samples.",
+        f"{found.n_samples:,} 个样本与留出行在数字分类器特征空间中的比较。原始输入一栏是留出行两半"
+        "之间的距离，作为下限参照。精确率：落在真实图片之中的样本比例；召回率：落在样本之中的真实图片"
+        "比例。",
+    )
+    return Section("samples", Words("Samples", "样本"), about, tuple(lines))

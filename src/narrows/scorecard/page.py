@@ -1,0 +1,154 @@
+"""A scorecard as one page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from narrows.page_drawings import Words
+from narrows.page_parts import Label, page, paragraph, section, table, words
+from narrows.scorecard import pictures
+from narrows.scorecard.scores import METHODS, Measure, Section
+
+if TYPE_CHECKING:
+    from narrows.scorecard.report import Report
+    from narrows.scorecard.shown import Shown
+
+_ARROWS = {"low": " ↓", "high": " ↑", "": ""}
+
+
+def scorecard_page(report: Report, title: Label = "") -> str:
+    """Build the page of a report.
+
+    Parameters
+    ----------
+    report : Report
+    title : Words or str
+        What was measured.
+
+    Returns
+    -------
+    str
+        One HTML file that needs nothing else. `#lang=zh&theme=dark` at the end of its address
+        chooses language and theme.
+    """
+    parts = [_opening(report, title)]
+    keys = [one.key for one in report.sections]
+    before = "class_errors" if "class_errors" in keys else "reconstruction"
+    for one in report.sections:
+        parts.append(_section(one, report.shown))
+        if one.key == before and report.shown is not None:
+            parts += _looks(report.shown)
+    if report.shown is not None:
+        parts.append(_model(report.shown))
+    name = Words("narrows: scorecard", "narrows：记分卡")
+    return page(name, "\n".join(part for part in parts if part))
+
+
+def _opening(report: Report, title: Label) -> str:
+    measured = f"{report.n_rows:,}", f"{report.n_features:,}", f"{report.n_components:,}"
+    rows, values, numbers = measured
+    lead = Words(
+        f"{rows} held-out rows of {values} values, through a code of {numbers}"
+        f" {'number' if report.n_components == 1 else 'numbers'}, with PCA beside it. No number"
+        " here was measured on rows that the model or the probe had learned from.",
+        f"{rows} 个留出行，每行 {values} 个数值，经过 {numbers} 个数的编码，PCA 列在旁边。"
+        "这里没有一个数字是在模型或探针学习过的行上测得的。",
+    )
+    legend = Words(
+        "↑ more is better, ↓ less is better; the best of a line is bold.",
+        "↑ 越大越好，↓ 越小越好；每行最好的数加粗。",
+    )
+    if report.n_seeds > 1:
+        legend = Words(
+            f"Each number is the mean of {report.n_seeds} seeds, ± half of Student's 95 % interval"
+            f" for that mean. {legend.en}",
+            f"每个数都是 {report.n_seeds} 个随机种子的平均，± 为其 Student 95 % 区间"
+            f"的一半。{legend.zh}",
+        )
+    what = f'<p class="what">{words(title)}</p>' if title else ""
+    heading = words(Words("Scorecard", "记分卡"))
+    return f"<h1>{heading}</h1>\n{what}{paragraph(lead, 'lead')}\n{paragraph(legend, 'note')}"
+
+
+def _section(one: Section, shown: Shown | None) -> str:
+    """Return a section: how it was measured, its numbers, its pictures, what was left out."""
+    parts = [] if one.about in one.notes else [paragraph(one.about)]
+    if one.key == "class_errors":
+        parts.append(pictures.class_bars(one.measures))
+    elif one.measures:
+        parts.append(_numbers(one))
+    if one.key == "clusters" and shown is not None and shown.clusters is not None:
+        drawn = pictures.cluster_table(shown.clusters, shown.class_names)
+        parts += [paragraph(_CLUSTERS, "note"), drawn] if drawn else []
+    parts += [paragraph(note, "note") for note in one.notes]
+    return section(one.key.replace("_", "-"), one.title, *parts)
+
+
+def _numbers(one: Section) -> str:
+    methods = one.methods
+    head = ["", *(METHODS[name] for name in methods)]
+    rows = [[_name(line), *(_cell(line, name) for name in methods)] for line in one.measures]
+    return table(head, rows, name=one.title)
+
+
+def _name(line: Measure) -> str:
+    return words(line.name) + _ARROWS[line.better]
+
+
+def _cell(line: Measure, method: str) -> str:
+    if method not in line.scores:
+        return ""
+    text = line.scores[method].text(line.kind)
+    return f"<b>{text}</b>" if method in line.best() else text
+
+
+def _looks(shown: Shown) -> list[str]:
+    """Return what can be seen: rows that are pictures, and codes on a plane."""
+    found = []
+    if shown.strips:
+        about = Words(
+            "Originals above, what narrows and PCA bring back of them below; chosen by the error"
+            " of narrows.",
+            "上方为原图，下方为 narrows 和 PCA 还原的结果；按 narrows 的误差挑选。",
+        )
+        title = Words("Rows, and what comes back", "原图与还原")
+        found.append(section("pictures", title, paragraph(about), pictures.strips(shown)))
+    title = Words("Codes on a plane", "编码的平面图")
+    drawn = pictures.planes(shown)
+    return [*found, section("codes", title, paragraph(_about_planes(shown)), drawn)]
+
+
+def _about_planes(shown: Shown) -> Words:
+    n, whole = f"{len(shown.planes['narrows']):,}", f"{shown.n_rows:,}"
+    of = Words(f"{n} of the {whole} rows", f"{whole} 行中的 {n} 行")
+    if n == whole:
+        of = Words(f"All {n} rows", f"全部 {n} 行")
+    how = Words(
+        f"their codes of {shown.n_components:,} numbers, by their first two principal components.",
+        f"编码有 {shown.n_components:,} 个数，画的是它们的前两个主成分。",
+    )
+    if shown.n_components == 2:
+        how = Words("their two numbers, as they are.", "编码的两个数，原样画出。")
+    if shown.n_components == 1:
+        how = Words(
+            "their one number from left to right; heights are drawn by chance, so that points do"
+            " not hide each other.",
+            "编码只有一个数，从左到右；高度是随机的，只为让点不互相遮挡。",
+        )
+    colours = Words("", "")
+    if shown.classes is not None:
+        colours = Words(" Labels colour the points.", "标签只用来上色。")
+    return Words(f"{of.en}: {how.en}{colours.en}", f"{of.zh}：{how.zh}{colours.zh}")
+
+
+def _model(shown: Shown) -> str:
+    facts = "".join(f"<dt>{words(name)}</dt><dd>{words(value)}</dd>" for name, value in shown.facts)
+    return section("model", Words("The model", "模型"), f'<dl class="facts">{facts}</dl>')
+
+
+_CLUSTERS = Words(
+    "Where the rows of each class went, in percent: the clusters that k-means found in our codes,"
+    " each in the column of the class it is matched with.",
+    "各类别的行去了哪里（百分比）：k 均值在我们的编码中找到的聚类，"
+    "每个聚类放在与之匹配的类别那一列。",
+)
