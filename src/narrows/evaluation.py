@@ -213,6 +213,7 @@ def _report(ae: Autoencoder, data: HeldOut, cards: list[_Card]) -> Report:
         samples=cards[0].samples,
         density=cards[0].density,
         n_seeds=len(cards),
-        sections=sections,
+        measured=sections[:-1],
+        costs=sections[-1],
         shown=cards[0].shown,
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,7 +14,7 @@ from narrows.cli.outputs import rows_for
 from narrows.cli.printing import out as stdout
 from narrows.cli.printing import say, say_pairs
 from narrows.cli.using import check_prior, open_model
-from narrows.errors import ParameterError
+from narrows.errors import DataError, DataTypeError, ParameterError
 from narrows.sources.files import check_target, naming, read_labels, read_table
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def evaluate(
     X_train, y_train = None, None
     if given.train is not None:
         X_train, y_train = _read(ae, given.train, given.train_labels)
-    with expected_failures(data):
+    with _in_words_of_options(data, given), expected_failures(data):
         report = narrows.evaluate(
             ae,
             X,
@@ -90,6 +91,20 @@ def _read(ae: Autoencoder, data: str, labels: str | None) -> tuple[Any, Any]:
     table = read_table(data)
     y = table.labels if labels is None else read_labels(labels, len(table.values))
     return rows_for(ae, table), y
+
+
+@contextlib.contextmanager
+def _in_words_of_options(data: str, given: Labelled) -> Iterator[None]:
+    """Let what is said of training rows name the options that they came by."""
+    try:
+        yield
+    except (DataError, DataTypeError) as error:
+        words = str(error)
+        if "_train" not in words:
+            raise
+        words = words.removeprefix(f"{data}: ").replace("X and X_train", f"{data} and X_train")
+        words = words.replace("X_train", f"--train {given.train}")
+        raise type(error)(words.replace("y_train", "--train-labels")) from error
 
 
 def _say(report: Report, title: str) -> None:

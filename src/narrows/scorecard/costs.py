@@ -55,9 +55,9 @@ def costs(
         named.append(("fit_seconds", Words("fitting", "训练"), {"narrows": fit_seconds}, "seconds"))
     lines = [measure(key, name, values, kind, "low") for key, name, values, kind in named]
     about = Words(
-        f"Seconds for {len(data.rows):,} rows on this machine, with {torch.get_num_threads()}"
-        " threads. Bytes as they lie in memory.",
-        f"在这台机器上用 {torch.get_num_threads()} 个线程处理 {len(data.rows):,} 行的秒数；"
+        f"Time for all rows on the machine that measured this; torch's threads:"
+        f" {torch.get_num_threads()}. Bytes as they lie in memory.",
+        f"时间为测量所用的机器处理所有行的用时，torch 线程数：{torch.get_num_threads()}。"
         "字节数为内存中的大小。",
     )
     return Section("costs", Words("Seconds and bytes", "时间与大小"), about, tuple(lines))

@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
 def likelihood(found: Density) -> Section:
     """Return what a probabilistic model says of the rows."""
+    n = f"{found.n_samples:,}"
+    many = f"{n} importance sample{'' if found.n_samples == 1 else 's'}"
+    error = Words(f"its error, {many}", f"其标准误（{n} 个重要性样本）")
     named: list[tuple[str, Words, float, Kind, Better]] = [
         ("log_likelihood", Words("log-likelihood", "对数似然"), found.log_likelihood,
          "number", "high"),
-        ("standard_error", Words("its standard error", "其标准误"), found.standard_error,
+        ("standard_error", error, found.standard_error,
          "number", ""),
         ("elbo", Words("its bound (ELBO)", "下界 (ELBO)"), found.elbo, "number", "high"),
         ("kl", Words("KL to the prior", "与先验的 KL"), found.kl, "number", ""),
@@ -30,12 +33,13 @@ def likelihood(found: Density) -> Section:
         for key, name, value, kind, better in named
     ]
     about = Words(
-        f"Nats per row, estimated with {found.n_samples:,} importance samples for each; the"
-        " standard error is that of the estimate. Active units: numbers of the code that vary.",
-        f"单位为每行的奈特，每行用 {found.n_samples:,} 个重要性样本估计；标准误是估计本身的误差。"
-        "有效编码数：编码中有变化的数的个数。",
+        "Estimated by importance sampling; its error is the standard error of that estimate."
+        " Active units: numbers of the code that vary.",
+        "由重要性采样估计；标准误是估计本身的误差。有效编码数：编码中有变化的数的个数。",
     )
-    return Section("likelihood", Words("Likelihood", "似然"), about, tuple(lines))
+    return Section(
+        "likelihood", Words("Likelihood, nats per row", "似然（每行奈特数）"), about, tuple(lines)
+    )
 
 
 def quality(ae: Autoencoder, data: HeldOut, n: int, prior: str, seed: Any) -> SampleQuality:
@@ -55,12 +59,11 @@ def samples(found: SampleQuality) -> Section:
         measure("recall", Words("recall", "召回率"), {"narrows": found.recall}),
     ]
     about = Words(
-        f"{found.n_samples:,} samples beside the held-out rows, in the features of a classifier of"
-        " digits. Of raw input: the distance between two halves of the rows, as a floor."
-        " Precision: part of the samples that lie among real pictures; recall: part of those that"
-        " lie among samples.",
-        f"{found.n_samples:,} 个样本与留出行在数字分类器特征空间中的比较。原始输入一栏是留出行两半"
-        "之间的距离，作为下限参照。精确率：落在真实图片之中的样本比例；召回率：落在样本之中的真实图片"
-        "比例。",
+        "Samples beside the held-out rows, in the features of a classifier of digits. Of raw"
+        " input: the distance between two halves of the rows, as a floor. Precision: part of the"
+        " samples that lie among real pictures; recall: part of those that lie among samples.",
+        "样本与留出行在数字分类器特征空间中的比较。原始输入一栏是留出行两半之间的距离，作为下限参照。"
+        "精确率：落在真实图片之中的样本比例；召回率：落在样本之中的真实图片比例。",
     )
-    return Section("samples", Words("Samples", "样本"), about, tuple(lines))
+    title = Words(f"{found.n_samples:,} samples", f"{found.n_samples:,} 个样本")
+    return Section("samples", title, about, tuple(lines))

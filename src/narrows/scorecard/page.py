@@ -45,14 +45,15 @@ def scorecard_page(report: Report, title: Label = "") -> str:
 
 
 def _opening(report: Report, title: Label) -> str:
-    measured = f"{report.n_rows:,}", f"{report.n_features:,}", f"{report.n_components:,}"
-    rows, values, numbers = measured
+    rows = _many(report.n_rows, "held-out row"), f"{report.n_rows:,} 个留出行"
+    values = _many(report.n_features, "value"), f"每行 {report.n_features:,} 个数值"
+    numbers = _many(report.n_components, "number"), f"{report.n_components:,} 个数"
     lead = Words(
-        f"{rows} held-out rows of {values} values, through a code of {numbers}"
-        f" {'number' if report.n_components == 1 else 'numbers'}, with PCA beside it. No number"
-        " here was measured on rows that the model or the probe had learned from.",
-        f"{rows} 个留出行，每行 {values} 个数值，经过 {numbers} 个数的编码，PCA 列在旁边。"
-        "这里没有一个数字是在模型或探针学习过的行上测得的。",
+        f"{rows[0]} of {values[0]}, through a code of {numbers[0]}, with PCA beside it. What learns"
+        " from rows here is tested on others; that the model never saw these rows is for whoever"
+        " chose them to know.",
+        f"{rows[1]}，{values[1]}，经过 {numbers[1]}的编码，PCA 列在旁边。凡是要从行中学习的，"
+        "都在另外的行上测试；模型是否真的没见过这些行，由挑选它们的人保证。",
     )
     legend = Words(
         "↑ more is better, ↓ less is better; the best of a line is bold.",
@@ -68,6 +69,10 @@ def _opening(report: Report, title: Label) -> str:
     what = f'<p class="what">{words(title)}</p>' if title else ""
     heading = words(Words("Scorecard", "记分卡"))
     return f"<h1>{heading}</h1>\n{what}{paragraph(lead, 'lead')}\n{paragraph(legend, 'note')}"
+
+
+def _many(n: int, noun: str) -> str:
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def _section(one: Section, shown: Shown | None) -> str:
@@ -113,6 +118,8 @@ def _looks(shown: Shown) -> list[str]:
         )
         title = Words("Rows, and what comes back", "原图与还原")
         found.append(section("pictures", title, paragraph(about), pictures.strips(shown)))
+    if len(shown.planes["narrows"]) < 2:
+        return found
     title = Words("Codes on a plane", "编码的平面图")
     drawn = pictures.planes(shown)
     return [*found, section("codes", title, paragraph(_about_planes(shown)), drawn)]

@@ -133,5 +133,7 @@ def linear_accuracy(X: Floats, y: Numbers, X_test: Floats, y_test: Numbers) -> f
     with warnings.catch_warnings():
         # So many iterations are the plan; those that are left change the third digit at most.
         warnings.simplefilter("ignore", ConvergenceWarning)
+        # Of 100 labels of many classes; that they are classes is known.
+        warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
         probe.fit(X, y)
     return float(probe.score(X_test, y_test))

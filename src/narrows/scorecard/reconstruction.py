@@ -66,28 +66,23 @@ def reconstruction(ae: Autoencoder, data: HeldOut, trips: Mapping[str, RoundTrip
     means = {name: float(trip.errors.mean()) for name, trip in trips.items()}
     spread = ae._spread(data.rows)
     explained = {name: 1 - mean / spread if spread > 0 else 0.0 for name, mean in means.items()}
-    ratio = means["narrows"] / means["pca"] if means["pca"] > 0 else None
-    lines = [
-        measure("error", Words("mean squared error", "均方误差"), means, "error", "low"),
-        measure(
-            "error_of_pca",
+    lines = [measure("error", Words("mean squared error", "均方误差"), means, "error", "low")]
+    if means["pca"] > 0:
+        part, words = (
+            means["narrows"] / means["pca"],
             Words("part of PCA's error", "与 PCA 误差之比"),
-            {"narrows": ratio},
-            "ratio",
-            "",
-        ),
-        measure("score", Words("variance explained", "解释的方差比例"), explained),
-    ]
+        )
+        lines.append(measure("error_of_pca", words, {"narrows": part}, "ratio", ""))
+    lines.append(measure("score", Words("variance explained", "解释的方差比例"), explained))
     for quantile in WORST:
         percent = round(100 * quantile)
         worst = {name: float(np.quantile(trip.errors, quantile)) for name, trip in trips.items()}
         words = Words(f"error, {percent}th percentile", f"误差的 {percent} 百分位")
         lines.append(measure(f"error_{percent}", words, worst, "error", "low"))
     about = Words(
-        f"Error: mean squared error per value, in squared data units, over {len(data.rows):,}"
-        " held-out rows. Percentiles are over rows. PCA has the same code size.",
-        f"误差：每个数值的均方误差，单位为数据单位的平方，在 {len(data.rows):,} 个留出行上测得。"
-        "百分位按行计算。PCA 的编码长度相同。",
+        "Error: mean squared error per value, in squared data units. Percentiles are over rows."
+        " PCA has the same code size.",
+        "误差：每个数值的均方误差，单位为数据单位的平方。百分位按行计算。PCA 的编码长度相同。",
     )
     whole = Section("reconstruction", Words("Reconstruction", "还原"), about, tuple(lines))
     classes = _class_errors(data, trips)

@@ -43,8 +43,12 @@ class Report:
     knn_accuracy, pca_knn_accuracy : float or None
         Part of the rows whose label is the most frequent one among the 10 nearest other rows, by
         codes; None without labels.
-    sections : tuple of Section
+    measured : tuple of Section
         All numbers, with their values for each seed: `measure` finds one by its names.
+    costs : Section or None
+        Seconds and bytes. Reports are equal where all else is.
+    shown : Shown or None
+        What the page's pictures are drawn from.
     samples : SampleQuality or None
         Fréchet distance, precision and recall of samples of the given model, where they were
         asked for.
@@ -66,8 +70,14 @@ class Report:
     samples: SampleQuality | None = None
     density: Density | None = None
     n_seeds: int = 1
-    sections: tuple[Section, ...] = ()
+    measured: tuple[Section, ...] = field(default=(), repr=False)
+    costs: Section | None = field(default=None, repr=False, compare=False)
     shown: Shown | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        """Return all sections in the order of the page."""
+        return self.measured if self.costs is None else (*self.measured, self.costs)
 
     def measure(self, section: str, key: str) -> Measure:
         """Return one line: ``report.measure("probes", "linear_all").scores["pca"].mean``.
@@ -89,7 +99,7 @@ class Report:
         plain = {
             one.name: getattr(self, one.name)
             for one in fields(self)
-            if one.name not in ("sections", "shown", "samples", "density")
+            if one.name not in ("measured", "costs", "shown", "samples", "density")
         }
         for name in ("samples", "density"):
             part = getattr(self, name)

@@ -67,10 +67,10 @@ class HeldOut:
             )
         if n > min(MOST_CLASSES, len(self.rows) // 2):
             return Words(
-                f"{n:,} different labels on {len(self.rows):,} rows are not taken for classes: at"
-                f" most {MOST_CLASSES}, and two rows for each.",
-                f"{len(self.rows):,} 行中有 {n:,} 种标签，不当作类别：至多 {MOST_CLASSES} 种，"
-                "且每种至少两行。",
+                f"{n:,} different labels on {len(self.rows):,} rows are too many to be classes,"
+                f" which are {MOST_CLASSES} at most, with two rows each on average.",
+                f"{len(self.rows):,} 行中有 {n:,} 种标签，太多了，不当作类别："
+                f"类别至多 {MOST_CLASSES} 种，且平均每种至少两行。",
             )
         return None
 
@@ -131,7 +131,7 @@ def _check_apart(rows: Rows, train: Rows) -> None:
     if rows.shape == train.shape and np.array_equal(rows, train):
         raise DataError(
             "X and X_train are the same rows, but a model is measured on rows that it never saw;"
-            " give held-out rows as X."
+            " give held-out rows."
         )
     known = _hashes(train)
     share = float(np.mean([number in known for number in _hashes(rows, as_list=True)]))

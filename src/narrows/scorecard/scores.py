@@ -20,6 +20,9 @@ METHODS: dict[str, Label] = {
 }
 """Whose numbers stand side by side, in the order of the columns."""
 CONFIDENCE = 0.95
+LEAST_INTERVAL = 1e-9
+"""Part of a mean below which an interval is rounding."""
+_SECONDS = (("s", 1.0), ("ms", 1e3), ("µs", 1e6))
 Kind = Literal["error", "share", "ratio", "number", "count", "seconds", "bytes"]
 Better = Literal["low", "high", ""]
 
@@ -90,13 +93,18 @@ class Measure:
     better: Better = "high"
 
     def best(self) -> set[str]:
-        """Return the methods with the best mean, where there are several to compare."""
+        """Return the methods whose number is written as the best one is; none where all are."""
         means = {name: score.mean for name, score in self.scores.items()}
-        finite_means = [mean for mean in means.values() if math.isfinite(mean)]
-        if not self.better or len(finite_means) < 2:
+        known = [mean for mean in means.values() if math.isfinite(mean)]
+        if not self.better or not known:
             return set()
-        top = min(finite_means) if self.better == "low" else max(finite_means)
-        return {name for name, mean in means.items() if mean == top}
+        top = number_text(min(known) if self.better == "low" else max(known), self.kind)
+        found = {
+            name
+            for name, mean in means.items()
+            if math.isfinite(mean) and number_text(mean, self.kind) == top
+        }
+        return found if len(found) < len(known) else set()
 
 
 @dataclass(frozen=True)
@@ -176,6 +184,8 @@ def _joined(lines: Sequence[Measure]) -> Measure:
 
 def number_text(value: float, kind: Kind, half: float | None = None) -> str:
     """Return a number with its unit, and ± half an interval."""
+    if half is not None and half < LEAST_INTERVAL * abs(value):
+        half = 0.0  # rounding alone
     if kind == "bytes":
         return _bytes_text(value)
     if kind == "share":
@@ -186,12 +196,16 @@ def number_text(value: float, kind: Kind, half: float | None = None) -> str:
         return f"{value:.3f}" + ("" if half is None else f" ± {half:.3f}")
     if kind == "count":
         return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
-    digits = 2 if value < 100 else 3
-    return f"{value:.{digits}g}" + ("" if half is None else f" ± {half:.1g}") + " s"
+    unit, factor = next(one for one in _SECONDS if value * one[1] >= 1 or one[0] == "µs")
+    decimals = 1 if value * factor < 10 else 0
+    beside = "" if half is None else f" ± {half * factor:.{decimals}f}"
+    return f"{value * factor:.{decimals}f}{beside} {unit}"
 
 
 def _digits(value: float) -> str:
     """Return four digits, zeros at the end too, so that numbers below each other compare."""
+    if 1e4 <= abs(value) < 1e8:
+        return f"{value:,.0f}"
     return f"{value:#.4g}".rstrip(".")
 
 
