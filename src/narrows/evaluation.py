@@ -10,6 +10,10 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
 from narrows.density import Density, is_probabilistic, measure_density
 from narrows.errors import DataTypeError, NarrowsWarning
 from narrows.fields import check, integer, is_integer
@@ -170,16 +174,11 @@ def _measured(
         "pca": round_trip(pca_inference(ae), data.rows),
     }
     sections = reconstruction(ae, data, trips)
-    sections.append(neighbours(ae, data, trips, seed))
-    table, chosen, reason = None, split(data, seed), data.no_classes()
-    if reason is not None:
-        sections.append(nothing_to_probe(reason))
-    if chosen is not None:
-        inputs = {
-            name: (view(chosen.learn), view(chosen.test)) for name, view in views(ae, seed).items()
-        }
-        found, table = clusters(chosen, inputs, seed)
-        sections += [probes(chosen, inputs, seed), found]
+    # Products here are small; shared out over threads, they take up to four times as long.
+    with threadpool_limits(1, user_api="blas"):
+        sections.append(neighbours(ae, data, trips, seed))
+        more, table = _of_classes(ae, data, seed)
+    sections += more
     density, quality = None, None
     if asked.importance_samples and is_probabilistic(ae):
         density = measure_density(ae, data.X, n_samples=asked.importance_samples, random_state=seed)
@@ -189,6 +188,20 @@ def _measured(
         sections.append(generation.samples(quality))
     sections.append(costs(ae, data, trips, fit_seconds))
     return _Card(sections, gather(ae, data, trips, table, seed), quality, density)
+
+
+def _of_classes(
+    ae: Autoencoder, data: HeldOut, seed: int
+) -> tuple[list[Section], NDArray[np.int64] | None]:
+    """Return what needs classes, and rows by class and cluster; a word where labels are none."""
+    chosen, reason = split(data, seed), data.no_classes()
+    if chosen is None:
+        return ([] if reason is None else [nothing_to_probe(reason)]), None
+    inputs = {
+        name: (view(chosen.learn), view(chosen.test)) for name, view in views(ae, seed).items()
+    }
+    found, table = clusters(chosen, inputs, seed)
+    return [probes(chosen, inputs, seed), found], table
 
 
 def _report(ae: Autoencoder, data: HeldOut, cards: list[_Card]) -> Report:
