@@ -8,6 +8,7 @@ from narrows.figures.codes import plane, space
 from narrows.figures.curves import scree, terms, training
 from narrows.figures.generation import lattice, sheet
 from narrows.figures.look import PALETTE, THEMES, Theme, ThemeName, to_png
+from narrows.figures.maps import map_of
 from narrows.figures.samples import (
     denoised,
     reconstruction_frames,
@@ -26,6 +27,7 @@ __all__ = [
     "denoised",
     "interpolations",
     "lattice",
+    "map_of",
     "plane",
     "reconstruction_frames",
     "reconstructions",

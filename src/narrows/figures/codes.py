@@ -73,8 +73,8 @@ def plane(
         If the codes are not finite pairs of numbers, or the labels are not one per code.
     """
     codes, colours = _codes(Z, 2), THEMES[theme]
-    classes, position = _classes(labels, len(codes))
-    names = [_class_name(c, label_names) for c in classes]
+    classes, position = classes_of(labels, len(codes))
+    names = [class_name(c, label_names) for c in classes]
     show_legend = legend and bool(names)
     left, bottom, top = 0.45, 0.35, 0.5 if title else 0.15
     letters = lettering([*names, title or ""])
@@ -139,9 +139,9 @@ def space(
     # Importing the toolkit is what makes the name "3d" known to Matplotlib.
     import_module("mpl_toolkits.mplot3d")
     codes, colours = _codes(Z, 3), THEMES[theme]
-    classes, position = _classes(labels, len(codes))
+    classes, position = classes_of(labels, len(codes))
     codes, position = codes[:limit], position[:limit]
-    names = [shorten(_class_name(c, label_names), 12) for c in classes]
+    names = [shorten(class_name(c, label_names), 12) for c in classes]
     letters = lettering(names)
     figure = new_figure(6.4, 5.6, colours)
     axes: Any = figure.add_axes((0.02, 0.03, 0.9, 0.95), projection="3d")  # stubs: plain Axes
@@ -179,7 +179,7 @@ def _codes(Z: ArrayLike, width: int) -> NDArray[np.float64]:
     return codes
 
 
-def _classes(labels: ArrayLike | None, n: int) -> tuple[list[Any], NDArray[np.intp]]:
+def classes_of(labels: ArrayLike | None, n: int) -> tuple[list[Any], NDArray[np.intp]]:
     """Return the sorted classes and each row's position among them."""
     if labels is None:
         return [], np.zeros(n, dtype=np.intp)
@@ -197,7 +197,8 @@ def _classes(labels: ArrayLike | None, n: int) -> tuple[list[Any], NDArray[np.in
     return classes, np.array([index[c] for c in items], dtype=np.intp)
 
 
-def _class_name(label: Any, names: Sequence[str] | Mapping[Any, str] | None) -> str:
+def class_name(label: Any, names: Sequence[str] | Mapping[Any, str] | None) -> str:
+    """Return the name of a class, or the class itself as text."""
     if isinstance(names, Mapping):
         return str(names.get(label, label))
     if names is not None and isinstance(label, int) and 0 <= label < len(names):

@@ -1,0 +1,219 @@
+"""What labels are to a map: classes, numbers on a scale, or nothing at all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, Literal
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import Colormap, LinearSegmentedColormap, to_hex
+from numpy.typing import ArrayLike, NDArray
+
+from narrows.errors import DataError, ParameterError
+from narrows.figures.codes import class_name, classes_of
+from narrows.figures.look import MARKERS, PALETTE, Theme, ThemeName
+
+LabelsAre = Literal["auto", "classes", "numbers"]
+FEW_CLASSES = 20
+"""Different whole numbers up to which they are taken for classes."""
+MOST_CLASSES = 60
+"""Classes that have a colour and a line in the key, the most frequent ones; the others are one."""
+
+
+@dataclass(frozen=True)
+class Colouring:
+    """What each row of a map is coloured by.
+
+    Attributes
+    ----------
+    kind : {"classes", "numbers", "nothing"}
+    names : tuple of str
+        Of the classes that have a colour, in their order.
+    counts : tuple of int
+        Rows of each of them.
+    position : ndarray (n,)
+        Class of each row; ``len(names)`` for what has no colour of its own, such as a class beyond
+        the limit. Of numbers, 1 where there is no finite one.
+    values : ndarray (n,)
+        Numbers; zeros where labels are none.
+    n_others : int
+        Classes without a colour of their own.
+    """
+
+    kind: Literal["classes", "numbers", "nothing"]
+    names: tuple[str, ...]
+    counts: tuple[int, ...]
+    position: NDArray[np.intp]
+    values: NDArray[np.float64]
+    n_others: int = 0
+
+    @property
+    def is_other(self) -> NDArray[np.bool_]:
+        """Tell which rows have no colour of their own."""
+        n_known = len(self.names) if self.kind == "classes" else 1
+        others: NDArray[np.bool_] = self.position >= n_known
+        return others
+
+    def range(self) -> tuple[float, float]:
+        """Return the smallest and the largest number."""
+        finite = self.values[~self.is_other]
+        return (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+
+
+def colouring(
+    labels: ArrayLike | None,
+    n: int,
+    *,
+    label_names: Sequence[str] | Mapping[Any, str] | None = None,
+    labels_are: LabelsAre = "auto",
+) -> Colouring:
+    """Tell what the labels of n rows are, as `map_of` says.
+
+    Raises
+    ------
+    ParameterError, DataError
+    """
+    if labels_are not in ("auto", "classes", "numbers"):
+        raise ParameterError(
+            f"labels_are must be 'auto', 'classes' or 'numbers', got {labels_are!r}."
+        )
+    nowhere: NDArray[np.intp] = np.zeros(n, dtype=np.intp)
+    if labels is None:
+        return Colouring("nothing", (), (), nowhere, np.zeros(n))
+    given = np.asarray(labels)
+    if given.shape != (n,):
+        raise DataError(
+            f"labels must be one per code, of shape ({n},); got an array of shape {given.shape}."
+        )
+    numbers = None if labels_are == "classes" or label_names is not None else _numbers(given)
+    if numbers is None and labels_are == "numbers":
+        raise DataError("labels are to be numbers on a scale, but they cannot be read as numbers.")
+    if numbers is not None and (labels_are == "numbers" or not _are_few_classes(numbers)):
+        position = np.where(np.isfinite(numbers), 0, 1).astype(np.intp)
+        return Colouring("numbers", (), (), position, np.where(position == 0, numbers, 0.0))
+    return _of_classes(given, label_names)
+
+
+def _of_classes(
+    given: NDArray[Any], label_names: Sequence[str] | Mapping[Any, str] | None
+) -> Colouring:
+    known = np.isfinite(given) if given.dtype.kind == "f" else np.ones(len(given), dtype=bool)
+    classes, found = classes_of(_whole(given[known]), int(known.sum()))
+    counts = np.bincount(found, minlength=len(classes))
+    if all(isinstance(one, str) for one in classes):  # "class 2" before "class 10"
+        order = sorted(range(len(classes)), key=lambda i: _natural(classes[i]))
+        classes, counts = [classes[i] for i in order], counts[order]
+        found = np.argsort(order)[found]
+    # The most frequent ones keep a colour, in their own order; ties by that order.
+    kept = np.sort(np.argsort(-counts, kind="stable")[:MOST_CLASSES])
+    place = np.full(len(classes), len(kept), dtype=np.intp)
+    place[kept] = np.arange(len(kept))
+    position = np.full(len(given), len(kept), dtype=np.intp)
+    position[known] = place[found]
+    return Colouring(
+        "classes",
+        tuple(class_name(classes[i], label_names) for i in kept),
+        tuple(int(counts[i]) for i in kept),
+        position,
+        np.zeros(len(given)),
+        len(classes) - len(kept),
+    )
+
+
+def _whole(labels: NDArray[Any]) -> NDArray[Any]:
+    """Return whole numbers as integers, so that 2 comes before 10 and is not called 2.0."""
+    numbers = _numbers(labels)
+    if numbers is None or not ((numbers == np.rint(numbers)) & (abs(numbers) < 2**53)).all():
+        return labels
+    integers = numbers.astype(np.int64)
+    same = labels.dtype.kind in "iuf" or (labels.astype(str) == integers.astype(str)).all()
+    return integers if same else labels
+
+
+def _natural(text: str) -> list[tuple[int, str]]:
+    """Return what orders texts as readers do, numbers inside them by size."""
+    parts = re.split(r"(\d+)", text)
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in parts]
+
+
+def _numbers(labels: NDArray[Any]) -> NDArray[np.float64] | None:
+    """Return labels as numbers, text that holds numbers included; None where they are none."""
+    if labels.dtype.kind in "iuf":
+        return labels.astype(np.float64)
+    if labels.dtype.kind == "O" and not all(
+        isinstance(item, Real) and not isinstance(item, bool) for item in labels
+    ):
+        return None
+    if labels.dtype.kind not in "OUS":
+        return None
+    try:
+        return labels.astype(np.float64)
+    except ValueError:
+        return None
+
+
+def _are_few_classes(numbers: NDArray[np.float64]) -> bool:
+    finite = np.unique(numbers[np.isfinite(numbers)])
+    return bool(len(finite) <= FEW_CLASSES and (finite == np.rint(finite)).all())
+
+
+def class_colour(number: int, n_names: int, theme: Theme) -> str:
+    """Return the colour of a class; grey for what has none of its own."""
+    return theme.muted if number >= n_names else PALETTE[number % len(PALETTE)]
+
+
+def class_marker(number: int, n_names: int) -> str:
+    """Return the shape of a class's points; past ten classes it tells those of one colour apart."""
+    return MARKERS[0] if number >= n_names else MARKERS[number // len(PALETTE) % len(MARKERS)]
+
+
+def scale_colours(theme: ThemeName) -> Colormap:
+    """Return the colours of numbers, from the smallest to the largest."""
+    # The ends that vanish on the paper are left out.
+    low, high = (0.0, 0.88) if theme == "light" else (0.14, 1.0)
+    colours = colormaps["viridis"](np.linspace(low, high, 256))
+    return LinearSegmentedColormap.from_list(f"numbers-{theme}", colours)
+
+
+def density_colours(theme: ThemeName) -> Colormap:
+    """Return the colours of points without labels, from sparse to dense."""
+    ends = {"light": ("#8fb0f5", "#2456c7", "#0d2560"), "dark": ("#3d5899", "#8ab0ff", "#eef3ff")}
+    return LinearSegmentedColormap.from_list(f"density-{theme}", ends[theme])
+
+
+def hex_steps(colours: Colormap, n: int = 64) -> list[str]:
+    """Return n colours of a scale as ``#rrggbb``."""
+    return [to_hex(colour) for colour in colours(np.linspace(0, 1, n))]
+
+
+def row_colours(
+    labels: Colouring, heights: NDArray[np.float64], colours: Theme, theme: ThemeName
+) -> NDArray[Any]:
+    """Return a colour for each row.
+
+    Parameters
+    ----------
+    labels : Colouring
+    heights : ndarray (n,)
+        How densely rows lie around each, from 0 to 1, for rows without labels.
+    colours : Theme
+    theme : {"light", "dark"}
+    """
+    if labels.kind == "classes":
+        n_names = len(labels.names)
+        table = [class_colour(number, n_names, colours) for number in range(n_names + 1)]
+        place = labels.position
+    elif labels.kind == "nothing":
+        table = hex_steps(density_colours(theme))
+        place = np.rint(63 * heights).astype(np.intp)
+    else:
+        low, high = labels.range()
+        share = (labels.values - low) / (high - low) if high > low else np.full(len(heights), 0.5)
+        table = [*hex_steps(scale_colours(theme), 256), colours.muted]
+        place = np.where(labels.is_other, 256, np.rint(255 * np.clip(share, 0, 1))).astype(np.intp)
+    found: NDArray[Any] = np.array(table)[place]
+    return found
