@@ -18,7 +18,7 @@ import pytest
 from conftest import outcome, picture, write_small_data
 
 GOLDEN = Path(__file__).parent / "golden" / "help.txt"
-VERBS = ["", "demo", "recipe", "recipe list", "recipe run", "fit", "size", "encode"]
+VERBS = ["", "demo", "recipe", "recipe list", "recipe run", "fit", "size", "map", "encode"]
 VERBS += ["decode", "reconstruct", "sample", "interpolate", "traverse", "evaluate", "info"]
 _PRINT_HELP = """
 import sys

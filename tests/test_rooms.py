@@ -48,6 +48,8 @@ STOREYS = [
         "depicting",
         "evaluation",
         "figures",
+        "map_data",
+        "map_page",
         "page",
         "page_content",
         "page_drawings",

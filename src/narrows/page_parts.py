@@ -71,7 +71,7 @@ class Panel:
     note: Label = ""
 
 
-def page(title: Words, body: str) -> str:
+def page(title: Words, body: str, *, style: str = "") -> str:
     """Put a body into the frame that all pages share.
 
     Parameters
@@ -80,6 +80,8 @@ def page(title: Words, body: str) -> str:
         Title of the page.
     body : str
         HTML; see `words`, `picture`, `table` and `section`.
+    style : str
+        Rules of this page alone, after those that all share.
 
     Returns
     -------
@@ -95,6 +97,7 @@ def page(title: Words, body: str) -> str:
         to_dark=words(Words("Dark", "深色")),
         to_light=words(Words("Light", "浅色")),
         body=body,
+        style=style,
     )
 
 

@@ -322,6 +322,80 @@ def size(
     sizing.size(make_autoencoder(given, settings or []), data, out, model, overwrite=overwrite)
 
 
+@app.command("map", rich_help_panel="Learn")
+def map_(
+    data: Data,
+    out: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE",
+            help="Result: an .html page to look around in, a .png picture, or places as .csv, .npy"
+            " or .npz.",
+        ),
+    ],
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="One label per row: .npy, .csv, .txt, mnist:train or mnist:test.",
+            show_default="those of mnist:*",
+        ),
+    ] = None,
+    labels_are: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="classes, numbers (on a scale), or auto: numbers where they are not whole or more"
+            " than 20 differ.",
+        ),
+    ] = "auto",
+    n_components: Annotated[
+        str | None,
+        typer.Option(
+            metavar="INT", help="Numbers of the code: 2 or 3, drawn in pairs.", show_default="2"
+        ),
+    ] = None,
+    network: Network = None,
+    max_seconds: MaxSeconds = None,
+    random_state: RandomState = None,
+    settings: Settings = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Model that exists, to draw DATA with, in place of a new one."
+        ),
+    ] = None,
+    save: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Keep the model: .safetensors.")
+    ] = None,
+    theme: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of a .png: light or dark.", show_default="light"),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Draw a map on which neighbours stay neighbours: labels, density, small pictures.
+
+    Fits `--objective neighbors` and prints what `fit` prints; labels only colour the points.
+    """
+    from narrows.cli.mapping import Asked, make_map
+
+    given = {
+        "n_components": n_components,
+        "network": network,
+        "max_seconds": max_seconds,
+        "random_state": random_state,
+    }
+    make_map(
+        Asked(data, Path(out), labels, labels_are, theme),
+        given,
+        settings or [],
+        model=model,
+        save_to=save,
+        overwrite=overwrite,
+    )
+
+
 @app.command(rich_help_panel="Use")
 def encode(model: Model, data: Data, out: TableOut, overwrite: Overwrite = False) -> None:
     """Write the codes of rows; names of rows in a CSV file are kept."""

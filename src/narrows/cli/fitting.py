@@ -81,13 +81,19 @@ def fit_to_file(
 
 
 def learn(
-    ae: Autoencoder, data: str, *, labels: str | None = None, priors: Sequence[str] = ()
+    ae: Autoencoder,
+    data: str,
+    *,
+    table: Table | None = None,
+    labels: str | None = None,
+    priors: Sequence[str] = (),
 ) -> tuple[bool, float]:
     """Read DATA, print the plan, train; tell whether Ctrl-C cut it short, and the seconds it took.
 
-    Parameters and errors as for `fit_to_file`; `typer.Exit` where there is no state to go on with.
+    Parameters and errors as for `fit_to_file`; ``table`` is DATA where it has been read already.
+    `typer.Exit` where there is no state to go on with.
     """
-    table = read_table(data)
+    table = table or read_table(data)
     y = _classes(ae, table, labels, data)
     with expected_failures(data):
         plan = _plan(ae, table, y)

@@ -20,6 +20,8 @@ from narrows.figures.look import MARKERS, PALETTE, Theme, ThemeName
 LabelsAre = Literal["auto", "classes", "numbers"]
 FEW_CLASSES = 20
 """Different whole numbers up to which they are taken for classes."""
+NO_NAME = "–"
+"""Of the class whose name is empty."""
 MOST_CLASSES = 60
 """Classes that have a colour and a line in the key, the most frequent ones; the others are one."""
 
@@ -116,7 +118,7 @@ def _of_classes(
     position[known] = place[found]
     return Colouring(
         "classes",
-        tuple(class_name(classes[i], label_names) for i in kept),
+        tuple(class_name(classes[i], label_names) or NO_NAME for i in kept),
         tuple(int(counts[i]) for i in kept),
         position,
         np.zeros(len(given)),

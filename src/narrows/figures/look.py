@@ -20,6 +20,7 @@ from PIL import Image
 from narrows.figures.lettering import BASE_FAMILY
 
 ThemeName = Literal["light", "dark"]
+THEME_NAMES: tuple[ThemeName, ...] = ("light", "dark")
 DPI = 200  # pixels per inch of a PNG file; cells of samples are aligned to it
 
 

@@ -106,7 +106,7 @@ def map_of(
         raise ParameterError(f"thumbnails must be a whole number of 0 or more, got {thumbnails!r}.")
     found = colouring(labels, len(codes), label_names=label_names, labels_are=labels_are)
     most = thumbnails if codes.shape[1] < 3 else -(-thumbnails // 2)
-    shown = _thumbnails(pictures, len(codes), sample_shape, bounds, most)
+    shown = thumbnails_of(pictures, len(codes), sample_shape, bounds, most)
     letters = lettering([*found.names, title or "", labels_name, "→↑"])
     planes = planes_of(codes)
     side = side or (6.4 if len(planes) == 1 else 4.2)
@@ -167,7 +167,7 @@ def planes_of(codes: NDArray[np.float64]) -> list[Plane]:
     far = max(1.0, float(np.abs(middle).max()))
     if reach <= 1e-12 * far:  # constant codes: one point in the middle
         reach = far
-    reach *= 1.04
+    reach *= 1.08
     places = (codes - middle) / reach
     if codes.shape[1] == 1:
         points = np.stack([places[:, 0], _heaped(places[:, 0])], axis=1)
@@ -208,13 +208,14 @@ def checked_codes(Z: ArrayLike) -> NDArray[np.float64]:
     return codes
 
 
-def _thumbnails(
+def thumbnails_of(
     given: ArrayLike | None,
     n: int,
     sample_shape: Sequence[int] | None,
     bounds: Bounds,
     most: int,
 ) -> Thumbnails | None:
+    """Return rows as small pictures, where there are any; parameters as for `map_of`."""
     if given is None or most == 0:
         return None
     rows = np.asarray(given)

@@ -281,7 +281,14 @@ def _read_label_lines(path: Path, n_rows: int) -> NDArray[Any]:
 # ---------------------------------------------------------------------- writing
 
 
-def check_target(path: Path, suffixes: Sequence[str], *, overwrite: bool, others: str = "") -> None:
+def check_target(
+    path: Path,
+    suffixes: Sequence[str],
+    *,
+    overwrite: bool,
+    others: str = "",
+    option: str = "--out",
+) -> None:
     """Find out, before any work is done, whether a result can be written to a path.
 
     Parameters
@@ -293,6 +300,8 @@ def check_target(path: Path, suffixes: Sequence[str], *, overwrite: bool, others
         Whether a file that stands there may be replaced.
     others : str
         What else is allowed, for the message.
+    option : str
+        That the path was given by.
 
     Raises
     ------
@@ -306,13 +315,13 @@ def check_target(path: Path, suffixes: Sequence[str], *, overwrite: bool, others
     suffix = path.suffix.lower()
     if suffix not in suffixes:
         raise ParameterError(
-            f"--out {path} ends in {suffix or 'nothing'!r}; this is written as"
+            f"{option} {path} ends in {suffix or 'nothing'!r}; this is written as"
             f" {', '.join(suffixes)}{others}.{near_miss(suffix, suffixes)}"
         )
     if path.is_dir():
-        raise FileExists(f"{path} is a folder; name a file in --out.")
+        raise FileExists(f"{path} is a folder; name a file in {option}.")
     if path.exists() and not overwrite:
-        raise FileExists(f"{path} exists; choose another --out, or replace it with --overwrite.")
+        raise FileExists(f"{path} exists; choose another {option}, or replace it with --overwrite.")
     check_folder(path.parent)
 
 

@@ -1,0 +1,322 @@
+"""The verb ``map``: a plane of codes as a page, a picture or a table."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from narrows.cli.ending import INTERRUPTED, complain, expected_failures
+from narrows.cli.fitting import error_lines, learn, save
+from narrows.cli.map_accuracy import Accuracy, map_accuracy
+from narrows.cli.outputs import picture_shape, rows_for, write_figure
+from narrows.cli.parameters import make_autoencoder
+from narrows.cli.printing import in_seconds, say, say_pairs
+from narrows.cli.using import open_model
+from narrows.errors import DataError, ParameterError, near_miss
+from narrows.sources.files import (
+    DATA_SUFFIXES,
+    Table,
+    check_target,
+    read_labels,
+    read_table,
+    write_table,
+    writing,
+)
+
+if TYPE_CHECKING:
+    from narrows.estimator import Autoencoder
+    from narrows.figures.colouring import Colouring
+
+OUT_SUFFIXES = (".html", ".png", *DATA_SUFFIXES)
+COLUMNS = ("x", "y", "z")
+"""Of a table; a map has no more numbers."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be drawn, and where it goes.
+
+    Attributes
+    ----------
+    data : str
+    out : Path
+    labels : str or None
+        File of labels; MNIST's own by default.
+    labels_are : {"auto", "classes", "numbers"}
+        Checked by `make_map`, like the theme.
+    theme : {"light", "dark"} or None
+        Of a picture.
+    """
+
+    data: str
+    out: Path
+    labels: str | None
+    labels_are: Any
+    theme: Any
+
+
+@dataclass(frozen=True)
+class Found:
+    """A model and its map of DATA."""
+
+    ae: Autoencoder
+    table: Table
+    codes: NDArray[Any]
+    labels: NDArray[Any] | None
+    accuracy: Accuracy | None
+
+
+def make_map(
+    asked: Asked,
+    given: Mapping[str, str | None],
+    settings: Sequence[str],
+    *,
+    model: str | None,
+    save_to: str | None,
+    overwrite: bool,
+) -> None:
+    """Fit a map, or take a model that exists, and write what was asked for.
+
+    Parameters
+    ----------
+    asked : Asked
+    given : mapping of str to str or None
+        Options of the fit by the name of their parameter, None for those left out.
+    settings : sequence of str
+        What stood after ``--set``.
+    model : str or None
+        Model that exists, in place of a fit.
+    save_to : str or None
+        File for the model that is fitted.
+    overwrite : bool
+
+    Raises
+    ------
+    As ``fit``, and
+    ParameterError
+        For options that would have no effect, or a code of more than three numbers.
+    DataError
+        For a model whose codes have more than three numbers.
+    """
+    check_target(asked.out, OUT_SUFFIXES, overwrite=overwrite)
+    _check_choice("--labels-are", asked.labels_are, ("auto", "classes", "numbers"))
+    if asked.theme is not None:
+        _check_choice("--theme", asked.theme, ("light", "dark"))
+        if asked.out.suffix.lower() != ".png":
+            raise ParameterError(
+                f"--theme is for a .png, and {asked.out} is none; a page follows its reader. Leave"
+                " --theme out."
+            )
+    interrupted, lines = False, []
+    if model is None:
+        ae = _new_map(given, settings)
+        if save_to is not None:
+            check_target(Path(save_to), (".safetensors",), overwrite=overwrite, option="--save")
+    else:
+        _check_unused(model, given, settings, save_to)
+        ae = _opened(model)
+        lines.append(("model", model))
+    table = read_table(asked.data)
+    labels = _labels(asked, table)
+    started = time.perf_counter()
+    if model is None:
+        interrupted, _ = learn(ae, asked.data, table=table)
+        if save_to is not None:
+            save(ae, Path(save_to))
+    found = _place(asked, ae, table, labels, fitted=model is None)
+    lines += _lines(found)
+    if model is None:
+        lines.append(("time", in_seconds(time.perf_counter() - started)))
+    say_pairs(lines, title="map")
+    _write(asked, found)
+    for path in (save_to, asked.out):
+        if path is not None:
+            say(f"wrote {path}")
+    if interrupted:
+        complain("Interrupted; the map is that of the best state so far.")
+        raise typer.Exit(INTERRUPTED)
+
+
+def _check_choice(option: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ParameterError(
+            f"{option} must be one of {', '.join(known)}, got {value!r}.{near_miss(value, known)}"
+        )
+
+
+def _check_unused(
+    model: str, given: Mapping[str, str | None], settings: Sequence[str], save_to: str | None
+) -> None:
+    """Refuse what would have no effect on a model that exists."""
+    unused = [f"--{name.replace('_', '-')}" for name, text in given.items() if text is not None]
+    unused += ["--set"] if settings else []
+    unused += ["--save"] if save_to is not None else []
+    if unused:
+        raise ParameterError(
+            f"--model {model} is a model that exists, so {', '.join(unused)} would have no effect;"
+            " leave that out, or leave out --model to fit a map."
+        )
+
+
+def _new_map(given: Mapping[str, str | None], settings: Sequence[str]) -> Autoencoder:
+    ae = make_autoencoder({**given, "objective": "neighbors"}, settings)
+    if ae.n_components not in (1, 2, 3):
+        raise ParameterError(f"--n-components of a map must be 2 or 3, got {ae.n_components!r}.")
+    return ae
+
+
+def _opened(model: str) -> Autoencoder:
+    ae = open_model(model)
+    if ae.n_components_ > len(COLUMNS):
+        raise DataError(
+            f"{model} has codes of {ae.n_components_} numbers, and a map shows one to three. Leave"
+            " out --model to fit a map, or give a model with fewer numbers."
+        )
+    return ae
+
+
+def _labels(asked: Asked, table: Table) -> NDArray[Any] | None:
+    if asked.labels is None:
+        return table.labels
+    return read_labels(asked.labels, len(table.values))
+
+
+def _place(
+    asked: Asked, ae: Autoencoder, table: Table, labels: NDArray[Any] | None, *, fitted: bool
+) -> Found:
+    """Encode the rows, and see what their neighbours know of their labels."""
+    with expected_failures(asked.data):
+        rows = ae._read(rows_for(ae, table), reset=False)
+        codes = ae.transform(rows_for(ae, table))
+    colours = _colouring(asked, labels, len(codes))
+    accuracy = None
+    if labels is not None and colours.kind == "classes":
+        known = ~colours.is_other if not colours.n_others else np.ones(len(codes), dtype=bool)
+        accuracy = map_accuracy(ae, rows, codes, labels, known, fitted=fitted)
+    return Found(ae, table, codes, labels, accuracy)
+
+
+def _colouring(asked: Asked, labels: NDArray[Any] | None, n: int) -> Colouring:
+    from narrows.figures.colouring import colouring
+
+    return colouring(labels, n, labels_are=asked.labels_are)
+
+
+def _lines(found: Found) -> list[tuple[str, str]]:
+    ae = found.ae
+    lines = list(error_lines(ae))
+    if _is_start(ae):
+        lines.append(("start", "the plane of PCA: no gain over it stood out from the noise"))
+    if found.accuracy is not None:
+        lines.append(("10-NN accuracy", found.accuracy.words()))
+    return lines
+
+
+def _is_start(ae: Autoencoder) -> bool:
+    return ae.best_step_ == 0 and ae.init == "pca"
+
+
+# ---------------------------------------------------------------------- writing
+
+
+def _write(asked: Asked, found: Found) -> None:
+    suffix = asked.out.suffix.lower()
+    if suffix == ".html":
+        _write_page(asked, found)
+    elif suffix == ".png":
+        from narrows import figures
+
+        figure = figures.map_of(
+            found.codes, found.labels, **_looks(asked, found), theme=asked.theme or "light"
+        )
+        write_figure(asked.out, figure)
+    elif suffix == ".csv":
+        _write_csv(asked.out, found)
+    else:
+        write_table(asked.out, Table(found.codes))
+
+
+def _looks(asked: Asked, found: Found) -> dict[str, Any]:
+    """Return the arguments that a picture and a page of a map share."""
+    looks: dict[str, Any] = {"labels_are": asked.labels_are}
+    if asked.labels is not None and not asked.labels.startswith("mnist:"):
+        looks["labels_name"] = Path(asked.labels).stem
+    try:
+        looks["sample_shape"] = picture_shape(found.ae)
+    except DataError:  # rows are no pictures
+        return looks
+    return {**looks, "pictures": found.table.values, "bounds": found.ae.bounds_}
+
+
+def _write_page(asked: Asked, found: Found) -> None:
+    from narrows.map_page import Fact, Words, map_page
+
+    ae, n = found.ae, len(found.codes)
+    notes = []
+    if _is_start(ae):
+        notes.append(
+            Words(
+                "This is the plane of PCA: no gain over it stood out from the noise.",
+                "这就是 PCA 的平面：没有明显超出噪声的改进。",
+            )
+        )
+    elif ae._objective.name == "neighbors":
+        notes.append(
+            Words(
+                "Neighbours were kept beside each other; how far apart distant groups lie says"
+                " little.",
+                "学习时让邻居保持相邻；相距很远的群之间的距离说明不了什么。",
+            )
+        )
+    facts = [
+        Fact(Words("rows", "行数"), f"{n:,}"),
+        Fact(
+            Words("features → code", "特征 → 编码"), f"{ae.n_features_in_:,} → {ae.n_components_}"
+        ),
+        Fact(Words("objective", "目标函数"), repr(ae._objective)),
+    ]
+    ours, pca = float(ae.validation_error_), float(ae.pca_validation_error_)
+    if np.isfinite(ours):
+        value = Words(
+            f"{ours:.4g} (PCA {pca:.4g}), mean squared, in data units",
+            f"{ours:.4g}（PCA {pca:.4g}），均方，以数据的单位计",
+        )
+        facts.append(Fact(Words("held-out error", "留出误差"), value))
+    if found.accuracy is not None:
+        value = Words(found.accuracy.words(), found.accuracy.words_zh())
+        facts.append(Fact(Words("10-NN accuracy", "10-NN 准确率"), value))
+    html = map_page(
+        found.codes,
+        found.labels,
+        name=_name(asked.data),
+        row_names=found.table.row_names,
+        notes=notes,
+        facts=facts,
+        **_looks(asked, found),
+    )
+    with writing(asked.out) as temporary:
+        temporary.write_text(html, "utf-8")
+
+
+def _name(data: str) -> str:
+    return data if data.startswith("mnist:") else Path(data).name
+
+
+def _write_csv(target: Path, found: Found) -> None:
+    """Write names of rows, places, labels."""
+    import pandas as pd
+
+    names = list(COLUMNS[: found.codes.shape[1]])
+    frame = pd.DataFrame(found.codes, index=found.table.row_names, columns=names)
+    if found.labels is not None:
+        frame["label"] = found.labels
+    has_names = found.table.row_names is not None
+    with writing(target) as temporary, temporary.open("wb") as file:
+        frame.to_csv(file, index=has_names, encoding="utf-8", lineterminator="\n")
