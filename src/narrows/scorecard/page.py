@@ -62,9 +62,9 @@ def _opening(report: Report, title: Label) -> str:
     if report.n_seeds > 1:
         legend = Words(
             f"Each number is the mean of {report.n_seeds} seeds, ± half of Student's 95 % interval"
-            f" for that mean. {legend.en}",
+            f" for that mean; pictures are of the given model. {legend.en}",
             f"每个数都是 {report.n_seeds} 个随机种子的平均，± 为其 Student 95 % 区间"
-            f"的一半。{legend.zh}",
+            f"的一半；图都来自给定的模型。{legend.zh}",
         )
     what = f'<p class="what">{words(title)}</p>' if title else ""
     heading = words(Words("Scorecard", "记分卡"))
