@@ -48,6 +48,18 @@ def test_a_map_is_fitted_drawn_and_kept(narrows):
     np.testing.assert_array_equal(np.load("m.npy"), ae.transform(np.load("digits.npy")))
 
 
+def test_a_map_may_start_from_an_earlier_one(narrows):
+    assert narrows(f"map digits.npy --out a.npy --save a.safetensors {QUICK}")[0] == 0
+    code, text, _ = narrows(f"map digits.npy --out b.npy --align-to a.safetensors {QUICK}")
+    assert code == 0
+    assert re.search(r"moved +median [\d.]+% of the width", text)
+    code, _, errors = narrows(
+        "map digits.npy --model a.safetensors --align-to a.safetensors --out c.npy"
+    )
+    assert code == 2
+    assert "--align-to would have no effect" in errors
+
+
 def test_a_table_has_names_places_and_labels(narrows):
     line = f"map iris.csv --labels kinds.txt --n-components 3 --out m.csv {QUICK}"
     code, text, _ = narrows(line)

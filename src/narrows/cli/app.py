@@ -58,6 +58,15 @@ MaxSeconds = Annotated[
 RandomState = Annotated[
     str | None, typer.Option(metavar="INT", help="Seed; the same seed gives the same model.")
 ]
+AlignTo = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="An earlier model of the same kind to start from, so that codes stay about where they"
+        " were.",
+        show_default="from PCA",
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option(
@@ -224,6 +233,7 @@ def fit(
             show_default="normal",
         ),
     ] = None,
+    align_to: AlignTo = None,
     settings: Settings = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -252,7 +262,7 @@ def fit(
     ae = make_autoencoder(given, settings or [])
     target = Path(out)
     check_target(target, (".safetensors",), overwrite=overwrite)
-    fit_to_file(ae, data, target, labels=labels, priors=prior or ())
+    fit_to_file(ae, data, target, labels=labels, priors=prior or (), align_to=align_to)
 
 
 @app.command(rich_help_panel="Learn")
@@ -358,6 +368,7 @@ def map_(
     network: Network = None,
     max_seconds: MaxSeconds = None,
     random_state: RandomState = None,
+    align_to: AlignTo = None,
     settings: Settings = None,
     model: Annotated[
         str | None,
@@ -391,6 +402,7 @@ def map_(
         given,
         settings or [],
         model=model,
+        align_to=align_to,
         save_to=save,
         overwrite=overwrite,
     )

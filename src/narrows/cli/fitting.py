@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from narrows.aligning import aligned_params
 from narrows.cli.ending import INTERRUPTED, complain, expected_failures
 from narrows.cli.printing import err, in_bytes, in_seconds, say, say_pairs
 from narrows.errors import DataError, ParameterError
 from narrows.estimating import estimate_seconds
+from narrows.estimator import load
 from narrows.fields import is_integer
 from narrows.generating import check_name
 from narrows.nearest import is_exact
@@ -45,6 +47,7 @@ def fit_to_file(
     *,
     labels: str | None = None,
     priors: Sequence[str] = (),
+    align_to: str | None = None,
 ) -> None:
     """Read DATA, print the plan, train, save, print what came of it.
 
@@ -59,6 +62,8 @@ def fit_to_file(
         File with one class per row; MNIST's own by default.
     priors : sequence of str
         What to fit to the codes of training rows, beside the normal prior.
+    align_to : str, optional
+        Model file to start from.
 
     Raises
     ------
@@ -71,7 +76,7 @@ def fit_to_file(
     """
     for prior in priors:
         check_name(prior)
-    interrupted, seconds = learn(ae, data, labels=labels, priors=priors)
+    interrupted, seconds = learn(ae, data, labels=labels, priors=priors, align_to=align_to)
     save(ae, target)
     say_pairs(_summary(ae, target, seconds), title="result")
     if interrupted:
@@ -87,19 +92,21 @@ def learn(
     table: Table | None = None,
     labels: str | None = None,
     priors: Sequence[str] = (),
+    align_to: str | None = None,
 ) -> tuple[bool, float]:
     """Read DATA, print the plan, train; tell whether Ctrl-C cut it short, and the seconds it took.
 
     Parameters and errors as for `fit_to_file`; ``table`` is DATA where it has been read already.
     `typer.Exit` where there is no state to go on with.
     """
+    origin = None if align_to is None else load(align_to)
     table = table or read_table(data)
     y = _classes(ae, table, labels, data)
     with expected_failures(data):
-        plan = _plan(ae, table, y)
+        plan = _plan(ae, table, y, origin)
     say_pairs(_plan_lines(ae, plan, table), title=f"fit {data}")
     started = time.perf_counter()
-    interrupted = not (_fit(ae, table, y, data) and _fit_priors(ae, priors))
+    interrupted = not (_fit(ae, table, y, data, origin) and _fit_priors(ae, priors))
     if interrupted and not hasattr(ae, "network_"):
         complain("Interrupted before there was a state to save; nothing was written.")
         raise typer.Exit(INTERRUPTED)
@@ -133,11 +140,15 @@ def _classes(ae: Autoencoder, table: Table, labels: str | None, data: str) -> ND
     return table.labels
 
 
-def _plan(ae: Autoencoder, table: Table, y: NDArray[Any] | None) -> Plan:
+def _plan(
+    ae: Autoencoder, table: Table, y: NDArray[Any] | None, origin: Autoencoder | None
+) -> Plan:
     """Plan as `fit` will, for the same shape of a row and shares of classes."""
     shape = table.values.shape[1:]
     counts = [] if y is None else np.unique(y, return_counts=True)[1].tolist()
     params = ae.get_params(deep=False)
+    if origin is not None:
+        params = aligned_params(params, origin)
     if not is_integer(ae.n_components):
         rows = ae._read(table.frame(), reset=True, least=2)
         params, _ = with_code_size(params, ArraySource(rows), seed=0)
@@ -193,12 +204,18 @@ def _name(dtype: Any) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def _fit(ae: Autoencoder, table: Table, y: NDArray[Any] | None, data: str) -> bool:
+def _fit(
+    ae: Autoencoder,
+    table: Table,
+    y: NDArray[Any] | None,
+    data: str,
+    origin: Autoencoder | None,
+) -> bool:
     """Train, showing progress; return False after Ctrl-C."""
     console = err()
     try:
         with expected_failures(data), _watched(ae, console):
-            ae.fit(table.frame(), y)
+            ae.fit(table.frame(), y, align_to=origin)
     except KeyboardInterrupt:
         return False
     return True
@@ -311,6 +328,7 @@ def _summary(ae: Autoencoder, target: Path, seconds: float) -> list[tuple[str, s
     pairs = [
         *size_lines(ae),
         *error_lines(ae),
+        *movement_lines(ae),
         *_loss_lines(ae),
         ("steps", steps),
         ("priors", ", ".join(ae.priors_)),
@@ -320,6 +338,11 @@ def _summary(ae: Autoencoder, target: Path, seconds: float) -> list[tuple[str, s
     if ae.best_step_ == 0 and ae.init == "pca":
         pairs.insert(-2, ("model", "the start at PCA: no gain over it stood out from the noise"))
     return pairs
+
+
+def movement_lines(ae: Autoencoder) -> list[tuple[str, str]]:
+    """Return how far codes moved from the earlier model that a fit started from, if it did."""
+    return [("moved", str(ae.movement_))] if hasattr(ae, "movement_") else []
 
 
 def _loss_lines(ae: Autoencoder) -> list[tuple[str, str]]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from narrows.evaluation import NEIGHBOURS, knn_accuracy, pca_inference
+from narrows.evaluation import knn_accuracy, pca_inference
 from narrows.planning import make_plan
+from narrows.scorecard.classifiers import NEIGHBOURS
 from narrows.sources.array import held_out_rows
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import typer
 from numpy.typing import NDArray
 
 from narrows.cli.ending import INTERRUPTED, complain, expected_failures
-from narrows.cli.fitting import error_lines, learn, save
+from narrows.cli.fitting import error_lines, learn, movement_lines, save
 from narrows.cli.map_accuracy import Accuracy, map_accuracy
 from narrows.cli.outputs import picture_shape, rows_for, write_figure
 from narrows.cli.parameters import make_autoencoder
@@ -79,6 +79,7 @@ def make_map(
     settings: Sequence[str],
     *,
     model: str | None,
+    align_to: str | None,
     save_to: str | None,
     overwrite: bool,
 ) -> None:
@@ -93,6 +94,8 @@ def make_map(
         What stood after ``--set``.
     model : str or None
         Model that exists, in place of a fit.
+    align_to : str or None
+        Model that a fit starts from.
     save_to : str or None
         File for the model that is fitted.
     overwrite : bool
@@ -120,14 +123,14 @@ def make_map(
         if save_to is not None:
             check_target(Path(save_to), (".safetensors",), overwrite=overwrite, option="--save")
     else:
-        _check_unused(model, given, settings, save_to)
+        _check_unused(model, {**given, "align_to": align_to}, settings, save_to)
         ae = _opened(model)
         lines.append(("model", model))
     table = read_table(asked.data)
     labels = _labels(asked, table)
     started = time.perf_counter()
     if model is None:
-        interrupted, _ = learn(ae, asked.data, table=table)
+        interrupted, _ = learn(ae, asked.data, table=table, align_to=align_to)
         if save_to is not None:
             save(ae, Path(save_to))
     found = _place(asked, ae, table, labels, fitted=model is None)
@@ -211,7 +214,7 @@ def _colouring(asked: Asked, labels: NDArray[Any] | None, n: int) -> Colouring:
 
 def _lines(found: Found) -> list[tuple[str, str]]:
     ae = found.ae
-    lines = list(error_lines(ae))
+    lines = [*error_lines(ae), *movement_lines(ae)]
     if _is_start(ae):
         lines.append(("start", "the plane of PCA: no gain over it stood out from the noise"))
     if found.accuracy is not None:
