@@ -21,6 +21,19 @@ from narrows.datasets import mnist_files
 
 torch.set_num_threads(1)
 
+LONG = (
+    "test_documents.py",
+    "test_demo.py",
+    "test_nearest.py",
+    "test_recipes.py",
+    "test_estimator_contract.py",
+)
+"""Files whose tests take seconds each: they begin, so that short ones fill the end."""
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
+
 
 def curved(n_rows=300, n_features=6, seed=0):
     """Rows about a curved sheet: PCA gives a part of them back, and a network more."""

@@ -76,7 +76,10 @@ def digits():
 @pytest.fixture(scope="module")
 def digit_map(digits):
     X, _ = digits
-    return Autoencoder(2, objective="neighbors", max_steps=800, random_state=0).fit(X[::2])
+    ae = Autoencoder(
+        2, objective="neighbors", max_steps=800, validation_fraction=0.1, random_state=0
+    )
+    return ae.fit(X[::2])
 
 
 def test_a_map_keeps_kinds_apart_and_comes_back(digit_map, digits):

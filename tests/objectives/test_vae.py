@@ -116,7 +116,7 @@ def test_training_beats_its_start(X):
 
 def test_samples_follow_the_data():
     X, objective = curved(900), VAE(prior="flow")
-    ae = quick(3, objective=objective, max_steps=1500, learning_rate=0.005)
+    ae = quick(3, objective=objective, max_steps=1000, learning_rate=0.005)
     drawn = ae.set_params(network=MLP(hidden=(64,))).fit(X).sample(4000, random_state=0)
     np.testing.assert_allclose(drawn.mean(axis=0), X.mean(axis=0), atol=0.6)
     np.testing.assert_allclose(np.cov(drawn.T), np.cov(X.T), atol=4)
