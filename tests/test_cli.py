@@ -19,7 +19,16 @@ from conftest import outcome, picture, write_small_data
 
 GOLDEN = Path(__file__).parent / "golden" / "help.txt"
 VERBS = ["", "demo", "recipe", "recipe list", "recipe run", "fit", "size", "map", "encode"]
-VERBS += ["decode", "reconstruct", "sample", "interpolate", "traverse", "evaluate", "info"]
+VERBS += [
+    "decode",
+    "reconstruct",
+    "sample",
+    "interpolate",
+    "traverse",
+    "evaluate",
+    "loadings",
+    "info",
+]
 _PRINT_HELP = """
 import sys
 from narrows.cli import run

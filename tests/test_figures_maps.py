@@ -17,7 +17,7 @@ from narrows.figures.look import PALETTE, THEMES
 from narrows.figures.map_key import tick_text
 from narrows.figures.maps import planes_of, round_length
 from narrows.figures.relief import relief
-from narrows.figures.spots import dense_spots, far_apart
+from narrows.figures.spots import dense_spots
 
 RNG = np.random.default_rng(0)
 MIDDLES = np.array([[0.0, 0.0], [30.0, 0.0], [0.0, 30.0], [30.0, 30.0]])
@@ -180,15 +180,6 @@ def test_spots_are_far_apart_dense_first_and_leave_no_point_far_off():
     assert np.abs(scaled[:, None] - scaled[chosen]).max(axis=2).min(axis=1).max() <= nearest
     # Where there is room for all, all are chosen.
     assert len(dense_spots(points[:9], heights[:9], most=20, apart=(1e-6, 1e-6))) == 9
-
-
-def test_codes_far_apart_are_the_farthest_of_what_is_left():
-    codes = RNG.normal(size=(60, 3))
-    chosen = far_apart(codes, 5)
-    for count in range(1, 5):
-        before = np.linalg.norm(codes[:, None] - codes[chosen[:count]], axis=2).min(axis=1)
-        assert chosen[count] == before.argmax()
-    assert len(far_apart(np.ones((7, 2)), 5)) == 1
 
 
 # Labels ----------------------------------------------------------------------------------------

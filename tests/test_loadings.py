@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, load_wine
 
-from conftest import quick
-from narrows import Autoencoder, Conv
-from narrows.errors import DataError
+from conftest import pixels, quick
+from narrows import Autoencoder, Conv, figures, loadings_table
+from narrows.errors import DataError, DataTypeError, ParameterError
+from narrows.loadings import spread_out
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +100,97 @@ def test_own_modules_have_loadings_too(X):
 def test_wrong_codes_are_refused(trained):
     with pytest.raises(DataError, match="Z has 5 columns"):
         trained.loadings(np.zeros((2, 5)))
+
+
+# The table, and the picture ----------------------------------------------------------------
+
+
+def test_the_table_holds_the_strongest_first():
+    wine = load_wine(as_frame=True).data
+    ae = quick(2, scaling="standard", keep="last", validation_fraction=0).fit(wine)
+    Z = ae.transform(wine)
+    table = loadings_table(ae, Z, spots=4, top=None)
+    assert list(table.columns) == ["spot", "number", "feature", "loading", "strength"]
+    assert len(table) == 4 * 2 * 13
+    spots = table["spot"].unique()
+    slopes = ae.loadings(Z[spots])
+    deviations = wine.std()
+    for (spot, number), part in table.groupby(["spot", "number"], sort=False):
+        expected = slopes[list(spots).index(spot), :, number]
+        found = part.set_index("feature")["loading"][list(wine.columns)]
+        np.testing.assert_array_equal(found, expected)
+        strength = part.set_index("feature")["strength"]
+        assert strength.is_monotonic_decreasing
+        np.testing.assert_allclose(
+            strength[list(wine.columns)], abs(expected) / deviations, rtol=1e-6
+        )
+    first = loadings_table(ae, Z, spots=4, top=1)
+    assert len(first) == 8
+    assert (
+        first["strength"]
+        == table.groupby(["spot", "number"], sort=False)["strength"].max().to_numpy()
+    ).all()
+
+
+def test_features_without_names_are_numbered_and_few_codes_are_all_taken(X):
+    ae = quick(2).fit(X)
+    table = loadings_table(ae, ae.transform(X[:3]))
+    assert set(table["feature"]) == {f"x{number}" for number in range(6)}
+    assert table["spot"].unique().tolist() == [0, 1, 2]
+
+
+def test_spots_are_one_in_each_group(rng):
+    middles = np.array([[0, 0], [50, 0], [0, 50], [50, 50]])
+    group = np.repeat(np.arange(4), [40, 30, 20, 10])
+    codes = middles[group] + rng.normal(size=(100, 2))
+    chosen = spread_out(codes, 4)
+    assert group[chosen].tolist() == [0, 1, 2, 3]
+    assert np.abs(codes[chosen] - middles).max() < 2
+    assert len(spread_out(np.ones((9, 2)), 4)) == 1
+    assert spread_out(codes[:3], 4).tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_picture_shows_what_grows_and_what_shrinks(channels, theme):
+    images = np.random.default_rng(0).random((60, 6, 6, channels)).astype(np.float32)
+    images[:, :3] = np.linspace(0, 1, 60)[:, None, None, None] * 0.8
+    images[:, 3:] = 0.9 - images[:, :3]
+    ae = quick(3, init="pca", max_steps=3).fit(images)
+    Z = ae.transform(images)
+    figure = figures.loadings(ae, Z, spots=2, theme=theme)
+    sheet = np.asarray(figure.axes[0].images[0].get_array())
+    slopes = ae.loadings(Z[spread_out(Z, 2)])[0].mean(axis=2)[..., 0]  # of z0, at the first spot
+    shown = sheet[:6, 8:14]  # after the picture and its gap
+    warm = shown[..., 0] - shown[..., 2]
+    assert np.corrcoef(warm.ravel(), slopes.ravel())[0, 1] > 0.98
+    names = [text.get_text() for text in figure.texts]
+    assert {"x̂", "∂x̂/∂z0", "∂x̂/∂z2", "0", "∂x̂/∂z"} <= set(names)
+    assert sum(name.startswith("z = (") for name in names) == 2
+    assert pixels(figure).size
+    for text in figure.texts:
+        box = text.get_window_extent()
+        assert box.x0 >= 0 and box.x1 <= figure.bbox.x1
+
+
+def test_of_many_numbers_eight_are_drawn_and_flat_loadings_too():
+    ae = quick(10, max_steps=3).fit(load_digits().images[:80] / 16)
+    figure = figures.loadings(ae, np.zeros((1, 10)))
+    assert sum(text.get_text().startswith("∂x̂/∂z") for text in figure.texts) == 9
+    flat = quick(1, max_steps=3).fit(np.full((30, 4, 4), 3.0) + np.eye(4))
+    assert pixels(figures.loadings(flat, np.zeros((2, 1)))).size
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "said"),
+    [
+        (lambda ae: loadings_table("x", [[0]]), DataTypeError, "takes a fitted Autoencoder first"),
+        (lambda ae: figures.loadings("x", [[0]]), DataTypeError, r"loadings\(ae, Z\) takes"),
+        (lambda ae: loadings_table(ae, [[0.0, 0]], spots=0), ParameterError, "`spots`"),
+        (lambda ae: loadings_table(ae, [[0.0, 0]], top=0), ParameterError, "`top`.*None, got 0"),
+        (lambda ae: figures.loadings(ae, [[0.0, 0]]), DataError, "not a square picture"),
+    ],
+)
+def test_bad_loadings_say_what_is_allowed(trained, call, error, said):
+    with pytest.raises(error, match=said):
+        call(trained)

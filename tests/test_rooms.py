@@ -48,6 +48,7 @@ STOREYS = [
         "depicting",
         "evaluation",
         "figures",
+        "loadings",
         "map_data",
         "map_page",
         "page",

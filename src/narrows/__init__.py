@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder, load
     from narrows.evaluation import Report, evaluate
+    from narrows.loadings import loadings_table
     from narrows.networks import MLP, Conv
     from narrows.objectives import (
         FSQ,
@@ -50,6 +51,7 @@ _HOMES = {
     "Report": "narrows.evaluation",
     "evaluate": "narrows.evaluation",
     "load": "narrows.estimator",
+    "loadings_table": "narrows.loadings",
 }
 __all__ = [
     "FSQ",
@@ -72,6 +74,7 @@ __all__ = [
     "__version__",
     "evaluate",
     "load",
+    "loadings_table",
 ]
 
 

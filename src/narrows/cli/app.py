@@ -627,6 +627,31 @@ def evaluate(
 
 
 @app.command(rich_help_panel="Look")
+def loadings(
+    model: Model,
+    data: Annotated[
+        str,
+        typer.Argument(metavar="DATA", help="Rows, or codes that `encode` wrote, as for `encode`."),
+    ],
+    spots: Annotated[
+        int, typer.Option(metavar="INT", help="Codes to look at, spread out over all.")
+    ] = 5,
+    top: Annotated[
+        int, typer.Option(metavar="INT", help="Features for each number of each code.")
+    ] = 5,
+    out: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Write the table too (.csv), or a picture (.png)."),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Say what changes in a row as each number of its code grows, at spread-out codes."""
+    from narrows.cli import explaining
+
+    explaining.loadings(model, data, out, spots=spots, top=top, overwrite=overwrite)
+
+
+@app.command(rich_help_panel="Look")
 def info(model: Model) -> None:
     """Say what a model file holds."""
     from narrows.cli import using

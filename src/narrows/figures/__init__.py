@@ -7,6 +7,7 @@ every language; the sentences belong to the page around it.
 from narrows.figures.codes import plane, space
 from narrows.figures.curves import scree, terms, training
 from narrows.figures.generation import lattice, sheet
+from narrows.figures.loadings import loadings
 from narrows.figures.look import PALETTE, THEMES, Theme, ThemeName, to_png
 from narrows.figures.maps import map_of
 from narrows.figures.samples import (
@@ -27,6 +28,7 @@ __all__ = [
     "denoised",
     "interpolations",
     "lattice",
+    "loadings",
     "map_of",
     "plane",
     "reconstruction_frames",

@@ -110,7 +110,7 @@ def _scale(
 ) -> float:
     width, height = _BAR[0], min(_BAR[1], place.top - place.bottom - 0.4)
     bottom = place.top - height
-    _gradient(figure, scale_colours(theme), (place.left, bottom, width, height))
+    draw_gradient(figure, scale_colours(theme), (place.left, bottom, width, height))
     low, high = labels.range()
     shares = [0.0, 0.5, 1.0] if high > low else [0.5]
     texts = [
@@ -158,9 +158,10 @@ def tick_text(value: float, span: float) -> str:
     return "0" if text in ("-0", "") else text.replace("-", "−")
 
 
-def _gradient(
+def draw_gradient(
     figure: Figure, scale: Colormap, box: tuple[float, float, float, float], n: int = 128
 ) -> None:
+    """Draw the colours of a scale in a box (left, bottom, width, height) in inches."""
     left, bottom, width, height = box
     for step, colour in enumerate(scale(np.linspace(0, 1, n))):
         figure.add_artist(

@@ -1,6 +1,6 @@
 """Where names and small pictures stand on a map: on dense spots, far apart, never over each other.
 
-Legend: n points, K numbers of a code.
+Legend: n points.
 """
 
 from __future__ import annotations
@@ -87,23 +87,6 @@ def _pack(places: Points, distance: float, most: int) -> list[int]:
         chosen.append(first)
         open_ &= np.abs(places - places[first]).max(axis=1) >= distance
     return chosen
-
-
-def far_apart(codes: NDArray[np.float64], most: int) -> Rows:
-    """Choose codes (n, K) that lie far apart: first the one in the middle, then the farthest.
-
-    T. F. Gonzalez, "Clustering to minimize the maximum intercluster distance", Theoretical
-    Computer Science 38, 1985: each next one is that which is farthest from all before it.
-    """
-    rows = _candidates(len(codes), None)
-    places = codes[rows] - codes[rows].mean(axis=0)
-    distances = np.square(places).sum(axis=1)
-    chosen = [int(distances.argmin())]
-    distances = np.square(places - places[chosen[0]]).sum(axis=1)
-    while len(chosen) < most and distances.max() > 0:
-        chosen.append(int(distances.argmax()))
-        distances = np.minimum(distances, np.square(places - places[chosen[-1]]).sum(axis=1))
-    return rows[chosen]
 
 
 def overlaps(box: Box, others: Iterable[Box]) -> bool:

@@ -1,0 +1,94 @@
+"""The verb ``loadings``: what changes in a row as the numbers of its code move."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from narrows.cli.ending import expected_failures
+from narrows.cli.outputs import picture_shape, rows_for, write_figure
+from narrows.cli.printing import say, say_columns
+from narrows.cli.using import open_model
+from narrows.errors import DataError
+from narrows.estimator import Autoencoder
+from narrows.fields import check, integer
+from narrows.loadings import loadings_table
+from narrows.sources.files import Table, check_target, read_table, writing
+
+LINES_SHOWN = 60
+"""Of the table, on the terminal."""
+
+
+def loadings(
+    model: str, data: str, out: str | None, *, spots: int, top: int, overwrite: bool
+) -> None:
+    """Print which features change most at some codes, and write the table or a picture.
+
+    Parameters
+    ----------
+    model, data : str
+        DATA holds rows, or codes, as its width says.
+    out : str or None
+        A table (.csv) or a picture (.png).
+    spots : int
+        Codes to look at.
+    top : int
+        Features for each number of each code.
+
+    Raises
+    ------
+    ParameterError
+        For ``spots`` or ``top`` below 1.
+    DataError
+        For data as wide as neither, or rows that are no pictures where a picture is asked for.
+    """
+    check("loadings", {"spots": spots, "top": top}, dict.fromkeys(("spots", "top"), integer(1)))
+    target = None if out is None else Path(out)
+    if target is not None:
+        check_target(target, (".csv", ".png"), overwrite=overwrite)
+    ae = open_model(model)
+    table = read_table(data)
+    with expected_failures(data):
+        codes = _codes(ae, table, model, data)
+        frame = loadings_table(ae, codes, spots=spots, top=top)
+    if target is not None and target.suffix.lower() == ".png":
+        from narrows import figures
+
+        figure = figures.loadings(ae, codes, spots=spots, sample_shape=picture_shape(ae))
+        write_figure(target, figure)
+    elif target is not None:
+        with writing(target) as temporary:
+            frame.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")
+    _print(frame, table)
+    if target is not None:
+        say(f"wrote {target}")
+
+
+def _codes(ae: Autoencoder, table: Table, model: str, data: str) -> Any:
+    """Return codes of rows, or what are codes already."""
+    n_rows, width = len(table.values), table.values[0].size
+    if width == ae.n_features_in_:
+        return ae.transform(rows_for(ae, table))
+    if width == ae.n_components_:
+        return table.values.reshape(n_rows, width)
+    raise DataError(
+        f"{data} has {width:,} numbers a row, but {model} takes rows of {ae.n_features_in_:,} or"
+        f" codes of {ae.n_components_}."
+    )
+
+
+def _print(frame: Any, table: Table) -> None:
+    names = table.row_names
+    spots = [str(spot) if names is None else names[spot] for spot in frame["spot"]]
+    columns = frame.drop(columns="spot").itertuples(index=False)
+    lines = [
+        (spot, str(line.number), str(line.feature), f"{line.loading:.4g}", f"{line.strength:.4g}")
+        for spot, line in zip(spots, columns, strict=True)
+    ]
+    say_columns(("spot", "number", "feature", "loading", "strength"), lines[:LINES_SHOWN])
+    if len(lines) > LINES_SHOWN:
+        say(f"  … {len(lines) - LINES_SHOWN:,} more; write all with --out table.csv")
+    say(
+        "A loading is what the feature changes by, in data units per unit of the code; strength is"
+        " the same in the network's units, by which lines are sorted."
+    )
