@@ -240,7 +240,7 @@ def make_plan(
     widths = Widths(*sizes, shape, class_shares, ordered=bool(params["ordered"]))
     network = named_part("network", params["network"])
     if params["network"] == "auto":
-        network = objective.usual_network(n_rows) or network
+        network = objective.usual_network(n_rows, n_components) or network
     n_axes = max(AXES, n_components)
     if objective.n_neighbors and network.reads_axes and n_features > n_axes:
         widths = widths._replace(axes=n_axes)

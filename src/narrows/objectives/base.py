@@ -138,9 +138,9 @@ class Objective(ABC):
         """Tell whether code and output must be free to be any number, as logits must."""
         return False
 
-    def usual_network(self, n_rows: int) -> Network | None:
+    def usual_network(self, n_rows: int, n_components: int) -> Network | None:
         """Return what ``network="auto"`` is for so many rows; None where any family's will do."""
-        del n_rows
+        del n_rows, n_components
         return None
 
     def output_sizes(self, n_features: int, n_components: int) -> tuple[int, int]:

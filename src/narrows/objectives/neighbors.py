@@ -13,13 +13,13 @@ from narrows.fields import integer, parameter, real, share
 from narrows.losses import clipped_squared_error, squared_error
 from narrows.networks.base import AXES, FEW_ROWS, Autoencoding, Network
 from narrows.networks.linear_plus import LinearPath, OnAxes
-from narrows.networks.mlp import MLP
+from narrows.networks.mlp import MLP, NARROW_CODE
 from narrows.objectives.base import PIXEL_SQUARES, Batch, Noise, Objective, Step
 
 GROUP = 512
 """Rows that a row is told apart from: as many as are compared with each other."""
-DEEP, SHALLOW = (192,) * 6, (128,) * 3
-"""Hidden widths for many rows and for few."""
+DEEP, WIDE, SHALLOW = (192,) * 6, (256,) * 4, (128,) * 3
+"""Hidden widths for maps of many rows, for codes of many numbers, and for few rows."""
 DECODED = 0.25
 """Part of a batch's rows that the decoder rebuilds in a step."""
 SPREAD = 40.0
@@ -42,7 +42,7 @@ class Neighbors(Objective):
     neighbours of others. The decoder learns to rebuild rows whatever the weight is; ``weight``
     says what shapes the code. Neighbours are the nearest by distance in the network's units, on
     the first 50 principal components where columns are more; exact up to 120,000 rows, by
-    pynndescent beyond. Training starts at PCA, in units of each number's own deviation.
+    pynndescent beyond. Training starts at PCA, in units of its largest deviation.
 
     Parameters
     ----------
@@ -82,17 +82,23 @@ class Neighbors(Objective):
         """Tell that a row is compared with the others of its batch."""
         return "a row has to find its neighbour among those of the other rows"
 
-    def usual_network(self, n_rows: int) -> Network | None:
+    def usual_network(self, n_rows: int, n_components: int) -> Network | None:
         """Return a deep and narrow network, which maps need more than others."""
-        return MLP(hidden=DEEP if n_rows >= FEW_ROWS else SHALLOW, weight_init="lecun")
+        many = DEEP if n_components < NARROW_CODE else WIDE
+        return MLP(hidden=many if n_rows >= FEW_ROWS else SHALLOW, weight_init="lecun")
 
     def start(self, path: LinearPath) -> LinearPath:
-        """Return PCA with numbers of deviation 1, which grow, and a decoder that knows the mean.
+        """Return PCA in units of its largest deviation, and a decoder that knows the mean.
 
-        A linear path back would have to shrink as fast as codes grow.
+        Each number in units of its own would make the last of many as loud as the first. Codes
+        grow, and a linear path back would have to shrink as fast.
         """
+        unit = path.deviations.max()
         return self.fallback(path)._replace(
-            back_weight=torch.zeros_like(path.back_weight), back_is_fixed=True
+            into_weight=path.into_weight / unit,
+            into_bias=path.into_bias / unit,
+            back_weight=torch.zeros_like(path.back_weight),
+            back_is_fixed=True,
         )
 
     def fallback(self, path: LinearPath) -> LinearPath:
