@@ -65,7 +65,8 @@ def test_a_table_has_names_places_and_labels(narrows):
     code, text, _ = narrows(line)
     assert code == 0
     frame = pd.read_csv("m.csv", index_col=0)
-    assert list(frame.columns) == ["x", "y", "z", "label"]
+    assert list(frame.columns) == ["x", "y", "z", "label", "trust"]
+    assert frame["trust"].between(0, 1).all()
     assert list(frame.index[:2]) == ["flower 0", "flower 1"]
     assert set(frame["label"]) == {"setosa", "versicolor", "virginica"}
     # Each row among the others: scikit-learn asked for one neighbour more finds the row itself.

@@ -38,6 +38,16 @@ def draw_generated() -> None:
     (HERE / "generated.png").write_bytes(figures.to_png(figure, palette=True))
 
 
+def draw_map() -> None:
+    """Train a map on the training digits, and draw the test digits on it."""
+    X, _ = load_mnist("train", return_X_y=True)
+    X_test, y_test = load_mnist("test", return_X_y=True)
+    ae = Autoencoder(2, objective="neighbors", max_steps=2500, random_state=0).fit(X)
+    figure = figures.map_of(ae.transform(X_test), y_test, pictures=X_test, bounds=(0, 1), side=5.6)
+    (HERE / "map.png").write_bytes(figures.to_png(figure, palette=True))
+
+
 if __name__ == "__main__":
     draw_restored()
     draw_generated()
+    draw_map()

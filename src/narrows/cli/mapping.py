@@ -71,6 +71,7 @@ class Found:
     codes: NDArray[Any]
     labels: NDArray[Any] | None
     accuracy: Accuracy | None
+    trust: NDArray[np.float64] | None
 
 
 def make_map(
@@ -203,7 +204,9 @@ def _place(
     if labels is not None and colours.kind == "classes":
         known = ~colours.is_other if not colours.n_others else np.ones(len(codes), dtype=bool)
         accuracy = map_accuracy(ae, rows, codes, labels, known, fitted=fitted)
-    return Found(ae, table, codes, labels, accuracy)
+    # Models of earlier versions, of partial_fit and of interrupted fits cannot tell.
+    trust = None if ae._trust is None else ae.trust(codes, rows_for(ae, table))
+    return Found(ae, table, codes, labels, accuracy, trust)
 
 
 def _colouring(asked: Asked, labels: NDArray[Any] | None, n: int) -> Colouring:
@@ -313,13 +316,15 @@ def _name(data: str) -> str:
 
 
 def _write_csv(target: Path, found: Found) -> None:
-    """Write names of rows, places, labels."""
+    """Write names of rows, places, labels, and how far each row is to be trusted."""
     import pandas as pd
 
     names = list(COLUMNS[: found.codes.shape[1]])
     frame = pd.DataFrame(found.codes, index=found.table.row_names, columns=names)
     if found.labels is not None:
         frame["label"] = found.labels
+    if found.trust is not None:
+        frame["trust"] = found.trust
     has_names = found.table.row_names is not None
     with writing(target) as temporary, temporary.open("wb") as file:
         frame.to_csv(file, index=has_names, encoding="utf-8", lineterminator="\n")
