@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 
 from conftest import quick
+from narrows import VAE
 from narrows.aligning import _movement
 from narrows.errors import DataTypeError, ParameterError
 
@@ -57,6 +59,27 @@ def test_what_cannot_be_aligned_says_why(first):
         quick(2).fit(X, align_to=X)
     with pytest.raises(ParameterError, match="fit it first"):
         quick(2).fit(X, align_to=quick(2))
+
+
+def test_columns_classes_and_sizes_must_be_those_of_the_earlier_model(first):
+    frame = pd.DataFrame(X[:60, 20:23], columns=["a", "b", "c"])
+    named = quick(2, max_steps=2).fit(frame)
+    with pytest.raises(ParameterError, match=r"columns \['c', 'b', 'a'\] here"):
+        quick(2, max_steps=2).fit(frame[["c", "b", "a"]], align_to=named)
+    family = VAE(conditional=True)
+    y = np.arange(60) % 3
+    classed = quick(2, objective=family, max_steps=2).fit(frame, y)
+    with pytest.raises(ParameterError, match=r"classes \[0, 1\] here, \[0, 1, 2\] there"):
+        quick(2, objective=family, max_steps=2).fit(frame[y < 2], y[y < 2], align_to=classed)
+    with pytest.raises(ParameterError, match="size of the earlier model's codes, 2"):
+        quick(0.9, **STEPS).fit(X, align_to=first)
+
+
+def test_nothing_is_held_out_of_an_aligned_fit(first):
+    ae = quick(2, **{**STEPS, "max_steps": 3}).fit(X[:300], align_to=first)
+    assert np.isnan(ae.validation_error_)
+    assert ae.n_steps_ == ae.best_step_ == 3
+    assert not hasattr(ae.partial_fit(X[:10]), "movement_")
 
 
 def test_movement_is_counted_in_the_width_of_all_codes():

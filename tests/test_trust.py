@@ -84,6 +84,16 @@ def test_strange_sets_have_a_trust(X):
     assert trust.min() > 0.1
 
 
+def test_codes_that_are_nearly_the_same_have_a_trust():
+    """So near that k-means cannot tell them apart, and far from what has no spread at all."""
+    rng = np.random.default_rng(0)
+    X = np.repeat(rng.normal(size=(4, 3)), 100, axis=0) + 1e-10 * rng.normal(size=(400, 3))
+    ae = quick(1).fit(X)
+    assert np.isfinite(ae.trust(ae.transform(X), X)).all()
+    flat = quick(1).fit(np.ones((30, 3)))
+    assert flat.trust([[5.0]])[0] < 0.01
+
+
 def test_thinness_is_minus_the_log_density_of_the_mixture():
     rng = np.random.default_rng(0)
     shares, means, variances = np.array([0.3, 0.7]), rng.normal(size=(2, 3)), rng.random((2, 3)) + 1

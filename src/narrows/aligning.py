@@ -11,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrows.errors import ParameterError
+from narrows.fields import is_integer
 from narrows.ordering import Ordered
 from narrows.planning import Plan
+from narrows.remembering import CODED_VALUES
 from narrows.sources.array import ArraySource
 
 if TYPE_CHECKING:
@@ -55,11 +57,21 @@ class Movement(NamedTuple):
 def aligned_params(params: dict[str, Any], origin: Autoencoder) -> dict[str, Any]:
     """Return an estimator's parameters for a fit that starts from an earlier model.
 
-    Its network takes the place of "auto". The last state is kept: the earlier model may have seen
-    the rows that are held out now, which would speak for it, and for states near it.
+    Its network takes the place of "auto". Nothing is held out, and the last state is kept: the
+    earlier model may have seen any row, which would speak for it, and for states near it.
+
+    Raises
+    ------
+    ParameterError
+        For a fraction as ``n_components``.
     """
+    if not is_integer(params["n_components"]):
+        raise ParameterError(
+            f"`n_components`={params['n_components']:g} is judged by held-out rows, and align_to"
+            f" holds none out. Give the size of the earlier model's codes, {origin._code_size}."
+        )
     network = origin._network_part if params["network"] == "auto" else params["network"]
-    return {**params, "network": network, "keep": "last"}
+    return {**params, "network": network, "keep": "last", "validation_fraction": 0.0}
 
 
 def check_same_kind(origin: Autoencoder, ae: Autoencoder, plan: Plan) -> None:
@@ -76,7 +88,9 @@ def check_same_kind(origin: Autoencoder, ae: Autoencoder, plan: Plan) -> None:
         "features": (plan.n_features, origin.n_features_in_),
         "n_components": (plan.n_components, origin._code_size),
         "network": (plan.network, origin._network_part),
-        "objective": (objective.name, origin._family.name),
+        "objective": (objective, origin._family),
+        "classes": (_listed(ae._classes), _listed(origin._classes)),
+        "columns": (_columns(ae), _columns(origin)),
         "ordered": (ordered, isinstance(origin._objective, Ordered)),
         "init": (ae.init, origin.init),
     }
@@ -93,9 +107,17 @@ def check_same_kind(origin: Autoencoder, ae: Autoencoder, plan: Plan) -> None:
         )
 
 
+def _listed(values: Any) -> list[Any] | None:
+    return None if values is None else np.asarray(values).tolist()
+
+
+def _columns(ae: Autoencoder) -> list[Any] | None:
+    return _listed(getattr(ae, "feature_names_in_", None))
+
+
 def movement(origin: Autoencoder, ae: Autoencoder, source: ArraySource) -> Movement:
     """Measure how far the codes of rows moved between two fitted models."""
-    n_rows = min(source.n_rows, MOST_COMPARED)
+    n_rows = max(1, min(source.n_rows, MOST_COMPARED, CODED_VALUES // source.n_features))
     rows = source.take(np.linspace(0, source.n_rows - 1, n_rows).astype(np.int64))
     return _movement(*(model._inference.encode(rows).astype(float) for model in (origin, ae)))
 

@@ -109,8 +109,8 @@ def trust_of(ae: Autoencoder, Z: Any, X: Any) -> NDArray[np.float64]:
         )
     if ae._trust is None:
         raise DataError(
-            "This model has not measured how strange held-out rows are: partial_fit, interrupted"
-            " fits and files of earlier versions of narrows have not. Use fit."
+            "This model has not measured how strange held-out rows are, as models of partial_fit"
+            " and files of earlier versions of narrows have not. Use fit."
         )
     errors = None
     if X is not None:

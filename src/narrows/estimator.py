@@ -221,8 +221,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             An earlier model of the same kind, or its file: training starts from it in place of
             PCA, at a fifth of the usual learning rate, so that codes stay about where they were;
             ``movement_`` then says how far they moved. Its network is taken for
-            ``network="auto"``, and the last state is kept, whatever ``keep`` says: held-out rows
-            that the earlier model has seen would speak for it.
+            ``network="auto"``. Nothing is held out, for the earlier model may have seen any row:
+            the last state is kept, and errors on held-out rows are NaN.
 
         Returns
         -------
@@ -353,8 +353,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ------
         DataError
             If codes do not have K columns, or rows are not as many; for a model that `partial_fit`
-            or an interrupted fit made, or a file of an earlier narrows, which knows no held-out
-            rows.
+            has made, or a file of an earlier narrows, which have not measured held-out rows.
         """
         check_is_fitted(self)
         return checking.trust_of(self, Z, X)
@@ -389,7 +388,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Write the model to one ``.safetensors`` file; an older file is replaced in one step.
 
         The file holds weights, scaling, the PCA beside them, the history and the parameters; no
-        training row, no code, no callback.
+        row, no callback; of codes, what priors and trust are made of: means and spreads.
 
         Raises
         ------

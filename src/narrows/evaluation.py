@@ -37,6 +37,8 @@ from narrows.scorecard.views import pca_inference, views
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
 
+MOST_SEEDS = 1 << 32
+"""Seeds that scikit-learn takes."""
 __all__ = ["ClassifierResult", "Report", "classify", "evaluate", "knn_accuracy", "pca_inference"]
 
 
@@ -133,7 +135,7 @@ def evaluate(
             stacklevel=2,
         )
     known = is_integer(random_state) and random_state >= 0
-    seed = int(random_state) if known else seed_of(random_state)
+    seed = int(random_state) % MOST_SEEDS if known else seed_of(random_state)
     asked = _Asked(samples, prior, importance_samples, seed)
     cards = [_measured(ae, data, asked, 0)]
     for number in range(1, seeds):

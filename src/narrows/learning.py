@@ -64,9 +64,10 @@ def _fit(
     classes = checking.classes_of(ae, y, len(rows), ae.objective)
     seed = seed_of(ae.random_state)
     source = ArraySource(rows, y=classes)
-    params, explained = with_code_size(ae.get_params(deep=False), source, seed)
+    params = ae.get_params(deep=False)
     if origin is not None:
         params = aligning.aligned_params(params, origin)
+    params, explained = with_code_size(params, source, seed)
     plan = _plan(ae, params, rows, seed, classes)
     if origin is not None:
         aligning.check_same_kind(origin, ae, plan)
@@ -153,7 +154,8 @@ def _continue(ae: Autoencoder, source: ArraySource, plan: Plan) -> None:
             f" learning_rate than {plan.learning_rate:g}, or look for far-off values."
         )
     ae.history_ = [*ae.history_, state.history[-1]]
-    ae.__dict__.pop("size_curve_", None)
+    for name in ("size_curve_", "movement_"):
+        ae.__dict__.pop(name, None)
     ae._trust = None
     ae.validation_error_ = ae.pca_validation_error_ = math.nan
     ae.explained_variance_ratio_ = np.float64(math.nan)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from narrows.checking import codes_of
 from narrows.errors import DataTypeError
 from narrows.fields import check, integer, nothing
 
@@ -67,7 +68,7 @@ def loadings_table(
     check_model("loadings_table", ae)
     given = {"spots": spots, "top": top}
     check("loadings_table", given, {"spots": integer(1), "top": integer(1) | nothing()})
-    codes = ae._read_codes(Z)
+    codes = codes_of(ae, Z)
     chosen = spread_out(codes, spots)
     slopes = ae.loadings(codes[chosen])
     slopes = slopes.reshape(len(chosen), -1, slopes.shape[-1])

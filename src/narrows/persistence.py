@@ -315,6 +315,11 @@ def _trust_scale(n_components: int, tensors: dict[str, NDArray[Any]]) -> TrustSc
         shape = (n_clusters,) if name in ("trust.shares", "trust.log_errors") else (n_quantiles,)
         if part.shape != ((n_clusters, n_components) if wide else shape):
             raise ValueError(f"tensor {name} has shape {part.shape}")
+    finite = all(np.isfinite(part).all() for part in parts.values())
+    if not finite or min(n_clusters, n_quantiles) < 1:
+        raise ValueError("the tensors of trust are empty, or hold what is no number")
+    if min(parts["trust.shares"].min(), parts["trust.variances"].min()) <= 0:
+        raise ValueError("shares and variances of trust are not above zero")
     clusters = Clusters(*(parts[f"trust.{name}"] for name in Clusters._fields))
     return TrustScale(clusters, *(parts[f"trust.{name}"] for name in TrustScale._fields[1:]))
 

@@ -24,7 +24,7 @@ from narrows.sources.array import CACHE_BYTES, count_held_out
 
 N_FOLDS = 5
 """Runs of the cross-fitting, where rows are too few for a single held-out part."""
-MARGIN = 0.93
+MARGIN = 0.95
 """Part of the time left that steps are laid out for; the rest absorbs a machine's drift."""
 MOST_HELD_OUT = 2_500
 """Held-out rows that ``validation_fraction="auto"`` asks for at the most."""

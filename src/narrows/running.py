@@ -45,7 +45,7 @@ from narrows.training import (
 
 NOTHING_TO_GAIN = 1e-9
 """Held-out error of PCA, as a fraction of the variance, below which training is pointless."""
-TIMED_SECONDS = 0.7
+TIMED_SECONDS = 0.5
 TIMED_STEPS = 10
 STEPS_PER_WAIT = 16
 """Steps that are timed together on a GPU, which is handed steps before it has taken the last."""

@@ -9,10 +9,12 @@ Legend: N codes, K code size, C clusters, Q quantiles, S kinds of strangeness.
 
 from __future__ import annotations
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from narrows.inference import Floats, Inference
 
@@ -158,12 +160,18 @@ def _log(errors: Floats64) -> Floats64:
 def _clusters(codes: Floats, errors: Floats64, seed: int) -> Clusters:
     """Return clusters of codes (N, K) of rows with errors (N,)."""
     from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
 
     Z, logs = codes.astype(np.float64), _log(errors)
     n_clusters = min(MOST_CLUSTERS, len(Z) // CODES_PER_CLUSTER, len(np.unique(Z, axis=0)))
-    found = KMeans(max(1, n_clusters), n_init=1, max_iter=50, random_state=seed).fit(Z)
-    members = [found.labels_ == number for number in range(len(found.cluster_centers_))]
+    found = KMeans(max(1, n_clusters), n_init=1, max_iter=50, random_state=seed)
+    # On one thread: sums of several are added in an order of chance.
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of codes that are nearly the same
+        found.fit(Z)
+    members = [found.labels_ == number for number in np.unique(found.labels_)]
     counts = np.array([part.sum() for part in members], dtype=np.float64)
+    means = np.array([Z[part].mean(axis=0) for part in members])
     within = np.array([Z[part].var(axis=0) for part in members])
     own_logs = np.array([logs[part].mean() for part in members])
     # Clusters of a few codes lean on what is usual.
@@ -173,7 +181,7 @@ def _clusters(codes: Floats, errors: Floats64, seed: int) -> Clusters:
     floor = SMALLEST_SHARE * Z.var(axis=0).mean()
     return Clusters(
         shares=counts / counts.sum(),
-        means=found.cluster_centers_,
+        means=means,
         variances=np.maximum(variances, floor if floor > 0 else 1.0),
         log_errors=own * own_logs + lent * logs.mean(),
     )
@@ -188,6 +196,7 @@ def _part_as_strange(known: Floats64, values: Floats64) -> Floats64:
     parts = np.interp(-values, -known[::-1], np.linspace(0, 1, len(known)))
     smallest = 1 / len(known)
     spread = max(known[-1] - np.median(known), np.finfo(np.float64).tiny)
-    beyond = np.exp(-np.minimum(np.maximum(values - known[-1], 0) / spread, FARTHEST))
+    with np.errstate(over="ignore"):  # where held-out rows are all alike
+        beyond = np.exp(-np.minimum(np.maximum(values - known[-1], 0) / spread, FARTHEST))
     found: Floats64 = np.maximum(parts, smallest * beyond)
     return found

@@ -78,8 +78,9 @@ def evaluate(
             importance_samples=importance_samples,
             verbose=1,
         )
-    title = f"{model} on {data}"
-    _say(report, title)
+    _say(report, f"{model} on {data}")
+    # A page that is handed on names files, not where they lay.
+    title = f"{Path(model).name} on {Path(data).name}"
     for target in targets:
         with naming(target):
             report.save(target, title)
@@ -99,10 +100,10 @@ def _in_words_of_options(data: str, given: Labelled) -> Iterator[None]:
     try:
         yield
     except (DataError, DataTypeError) as error:
-        words = str(error)
-        if "_train" not in words:
+        words = str(error).removeprefix(f"{data}: ")
+        if given.train is None or not words.startswith(("X_train", "y_train", "X and X_train")):
             raise
-        words = words.removeprefix(f"{data}: ").replace("X and X_train", f"{data} and X_train")
+        words = words.replace("X and X_train", f"{data} and X_train")
         words = words.replace("X_train", f"--train {given.train}")
         raise type(error)(words.replace("y_train", "--train-labels")) from error
 

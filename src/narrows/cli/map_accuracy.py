@@ -89,7 +89,7 @@ def map_accuracy(
     known : ndarray of bool (N,)
         Which rows have one.
     fitted : bool
-        Whether ``ae`` has just learned from these very rows.
+        Whether ``ae`` has just learned from these very rows, and from no others.
 
     Returns
     -------

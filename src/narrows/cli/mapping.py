@@ -71,7 +71,6 @@ class Found:
     codes: NDArray[Any]
     labels: NDArray[Any] | None
     accuracy: Accuracy | None
-    trust: NDArray[np.float64] | None
 
 
 def make_map(
@@ -134,7 +133,7 @@ def make_map(
         interrupted, _ = learn(ae, asked.data, table=table, align_to=align_to)
         if save_to is not None:
             save(ae, Path(save_to))
-    found = _place(asked, ae, table, labels, fitted=model is None)
+    found = _place(asked, ae, table, labels, fitted=model is None and align_to is None)
     lines += _lines(found)
     if model is None:
         lines.append(("time", in_seconds(time.perf_counter() - started)))
@@ -204,9 +203,7 @@ def _place(
     if labels is not None and colours.kind == "classes":
         known = ~colours.is_other if not colours.n_others else np.ones(len(codes), dtype=bool)
         accuracy = map_accuracy(ae, rows, codes, labels, known, fitted=fitted)
-    # Models of earlier versions, of partial_fit and of interrupted fits cannot tell.
-    trust = None if ae._trust is None else ae.trust(codes, rows_for(ae, table))
-    return Found(ae, table, codes, labels, accuracy, trust)
+    return Found(ae, table, codes, labels, accuracy)
 
 
 def _colouring(asked: Asked, labels: NDArray[Any] | None, n: int) -> Colouring:
@@ -323,8 +320,8 @@ def _write_csv(target: Path, found: Found) -> None:
     frame = pd.DataFrame(found.codes, index=found.table.row_names, columns=names)
     if found.labels is not None:
         frame["label"] = found.labels
-    if found.trust is not None:
-        frame["trust"] = found.trust
+    if found.ae._trust is not None:  # which models of earlier versions and of partial_fit lack
+        frame["trust"] = found.ae.trust(found.codes, rows_for(found.ae, found.table))
     has_names = found.table.row_names is not None
     with writing(target) as temporary, temporary.open("wb") as file:
         frame.to_csv(file, index=has_names, encoding="utf-8", lineterminator="\n")

@@ -118,14 +118,23 @@ def picture_shape(X: NDArray[Any], sample_shape: Sequence[int] | None) -> tuple[
     return shape[0], shape[1], shape[2]
 
 
+BLOCK_VALUES = 1 << 22
+"""Values that are looked through at once."""
+
+
 def value_range(X: NDArray[Any]) -> tuple[float, float]:
     """Return the values drawn black and white: 0 and 255 for integers, else the extremes."""
     if X.dtype.kind == "b":
         return 0.0, 1.0
     if X.dtype.kind in "ui":
         return 0.0, max(255.0, float(X.max()))
-    finite = X[np.isfinite(X)]
-    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    n_block = max(1, BLOCK_VALUES // max(1, math.prod(X.shape[1:])))
+    ends = []
+    for first in range(0, len(X), n_block):
+        block = X[first : first + n_block]
+        finite = block[np.isfinite(block)]
+        ends += [float(finite.min()), float(finite.max())] if finite.size else []
+    low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
     return (low, high) if high > low else (low - 0.5, low + 0.5)
 
 

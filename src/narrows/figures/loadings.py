@@ -6,14 +6,14 @@ Legend: n codes, K numbers of a code, S spots, H height, W width, C channels.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from narrows.estimator import Autoencoder
+from narrows.checking import codes_of
 from narrows.fields import check, integer
 from narrows.figures.cells import (
     LONGEST,
@@ -28,6 +28,9 @@ from narrows.figures.lettering import lettering
 from narrows.figures.look import THEMES, Theme, ThemeName
 from narrows.figures.map_key import draw_gradient
 from narrows.loadings import USUAL_SPOTS, check_model, spread_out
+
+if TYPE_CHECKING:
+    from narrows.estimator import Autoencoder
 
 MOST_NUMBERS = 8
 """Numbers of a code that have a column, those that change most."""
@@ -80,7 +83,7 @@ def loadings(
     """
     check_model("loadings", ae)
     check("loadings", {"spots": spots}, {"spots": integer(1)})
-    codes, colours = ae._read_codes(Z), THEMES[theme]
+    codes, colours = codes_of(ae, Z), THEMES[theme]
     codes = codes[spread_out(codes, spots)]
     decoded = ae.inverse_transform(codes).reshape(len(codes), -1)
     asked = sample_shape or (ae.sample_shape_ if len(ae.sample_shape_) > 1 else None)

@@ -58,7 +58,7 @@ def planes(shown: Shown) -> str:
         alt = Words(f"Codes of {named} on a plane", f"{named} 的编码画在平面上")
         parts.append(panel(Panel(name, themed(draw, alt, palette=True))))
     columns = f'<div class="columns two">{"".join(parts)}</div>'
-    return _legend(shown.class_names) + columns
+    return _legend(shown.drawn_names) + columns
 
 
 def _legend(names: Sequence[str]) -> str:

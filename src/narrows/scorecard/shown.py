@@ -67,6 +67,8 @@ class Shown:
         Of which the planes show some.
     classes : ndarray (n,) of int or None
         Of the codes on the planes.
+    drawn_names : tuple of str
+        Names of the classes that are drawn, as ``classes`` counts them.
     class_names : tuple of str
     clusters : ndarray (C, C) or None
         Rows by class and matched cluster.
@@ -80,6 +82,7 @@ class Shown:
     n_components: int
     n_rows: int
     classes: NDArray[np.int64] | None
+    drawn_names: tuple[str, ...]
     class_names: tuple[str, ...]
     clusters: NDArray[np.int64] | None
     facts: tuple[tuple[Label, Label], ...]
@@ -94,14 +97,19 @@ def gather(
 ) -> Shown:
     """Choose what is shown of a model and of the rows it was measured on."""
     shape, chosen = shape_of_pictures(ae), some(data.rows, MOST_POINTS, seed)
-    classes = data.classes if data.no_classes() is None else None
+    classes, names = None, ()
+    if data.no_classes() is None and data.classes is not None:
+        # Those that are drawn, counted anew, for a figure numbers the classes that it is given.
+        present, classes = np.unique(data.classes[chosen], return_inverse=True)
+        names = tuple(data.class_names[number] for number in present)
     return Shown(
         sample_shape=shape,
         strips=() if shape is None else _strips(ae, data, trips["narrows"].errors),
         planes={name: on_a_plane(trip.codes[chosen], seed) for name, trip in trips.items()},
         n_components=ae.n_components_,
         n_rows=len(data.rows),
-        classes=None if classes is None else classes[chosen],
+        classes=classes,
+        drawn_names=names,
         class_names=() if classes is None else data.class_names,
         clusters=clusters,
         facts=_facts(ae),
@@ -159,5 +167,5 @@ def _facts(ae: Autoencoder) -> tuple[tuple[Label, Label], ...]:
         (Words("start", "起点"), f"init={ae.init!r}, scaling={ae.scaling!r}"),
         (Words("trained on", "训练数据"), Words(f"{rows} rows", f"{rows} 行")),
         (Words("steps", "步数"), f"{ae.best_step_:,} / {ae.n_steps_:,}"),
-        ("random_state", repr(ae.random_state)),
+        ("random_state", str(ae.random_state).partition(" at ")[0]),
     )
