@@ -148,6 +148,10 @@ def test_wrong_usage(narrows, line, said):
             "has codes of 5 numbers, and a map shows",
         ),
         ("iris.csv --labels digits.npy --out m.png", "give one label per row"),
+        (
+            "iris.csv --labels kinds.txt --labels-are numbers --out m.png",
+            "cannot be read as numbers",
+        ),
         ("none.csv --out m.png", "there is no such file"),
         ("iris.csv --out iris.csv", "iris.csv exists"),
         ("iris.csv --model gone.safetensors --out m.png", "gone.safetensors"),

@@ -270,7 +270,7 @@ WIDE = np.array(["猫和狗" * 9, "$x^$", "_hidden", "a\nb"])
     ],
 )
 def test_odd_codes_and_labels_draw(codes, labels, images, theme):
-    figure = figures.map_of(codes, labels, pictures=images, title="猫 $x^$", theme=theme)
+    figure = figures.map_of(codes, labels, pictures=images, title="猫 $x^$" + "W" * 90, theme=theme)
     drawn = pixels(figure, 60)
     paper = tuple(int(THEMES[theme].paper[i : i + 2], 16) for i in (1, 3, 5))
     assert tuple(drawn[0, 0]) == paper

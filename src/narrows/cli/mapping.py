@@ -127,13 +127,14 @@ def make_map(
         ae = _opened(model)
         lines.append(("model", model))
     table = read_table(asked.data)
-    labels = _labels(asked, table)
+    labels, colours = _labels(asked, table)
     started = time.perf_counter()
     if model is None:
         interrupted, _ = learn(ae, asked.data, table=table, align_to=align_to)
         if save_to is not None:
             save(ae, Path(save_to))
-    found = _place(asked, ae, table, labels, fitted=model is None and align_to is None)
+    fitted = model is None and align_to is None
+    found = _place(asked, ae, table, labels, colours, fitted=fitted)
     lines += _lines(found)
     if model is None:
         lines.append(("time", in_seconds(time.perf_counter() - started)))
@@ -185,31 +186,33 @@ def _opened(model: str) -> Autoencoder:
     return ae
 
 
-def _labels(asked: Asked, table: Table) -> NDArray[Any] | None:
-    if asked.labels is None:
-        return table.labels
-    return read_labels(asked.labels, len(table.values))
+def _labels(asked: Asked, table: Table) -> tuple[NDArray[Any] | None, Colouring]:
+    """Return one label per row, if there are any, and what they are."""
+    from narrows.figures.colouring import colouring
+
+    n_rows = len(table.values)
+    labels = table.labels if asked.labels is None else read_labels(asked.labels, n_rows)
+    return labels, colouring(labels, n_rows, labels_are=asked.labels_are)
 
 
 def _place(
-    asked: Asked, ae: Autoencoder, table: Table, labels: NDArray[Any] | None, *, fitted: bool
+    asked: Asked,
+    ae: Autoencoder,
+    table: Table,
+    labels: NDArray[Any] | None,
+    colours: Colouring,
+    *,
+    fitted: bool,
 ) -> Found:
     """Encode the rows, and see what their neighbours know of their labels."""
     with expected_failures(asked.data):
         rows = ae._read(rows_for(ae, table), reset=False)
         codes = ae.transform(rows_for(ae, table))
-    colours = _colouring(asked, labels, len(codes))
     accuracy = None
     if labels is not None and colours.kind == "classes":
         known = ~colours.is_other if not colours.n_others else np.ones(len(codes), dtype=bool)
         accuracy = map_accuracy(ae, rows, codes, labels, known, fitted=fitted)
     return Found(ae, table, codes, labels, accuracy)
-
-
-def _colouring(asked: Asked, labels: NDArray[Any] | None, n: int) -> Colouring:
-    from narrows.figures.colouring import colouring
-
-    return colouring(labels, n, labels_are=asked.labels_are)
 
 
 def _lines(found: Found) -> list[tuple[str, str]]:

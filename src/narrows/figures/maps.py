@@ -31,6 +31,8 @@ USUAL_THUMBNAILS = 32
 STRIP = 0.4
 """Height of a strip of one number, in parts of its width."""
 _MARGIN, _BELOW, _LEFT = 0.15, 0.42, 0.34
+_TITLE_COLUMNS = 9
+"""Characters of a title in an inch."""
 _BETWEEN = 0.42
 """Between two planes, in inches."""
 
@@ -136,7 +138,8 @@ def map_of(
         _write(figure, drawn, (_LEFT + side - 0.4, 0.2), letters, colours.muted, ha="right")
     if title:
         y = float(whole[1]) - 0.24
-        _write(figure, shorten(title, 80), (_LEFT, y), letters, colours.ink, size=11.5)
+        text = shorten(title, int(_TITLE_COLUMNS * whole[0]))
+        _write(figure, text, (_LEFT, y), letters, colours.ink, size=11.5)
     return figure
 
 
