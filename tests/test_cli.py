@@ -110,7 +110,7 @@ def test_options_of_fit_are_parameters_of_the_estimator():
     from narrows.cli.app import fit
 
     options = set(inspect.signature(fit).parameters) - {"data", "out", "settings", "overwrite"}
-    options -= {"labels", "prior"}  # these are y of `fit`, and calls of `fit_prior`
+    options -= {"labels", "prior", "align_to"}  # of `fit` itself, and calls of `fit_prior`
     assert options <= set(Autoencoder().get_params(deep=False))
 
 
@@ -413,7 +413,7 @@ def test_no_memory_is_a_failure_in_one_line(narrows):
 def test_a_bug_shows_its_traceback(narrows, monkeypatch):
     from narrows import Autoencoder
 
-    def broken(self, X, y=None):
+    def broken(self, X, y=None, *, align_to=None):
         raise ValueError("a bug of ours")
 
     monkeypatch.setattr(Autoencoder, "fit", broken)
@@ -496,7 +496,7 @@ def test_ctrl_c_in_fit_saves_the_best_state(narrows):
 def test_ctrl_c_before_there_is_a_state(narrows, monkeypatch):
     from narrows import Autoencoder
 
-    def interrupted(self, X, y=None):
+    def interrupted(self, X, y=None, *, align_to=None):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Autoencoder, "fit", interrupted)
