@@ -107,7 +107,7 @@ def test_version(narrows):
 
 def test_options_of_fit_are_parameters_of_the_estimator():
     from narrows import Autoencoder
-    from narrows.cli.app import fit
+    from narrows.cli.verbs.learn import fit
 
     options = set(inspect.signature(fit).parameters) - {"data", "out", "settings", "overwrite"}
     options -= {"labels", "prior", "align_to"}  # of `fit` itself, and calls of `fit_prior`

@@ -71,7 +71,7 @@ def test_time_must_be_above_zero(tmp_path):
 
 
 def test_the_time_stated_is_what_our_models_take_in_all():
-    from narrows.cli.app import demo as verb
+    from narrows.cli.verbs.try_it import demo as verb
     from narrows.demo.programs import MAP_SECONDS, SIZES
     from narrows.demo.tour import GENERATOR_SECONDS
 

@@ -1,0 +1,1 @@
+"""The verbs by the panel of the help that they stand in: signatures, and a call each."""
