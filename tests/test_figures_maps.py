@@ -287,7 +287,11 @@ def test_the_same_map_gives_the_same_bytes():
 @pytest.mark.parametrize(
     ("draw", "error", "said"),
     [
-        (lambda: figures.map_of(np.ones((5, 4))), DataError, r"one to three numbers.*\(5, 4\)"),
+        (
+            lambda: figures.map_of(np.ones((5, 4))),
+            DataError,
+            r"\(n, 1\) or \(n, 2\) or \(n, 3\).*got \(5, 4\)",
+        ),
         (lambda: figures.map_of(np.ones((0, 2))), DataError, "at least one row"),
         (lambda: figures.map_of([[0, 0], [0, np.inf]]), DataError, "row 1"),
         (lambda: figures.map_of(CODES, KIND[:9]), DataError, r"\(400,\).*\(9,\)"),

@@ -185,5 +185,5 @@ def test_names_from_data_cannot_break_out():
 def test_bad_pages_say_what_is_allowed():
     with pytest.raises(DataError, match="row_names must be one per code, 300"):
         map_page(CODES, name="x", row_names=["a"])
-    with pytest.raises(DataError, match="one to three numbers"):
+    with pytest.raises(DataError, match=r"A map draws codes of shape"):
         map_page(np.ones((3, 4)), name="x")

@@ -22,7 +22,7 @@ from narrows import VAE, evaluate, load
 from narrows.errors import DataError, DataTypeError, NarrowsWarning, ParameterError
 from narrows.scorecard import neighbours, probes, splitting
 from narrows.scorecard.clusters import k_means, matched_table, mixture
-from narrows.scorecard.rows import HeldOut
+from narrows.scorecard.rows import MeasuredRows
 from narrows.scorecard.scores import Measure, Score, Section, measure, merged, number_text
 from narrows.scorecard.seeds import fitted_again
 from narrows.scorecard.shown import on_a_plane
@@ -117,11 +117,15 @@ def test_halves_share_no_row_and_have_equal_classes():
 
 def test_training_rows_are_learned_from_and_held_out_rows_are_tested_on():
     rows = np.arange(100.0)[:, None]
-    data = HeldOut(rows, rows[60:], np.arange(40) % 2, ("a", "b"), rows[:60], np.arange(60) % 2)
+    data = MeasuredRows(
+        rows, rows[60:], np.arange(40) % 2, ("a", "b"), rows[:60], np.arange(60) % 2
+    )
     chosen = splitting.split(data, 0)
     assert chosen.learn.max() == 59 and chosen.test.min() == 60
     assert np.array_equal(chosen.learn[:, 0] % 2, chosen.learn_classes)
-    halved = splitting.split(HeldOut(rows, rows[60:], np.arange(40) % 2, ("a", "b"), rows[:60]), 0)
+    halved = splitting.split(
+        MeasuredRows(rows, rows[60:], np.arange(40) % 2, ("a", "b"), rows[:60]), 0
+    )
     assert not set(halved.learn[:, 0]) & set(halved.test[:, 0])
     assert halved.learn.min() >= 60
 

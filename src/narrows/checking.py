@@ -119,7 +119,7 @@ def trust_of(ae: Autoencoder, Z: Any, X: Any) -> NDArray[np.float64]:
             raise DataError(
                 f"Z has {len(codes)} codes and X {len(rows)} rows; give the row of each code."
             )
-        errors = ae._inference.squared_errors(rows)
+        errors = ae._inference.squared_errors(rows, codes)
     return ae._trust.trust(ae._inference, codes, errors)
 
 

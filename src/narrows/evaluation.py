@@ -27,7 +27,7 @@ from narrows.scorecard.neighbours import neighbours
 from narrows.scorecard.probes import nothing_to_probe, probes
 from narrows.scorecard.reconstruction import reconstruction, round_trip
 from narrows.scorecard.report import Report
-from narrows.scorecard.rows import HeldOut, read_rows
+from narrows.scorecard.rows import MeasuredRows, read_rows
 from narrows.scorecard.scores import Section, merged
 from narrows.scorecard.seeds import check_seeds, fitted_again
 from narrows.scorecard.shown import Shown, gather
@@ -167,7 +167,11 @@ class _Card:
 
 
 def _measured(
-    ae: Autoencoder, data: HeldOut, asked: _Asked, number: int, fit_seconds: float | None = None
+    ae: Autoencoder,
+    data: MeasuredRows,
+    asked: _Asked,
+    number: int,
+    fit_seconds: float | None = None,
 ) -> _Card:
     """Measure one model, with a number that sets what is drawn apart from other seeds."""
     seed = asked.seed + number
@@ -193,7 +197,7 @@ def _measured(
 
 
 def _of_classes(
-    ae: Autoencoder, data: HeldOut, seed: int
+    ae: Autoencoder, data: MeasuredRows, seed: int
 ) -> tuple[list[Section], NDArray[np.int64] | None]:
     """Return what needs classes, and rows by class and cluster; a word where labels are none."""
     chosen, reason = split(data, seed), data.no_classes()
@@ -206,7 +210,7 @@ def _of_classes(
     return [probes(chosen, inputs, seed), found], table
 
 
-def _report(ae: Autoencoder, data: HeldOut, cards: list[_Card]) -> Report:
+def _report(ae: Autoencoder, data: MeasuredRows, cards: list[_Card]) -> Report:
     sections = merged([card.sections for card in cards])
     means = {
         (part.key, line.key, name): score.mean

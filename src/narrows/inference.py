@@ -125,13 +125,19 @@ class Inference:
         """Return the rows (N, D) that come back through the code."""
         return self.decode(self.encode(X))
 
-    def squared_errors(self, X: NDArray[np.generic]) -> NDArray[np.float64]:
-        """Return the mean squared error per value (N,) of rows (N, D) after the round trip."""
+    def squared_errors(
+        self, X: NDArray[np.generic], Z: Floats | None = None
+    ) -> NDArray[np.float64]:
+        """Return the mean squared error per value (N,) of rows (N, D) after the round trip.
+
+        Or of decoding, where their codes (N, K) are known.
+        """
         errors = np.empty(len(X))
         n_block = max(1, min(4096, BLOCK_VALUES // X.shape[1]))
         for first in range(0, len(X), n_block):
             rows = X[first : first + n_block]
-            difference = self.reconstruct(rows).astype(np.float64) - rows.astype(np.float64)
+            codes = self.encode(rows) if Z is None else Z[first : first + n_block]
+            difference = self.decode(codes).astype(np.float64) - rows.astype(np.float64)
             errors[first : first + len(rows)] = np.square(difference).mean(axis=1)
         return errors
 

@@ -25,7 +25,7 @@ from narrows.figures.colouring import (
     hex_steps,
     scale_colours,
 )
-from narrows.figures.look import MARKERS, PALETTE, THEME_NAMES, THEMES
+from narrows.figures.look import THEME_NAMES, THEMES, marker_number
 from narrows.figures.map_panel import Thumbnails
 from narrows.figures.maps import STRIP, Plane
 from narrows.figures.relief import relief
@@ -67,7 +67,7 @@ def map_data(
         "names": labels.names,
         "counts": labels.counts,
         "colours": [class_colour(i, n_names, THEMES["light"]) for i in range(n_names)],
-        "shapes": [i // len(PALETTE) % len(MARKERS) for i in range(n_names)],
+        "shapes": [marker_number(i) for i in range(n_names)],
         "position": _packed(labels.position),
         "planes": [_plane(plane, labels) for plane in planes],
         "strip": is_strip,

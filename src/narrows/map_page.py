@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from narrows import figures
 from narrows.errors import DataError
 from narrows.figures.cells import Bounds
+from narrows.figures.codes import checked_codes
 from narrows.figures.colouring import (
     Colouring,
     LabelsAre,
@@ -25,10 +26,10 @@ from narrows.figures.colouring import (
     hex_steps,
     scale_colours,
 )
-from narrows.figures.look import MARKERS, PALETTE, THEME_NAMES, THEMES
+from narrows.figures.look import THEME_NAMES, THEMES, marker_number
 from narrows.figures.map_key import tick_text
 from narrows.figures.map_panel import Thumbnails
-from narrows.figures.maps import Plane, checked_codes, planes_of, thumbnails_of
+from narrows.figures.maps import MAP_WIDTHS, Plane, planes_of, thumbnails_of
 from narrows.map_data import MOST_PICTURES, map_data, pictured_rows
 from narrows.page_content import Fact
 from narrows.page_drawings import Words
@@ -92,7 +93,7 @@ def map_page(
     ------
     As `narrows.figures.map_of`.
     """
-    codes = checked_codes(Z)
+    codes = checked_codes(Z, "A map", *MAP_WIDTHS)
     found = colouring(labels, len(codes), label_names=label_names, labels_are=labels_are)
     if row_names is not None and len(row_names) != len(codes):
         raise DataError(
@@ -234,7 +235,7 @@ def _classes(labels: Colouring) -> str:
 
 
 def _entry(number: int, name: str, count: int, colour: str) -> str:
-    shape = number // len(PALETTE) % len(MARKERS) if colour else 0
+    shape = marker_number(number) if colour else 0
     style = f' style="background:{colour}"' if colour else ""
     return (
         f'<li><button type="button" data-class="{number}" aria-pressed="true">'

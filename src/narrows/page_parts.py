@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import base64
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 from math import isfinite
 from string import Template
 
+from matplotlib.figure import Figure
+
+from narrows import figures
 from narrows.errors import DataError
 from narrows.page_drawings import Words
 
@@ -60,6 +63,12 @@ class Picture:
     light: bytes
     dark: bytes
     alt: Words
+
+
+def themed(draw: Callable[..., Figure], alt: Words, *, palette: bool = False) -> Picture:
+    """Draw a figure in both themes; ``draw`` takes ``theme``."""
+    light, dark = (figures.to_png(draw(theme=theme), palette=palette) for theme in figures.THEMES)
+    return Picture(light, dark, alt)
 
 
 @dataclass(frozen=True)

@@ -213,8 +213,8 @@ def _config(ae: Autoencoder) -> dict[str, Any]:
 
 def _axes(ae: Autoencoder) -> int:
     """Count the principal components that the encoder reads; 0 where it reads features."""
-    found = [part for part in ae.network_.encoder.modules() if isinstance(part, OnAxes)]
-    return len(found[0].bias) if found else 0
+    encoder = ae.network_.encoder
+    return len(encoder.bias) if isinstance(encoder, OnAxes) else 0
 
 
 def _plain(value: Any) -> Any:

@@ -27,8 +27,7 @@ _Net = TypeVar("_Net", bound=nn.Module)
 @functools.cache
 def prefers_onednn() -> bool:
     """Tell whether this processor runs oneDNN's float32 products faster than MKL's."""
-    # torch gives these two functions no types.
-    has_both = torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    has_both = torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()
     if not has_both:
         return False
     processor = torch.cpu.get_capabilities()
@@ -61,7 +60,7 @@ class _Product(torch.autograd.Function):
 
 def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return ``x @ weightᵀ + bias``, (B, O), of x (B, I), weight (O, I) and bias (O,), float32."""
-    # Nor has torch typed what turns a Function into a call.
+    # A Function of our own, whose call torch leaves without types.
     product: Tensor = _Product.apply(x, weight, bias)  # type: ignore[no-untyped-call]
     return product
 

@@ -4,7 +4,7 @@ Three things make a code strange: codes are thin around it; it drifts when it is
 again; and the row that it stands for comes back badly. Each is held against rows that were held
 out, so that trust is the part of them that are at least as strange.
 
-Legend: N codes, K code size, C clusters, Q quantiles, S kinds of strangeness.
+Legend: N codes, K code size, C clusters, Q quantiles.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ CODES_PER_CLUSTER, MOST_CLUSTERS = 30, 256
 LENT = 10.0
 """Codes of usual spread and error that count as members of each cluster, beside its own."""
 N_QUANTILES = 512
-"""Kept of each kind of strangeness, and of the strangest"""
+"""Kept of each kind of strangeness, and of what is strangest."""
 SMALLEST_SHARE = 1e-4
 """Floor on a variance within a cluster, as a part of the variance of all codes."""
 SMALLEST_ERROR = 1e-300
+"""That a row which comes back exactly counts as having, so that there is a log of it."""
 CODES_AT_ONCE = 4096
 FARTHEST = 500.0
 """Spreads beyond the strangest held-out row that all further ones count as."""
@@ -117,11 +118,13 @@ def trust_scale(
         NaN where nothing was held out.
     seed : int
     """
-    clusters = _clusters(inference.encode(seen), inference.squared_errors(seen), seed)
-    errors = inference.squared_errors(held)
+    Z = inference.encode(seen)
+    clusters = _clusters(Z, inference.squared_errors(seen, Z), seed)
+    Z_held = inference.encode(held)
+    errors = inference.squared_errors(held, Z_held)
     if np.isfinite(held_error) and errors.mean() > 0:
         errors *= held_error / errors.mean()
-    thinness, drift, expected = _strangeness(clusters, inference, inference.encode(held))
+    thinness, drift, expected = _strangeness(clusters, inference, Z_held)
     misfit = _log(errors) - expected
     unknown = np.zeros(0)
     scale = TrustScale(

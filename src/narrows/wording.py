@@ -1,4 +1,4 @@
-"""Losses in words, for whoever reads along."""
+"""Losses and numbers of things in words, for whoever reads along."""
 
 from __future__ import annotations
 
@@ -27,3 +27,8 @@ def term_words(row: Mapping[str, float], units: Mapping[str, str]) -> str:
         if name in row:
             by_unit.setdefault(unit, []).append(f"{name} {row[name]:.4g}")
     return "; ".join(f"{', '.join(terms)} {unit}" for unit, terms in by_unit.items())
+
+
+def count(n: int, noun: str) -> str:
+    """Return a number with its noun: "1 row", "1,200 rows"."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

@@ -12,7 +12,6 @@ from narrows import figures
 from narrows.cli.ending import expected_failures
 from narrows.cli.outputs import (
     check_out,
-    count,
     picture_shape,
     rows_for,
     write_figure,
@@ -24,6 +23,7 @@ from narrows.errors import DataError, ParameterError, near_miss
 from narrows.estimator import Autoencoder
 from narrows.generating import check_options, normal_prior
 from narrows.sources.files import Table, read_table
+from narrows.wording import count
 
 MOST_DIMENSIONS = 10
 """Numbers of a code that ``traverse`` moves where none are named."""

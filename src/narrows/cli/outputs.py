@@ -26,6 +26,7 @@ from narrows.sources.files import (
     write_table,
     writing,
 )
+from narrows.wording import count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -167,11 +168,6 @@ def write_rows(
         return
     write_table(target, Table(rows, row_names, feature_names(ae)))
     say(f"wrote {count(len(rows), 'row')} of {ae.n_features_in_:,} numbers to {target}")
-
-
-def count(n: int, noun: str) -> str:
-    """Return a number with its noun."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def rows_for(ae: Autoencoder, table: Table) -> Any:

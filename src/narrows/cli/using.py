@@ -8,7 +8,6 @@ from narrows.cli.ending import expected_failures
 from narrows.cli.fitting import error_lines
 from narrows.cli.outputs import (
     check_out,
-    count,
     feature_names,
     picture_shape,
     rows_for,
@@ -26,6 +25,7 @@ from narrows.sources.files import (
     read_table,
     write_table,
 )
+from narrows.wording import count
 
 
 def open_model(model: str) -> Autoencoder:

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from narrows import figures
@@ -15,6 +14,7 @@ from narrows.demo.programs import SIZES, Labels, Pixels, Tour
 from narrows.evaluation import ClassifierResult, knn_accuracy, pca_inference
 from narrows.generating import lattice
 from narrows.page import Classifier, Panel, Picture, Result, Scree, Words
+from narrows.page_parts import themed
 
 N_NEW, PLACES = 100, 15
 """New digits, and places along each side of the decoded plane."""
@@ -36,7 +36,7 @@ def planes(
     for name, encode in encoders:
         codes = encode(X_test)
         accuracy = knn_accuracy(encode(X), y, codes, y_test)
-        picture = _picture(
+        picture = themed(
             partial(figures.plane, codes, y_test, legend=False, side=2.9),
             Words(
                 f"Plane of the 10,000 test digits by {name.en}, one colour per digit",
@@ -47,13 +47,6 @@ def planes(
         note = Words(f"10-NN accuracy {accuracy:.3f}", f"10-NN 准确率 {accuracy:.3f}")
         found.append((Panel(name, picture, note), accuracy))
     return found
-
-
-def _picture(draw: Callable[..., Figure], alt: Words, *, palette: bool = False) -> Picture:
-    light, dark = (
-        figures.to_png(draw(theme=theme), 200, palette=palette) for theme in figures.THEMES
-    )
-    return Picture(light, dark, alt)
 
 
 def results(tour: Tour) -> list[Result]:
@@ -89,7 +82,7 @@ def restored(tour: Tour, digits: Pixels) -> list[Panel]:
     ]
     panels = []
     for name, images, error in rows:
-        picture = _picture(
+        picture = themed(
             partial(figures.strip, images, bounds=(0, 1)),
             Words(f"Ten digits: {name.en}", f"十个数字：{name.zh}"),
         )
@@ -107,7 +100,7 @@ def generated(tour: Tour) -> list[Panel]:
     return [
         Panel(
             Words(f"{N_NEW} new digits", f"{N_NEW} 个新数字"),
-            _picture(
+            themed(
                 partial(figures.sheet, new, bounds=(0, 1), side=SIDE),
                 Words("A hundred digits that nobody wrote", "一百个没有人写过的数字"),
                 palette=True,
@@ -121,7 +114,7 @@ def generated(tour: Tour) -> list[Panel]:
         ),
         Panel(
             Words("The plane of two numbers, decoded", "两个数的平面，逐点解码"),
-            _picture(
+            themed(
                 partial(figures.lattice, flat.inverse_transform(Z), Z, bounds=(0, 1), side=SIDE),
                 Words(
                     "What each place of a plane decodes to: digits that turn into one another",
@@ -142,7 +135,7 @@ def ways(tour: Tour, digits: Pixels) -> Picture:
     model, steps = tour.generators["sheet"].model, 9
     first, last = digits[0:8:2], digits[1:8:2]
     strips = [model.interpolate(a, b, steps) for a, b in zip(first, last, strict=True)]
-    return _picture(
+    return themed(
         partial(figures.interpolations, strips, ends=(first, last), bounds=(0, 1)),
         Words(
             "Four ways from one test digit to another, in nine steps each",
@@ -165,7 +158,7 @@ def scree(tour: Tour) -> Scree:
         "PCA": [program.pca_error for program in programs],
         "narrows": [program.error for program in programs],
     }
-    picture = _picture(
+    picture = themed(
         partial(figures.scree, list(SIZES), curves),
         Words(
             "Held-out error against code size, PCA and narrows",
@@ -180,7 +173,7 @@ def training(tour: Tour) -> Picture:
     model = tour.programs["narrows-128"].model
     measured = [row for row in model.history_ if np.isfinite(row["validation_error"])]
     curve = ([row["epoch"] for row in measured], [row["validation_error"] for row in measured])
-    return _picture(
+    return themed(
         partial(figures.training, {"narrows": curve}, pca_error=model.pca_validation_error_),
         Words("Held-out error over the epochs", "各轮的留出误差"),
     )

@@ -23,8 +23,10 @@ from narrows.figures.look import (
     Theme,
     ThemeName,
     drawn_width,
+    marker_number,
     new_figure,
     padded,
+    palette_colour,
     quiet_axes,
 )
 
@@ -72,7 +74,7 @@ def plane(
     DataError
         If the codes are not finite pairs of numbers, or the labels are not one per code.
     """
-    codes, colours = _codes(Z, 2), THEMES[theme]
+    codes, colours = checked_codes(Z, "plane", 2), THEMES[theme]
     classes, position = classes_of(labels, len(codes))
     names = [class_name(c, label_names) for c in classes]
     show_legend = legend and bool(names)
@@ -138,7 +140,7 @@ def space(
     """
     # Importing the toolkit is what makes the name "3d" known to Matplotlib.
     import_module("mpl_toolkits.mplot3d")
-    codes, colours = _codes(Z, 3), THEMES[theme]
+    codes, colours = checked_codes(Z, "space", 3), THEMES[theme]
     classes, position = classes_of(labels, len(codes))
     codes, position = codes[:limit], position[:limit]
     names = [shorten(class_name(c, label_names), 12) for c in classes]
@@ -151,7 +153,7 @@ def space(
             *point,
             letters.drawable(names[which]),
             font=letters.font(10, "bold"),
-            color=PALETTE[which % len(PALETTE)],
+            color=palette_colour(which),
             ha="center",
             va="center",
         )
@@ -163,12 +165,19 @@ def space(
     return figure
 
 
-def _codes(Z: ArrayLike, width: int) -> NDArray[np.float64]:
+def checked_codes(Z: ArrayLike, name: str, *widths: int) -> NDArray[np.float64]:
+    """Return codes (n, K) that a figure can draw: K one of its widths, all of them finite.
+
+    Raises
+    ------
+    DataError
+        That begins with the name of the figure.
+    """
     codes = np.asarray(Z)
-    name = {2: "plane", 3: "space"}[width]
-    if codes.ndim != 2 or codes.shape[1] != width or not len(codes):
+    if codes.ndim != 2 or codes.shape[1] not in widths or not len(codes):
+        shapes = " or ".join(f"(n, {width})" for width in widths)
         raise DataError(
-            f"{name} draws codes of shape (n, {width}) with at least one row; got {codes.shape}."
+            f"{name} draws codes of shape {shapes} with at least one row; got {codes.shape}."
         )
     codes = codes.astype(np.float64)
     bad = ~np.isfinite(codes).all(axis=1)
@@ -221,7 +230,7 @@ def _scatter(
     shape = position // len(PALETTE) % len(MARKERS)
     for kind in np.unique(shape):
         rows = order[shape[order] == kind]
-        colour = [PALETTE[i % len(PALETTE)] for i in position[rows]] if labelled else colours.accent
+        colour = [palette_colour(i) for i in position[rows]] if labelled else colours.accent
         axes.scatter(
             codes[rows, 0],
             codes[rows, 1],
@@ -257,8 +266,8 @@ def _legend_beside(
             [],
             [],
             linestyle="",
-            marker=MARKERS[i // len(PALETTE) % len(MARKERS)],
-            color=PALETTE[i % len(PALETTE)],
+            marker=MARKERS[marker_number(i)],
+            color=palette_colour(i),
             markersize=7,
             markeredgewidth=0,
         )

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from narrows.errors import DataError, ParameterError
 from narrows.figures.codes import class_name, classes_of
-from narrows.figures.look import MARKERS, PALETTE, Theme, ThemeName
+from narrows.figures.look import MARKERS, Theme, ThemeName, marker_number, palette_colour
 
 LabelsAre = Literal["auto", "classes", "numbers"]
 FEW_CLASSES = 20
@@ -165,12 +165,12 @@ def _are_few_classes(numbers: NDArray[np.float64]) -> bool:
 
 def class_colour(number: int, n_names: int, theme: Theme) -> str:
     """Return the colour of a class; grey for what has none of its own."""
-    return theme.muted if number >= n_names else PALETTE[number % len(PALETTE)]
+    return theme.muted if number >= n_names else palette_colour(number)
 
 
 def class_marker(number: int, n_names: int) -> str:
     """Return the shape of a class's points; past ten classes it tells those of one colour apart."""
-    return MARKERS[0] if number >= n_names else MARKERS[number // len(PALETTE) % len(MARKERS)]
+    return MARKERS[0] if number >= n_names else MARKERS[marker_number(number)]
 
 
 def scale_colours(theme: ThemeName) -> Colormap:

@@ -58,6 +58,16 @@ PALETTE = (
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
+def palette_colour(number: int) -> str:
+    """Return the colour (#rrggbb) of a class by its number; after ten they come again."""
+    return PALETTE[number % len(PALETTE)]
+
+
+def marker_number(number: int) -> int:
+    """Return which of the shapes a class has by its number: the next one after ten classes."""
+    return number // len(PALETTE) % len(MARKERS)
+
+
 def to_png(figure: Figure, dpi: float = DPI, *, palette: bool = False) -> bytes:
     """Draw a figure as a PNG file.
 

@@ -20,6 +20,7 @@ from narrows.errors import DataError, ParameterError
 from narrows.fields import is_integer
 from narrows.figures.cells import Bounds, number_text, picture_shape, value_range
 from narrows.figures.cells import pictures as pictures_of
+from narrows.figures.codes import checked_codes
 from narrows.figures.colouring import LabelsAre, colouring
 from narrows.figures.lettering import Lettering, lettering, shorten
 from narrows.figures.look import THEMES, Theme, ThemeName, new_figure, quiet_axes
@@ -27,6 +28,8 @@ from narrows.figures.map_key import Place, draw_key
 from narrows.figures.map_panel import MOST_POINTS, Panel, Thumbnails, draw_panel
 from narrows.figures.relief import Points, relief
 
+MAP_WIDTHS = (1, 2, 3)
+"""Numbers of a code that a map can show."""
 USUAL_THUMBNAILS = 32
 STRIP = 0.4
 """Height of a strip of one number, in parts of its width."""
@@ -103,7 +106,7 @@ def map_of(
     ParameterError
         For ``thumbnails`` below 0 or an unknown ``labels_are``.
     """
-    codes, colours = checked_codes(Z), THEMES[theme]
+    codes, colours = checked_codes(Z, "A map", *MAP_WIDTHS), THEMES[theme]
     if not is_integer(thumbnails) or thumbnails < 0:
         raise ParameterError(f"thumbnails must be a whole number of 0 or more, got {thumbnails!r}.")
     found = colouring(labels, len(codes), label_names=label_names, labels_are=labels_are)
@@ -187,28 +190,6 @@ def _heaped(places: NDArray[np.float64]) -> NDArray[np.float64]:
     line = np.stack([places, np.zeros_like(places)], axis=1)
     share = np.random.default_rng(0).random(len(places))
     return -0.94 + 1.8 * share * relief(line).at(line)
-
-
-def checked_codes(Z: ArrayLike) -> NDArray[np.float64]:
-    """Return codes (n, K) that can be drawn.
-
-    Raises
-    ------
-    DataError
-    """
-    codes = np.asarray(Z)
-    if codes.ndim != 2 or not 1 <= codes.shape[1] <= 3 or not len(codes):
-        raise DataError(
-            "A map shows codes of one to three numbers, of shape (n, 1), (n, 2) or (n, 3) with at"
-            f" least one row; got {codes.shape}."
-        )
-    codes = codes.astype(np.float64)
-    bad = ~np.isfinite(codes).all(axis=1)
-    if bad.any():
-        raise DataError(
-            f"A map shows finite codes; row {int(bad.argmax())} holds {codes[bad.argmax()]}."
-        )
-    return codes
 
 
 def thumbnails_of(

@@ -76,11 +76,8 @@ class IWAE(LatentVariable):
         )
         shares_SB = torch.softmax(weights_SB.detach(), dim=0)
         if z_SBK.requires_grad:
-            # On the way back to the encoder each code's gradient is weighted once more. (torch
-            # types neither this method nor its hook.)
-            z_SBK.register_hook(  # type: ignore[no-untyped-call]
-                lambda gradient: gradient * shares_SB[..., None]
-            )
+            # On the way back to the encoder each code's gradient is weighted once more.
+            z_SBK.register_hook(lambda gradient: gradient * shares_SB[..., None])
         surrogate_B = (shares_SB * weights_SB).sum(dim=0)
         bound_B = torch.logsumexp(weights_SB, dim=0) - math.log(self.n_samples)
         # The value of the bound, with the gradients of the surrogate.

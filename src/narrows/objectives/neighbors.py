@@ -132,14 +132,14 @@ class Neighbors(Objective):
         }
 
     def _codes(
-        self, encoder: nn.Module, x: Tensor, near: Tensor, moved: Tensor
+        self, encoder: nn.Module, x: Tensor, near: Tensor, moved: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Return codes of rows, (B, K), and of their neighbours, (P, B, K), all moved a little."""
+        """Return codes of rows, (B, K), and of their neighbours, (P, B, K), maybe moved before."""
         if isinstance(encoder, OnAxes):
             x, encoder = encoder.scores(x), encoder.inner
         # Rows and their neighbours, (1 + P, B, A).
         rows = torch.cat([x[:, None], near], dim=1).transpose(0, 1)
-        if self.noise and moved.shape[2] == x.shape[1]:
+        if self.noise and moved is not None and moved.shape[2] == x.shape[1]:
             apart_PB1 = (rows[1:] - x).float().square().mean(dim=2, keepdim=True).sqrt()
             apart = torch.cat([apart_PB1[:1], apart_PB1])
             rows = rows + (self.noise * apart * moved.transpose(0, 1)).to(x.dtype)
@@ -150,10 +150,7 @@ class Neighbors(Objective):
         """Return the sum of both terms (B,), of what was clipped."""
         del step
         assert batch.near is not None, "batches of this family hold neighbours"
-        near_PBA = batch.near.transpose(0, 1)
-        encoder = net.encoder.inner if isinstance(net.encoder, OnAxes) else net.encoder
-        near_PBK = torch.stack([encoder(near_BA) for near_BA in near_PBA])
-        z_BK = self.code(net, batch.x)
+        z_BK, near_PBK = self._codes(net.encoder, batch.x, batch.near)
         error_B = clipped_squared_error(x_hat, batch.x)
         return self.weight * contrast(z_BK.float(), near_PBK.float()) + error_B
 
@@ -176,6 +173,7 @@ def contrast(z: Tensor, near: Tensor) -> Tensor:
             # All groups that are whole at once: (P n, G, K).
             a_nGK = z[part].expand_as(near[:, part]).reshape(-1, size, z.shape[1])
             b_nGK = near[:, part].reshape(-1, size, z.shape[1])
+            # A Function of our own, whose call torch leaves without types.
             found: Tensor = _Contrast.apply(a_nGK, b_nGK)  # type: ignore[no-untyped-call]
             losses.append(found.reshape(len(near), -1).mean(dim=0))
     return torch.cat(losses)

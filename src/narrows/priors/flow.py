@@ -167,8 +167,7 @@ def _train(flow: Flow, seen: Tensor, held_out: Tensor, generator: torch.Generato
             group["lr"] = FIT_LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * step / FIT_STEPS))
         rows = torch.randint(len(seen), (min(FIT_BATCH, len(seen)),), generator=generator)
         optimizer.zero_grad()
-        # torch leaves Tensor.backward without types.
-        (-flow.log_prob(seen[rows]).mean()).backward()  # type: ignore[no-untyped-call]
+        (-flow.log_prob(seen[rows]).mean()).backward()
         optimizer.step()
     flow.load_state_dict(best)
     for parameter in flow.parameters():

@@ -12,7 +12,7 @@ import torch
 
 from narrows.page_drawings import Words
 from narrows.scorecard.reconstruction import RoundTrip
-from narrows.scorecard.rows import HeldOut
+from narrows.scorecard.rows import MeasuredRows
 from narrows.scorecard.scores import Kind, Section, measure
 from narrows.starting import pca_network
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 def costs(
-    ae: Autoencoder, data: HeldOut, trips: Mapping[str, RoundTrip], fit_seconds: float | None
+    ae: Autoencoder, data: MeasuredRows, trips: Mapping[str, RoundTrip], fit_seconds: float | None
 ) -> Section:
     """Return seconds of the round trip, and bytes of the model, of a code and of a row.
 
     Parameters
     ----------
     ae : Autoencoder
-    data : HeldOut
+    data : MeasuredRows
     trips : dict of str to RoundTrip
         By method.
     fit_seconds : float or None

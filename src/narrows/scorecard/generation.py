@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from narrows.density import Density
 from narrows.page_drawings import Words
 from narrows.sample_quality import SampleQuality, as_grey_pictures, sample_quality
-from narrows.scorecard.rows import HeldOut
+from narrows.scorecard.rows import MeasuredRows
 from narrows.scorecard.scores import Better, Kind, Section, measure
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def likelihood(found: Density) -> Section:
     )
 
 
-def quality(ae: Autoencoder, data: HeldOut, n: int, prior: str, seed: Any) -> SampleQuality:
+def quality(ae: Autoencoder, data: MeasuredRows, n: int, prior: str, seed: Any) -> SampleQuality:
     """Compare n samples of a model with held-out rows, both grey pictures of 28 × 28 pixels."""
     generated = ae.sample(n, prior=prior, random_state=seed).reshape(n, -1)
     return sample_quality(

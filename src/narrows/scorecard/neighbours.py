@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from narrows.page_drawings import Words
 from narrows.scorecard.classifiers import NEIGHBOURS, knn_accuracy
 from narrows.scorecard.reconstruction import RoundTrip
-from narrows.scorecard.rows import HeldOut, most_rows, some
+from narrows.scorecard.rows import MeasuredRows, most_rows, some
 from narrows.scorecard.scores import Section, measure
 from narrows.scorecard.views import in_own_units
 
@@ -32,7 +32,7 @@ Array64 = NDArray[np.float64]
 
 
 def neighbours(
-    ae: Autoencoder, data: HeldOut, trips: Mapping[str, RoundTrip], seed: int
+    ae: Autoencoder, data: MeasuredRows, trips: Mapping[str, RoundTrip], seed: int
 ) -> Section:
     """Return how much of the rows' neighbourhoods the codes keep, by method."""
     title = Words("Neighbours", "近邻")

@@ -8,10 +8,11 @@ from narrows.page_drawings import Words
 from narrows.page_parts import Label, page, paragraph, section, table, words
 from narrows.scorecard import pictures
 from narrows.scorecard.scores import METHODS, Measure, Section
+from narrows.scorecard.shown import Shown
+from narrows.wording import count
 
 if TYPE_CHECKING:
     from narrows.scorecard.report import Report
-    from narrows.scorecard.shown import Shown
 
 _ARROWS = {"low": " ↓", "high": " ↑", "": ""}
 
@@ -45,9 +46,9 @@ def scorecard_page(report: Report, title: Label = "") -> str:
 
 
 def _opening(report: Report, title: Label) -> str:
-    rows = _many(report.n_rows, "held-out row"), f"{report.n_rows:,} 个留出行"
-    values = _many(report.n_features, "value"), f"每行 {report.n_features:,} 个数值"
-    numbers = _many(report.n_components, "number"), f"{report.n_components:,} 个数"
+    rows = count(report.n_rows, "held-out row"), f"{report.n_rows:,} 个留出行"
+    values = count(report.n_features, "value"), f"每行 {report.n_features:,} 个数值"
+    numbers = count(report.n_components, "number"), f"{report.n_components:,} 个数"
     lead = Words(
         f"{rows[0]} of {values[0]}, through a code of {numbers[0]}, with PCA beside it. What learns"
         " from rows here is tested on others; that the model never saw these rows is for whoever"
@@ -69,10 +70,6 @@ def _opening(report: Report, title: Label) -> str:
     what = f'<p class="what">{words(title)}</p>' if title else ""
     heading = words(Words("Scorecard", "记分卡"))
     return f"<h1>{heading}</h1>\n{what}{paragraph(lead, 'lead')}\n{paragraph(legend, 'note')}"
-
-
-def _many(n: int, noun: str) -> str:
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 
 
 def _section(one: Section, shown: Shown | None) -> str:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from html import escape
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from narrows import figures
-from narrows.figures.look import MARKERS
+from narrows.figures.look import MARKERS, marker_number, palette_colour
 from narrows.page_drawings import Words
-from narrows.page_parts import Panel, Picture, label_attributes, panel, words
+from narrows.page_parts import Panel, label_attributes, panel, themed, words
 from narrows.scorecard.scores import METHODS, Measure
 from narrows.scorecard.shown import Shown
 
@@ -66,8 +65,8 @@ def _legend(names: Sequence[str]) -> str:
         return ""
     entries = []
     for number, name in enumerate(names[:MOST_NAMES]):
-        colour = figures.PALETTE[number % len(figures.PALETTE)]
-        shape = _SHAPES[MARKERS[number // len(figures.PALETTE) % len(MARKERS)]]
+        colour = palette_colour(number)
+        shape = _SHAPES[MARKERS[marker_number(number)]]
         entries.append(f'<li><b style="color:{colour}">{shape}</b>{escape(name)}</li>')
     if len(names) > MOST_NAMES:
         entries.append(f"<li>+ {len(names) - MOST_NAMES}</li>")
@@ -132,9 +131,3 @@ def cluster_table(counts: NDArray[np.int64], names: Sequence[str]) -> str:
         f'<table class="clusters"><thead><tr><th scope="col">{first}</th>{head}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
-
-
-def themed(draw: Callable[..., Figure], alt: Words, *, palette: bool = False) -> Picture:
-    """Draw a figure in both themes."""
-    light, dark = (figures.to_png(draw(theme=theme), palette=palette) for theme in figures.THEMES)
-    return Picture(light, dark, alt)

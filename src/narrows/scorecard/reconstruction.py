@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from narrows.inference import BLOCK_VALUES, Floats, Inference
 from narrows.page_drawings import Words
-from narrows.scorecard.rows import HeldOut
+from narrows.scorecard.rows import MeasuredRows
 from narrows.scorecard.scores import Section, measure
 
 if TYPE_CHECKING:
@@ -61,7 +61,9 @@ def round_trip(model: Inference, rows: NDArray[np.generic]) -> RoundTrip:
     return RoundTrip(codes, errors, encoded - started, decoding)
 
 
-def reconstruction(ae: Autoencoder, data: HeldOut, trips: Mapping[str, RoundTrip]) -> list[Section]:
+def reconstruction(
+    ae: Autoencoder, data: MeasuredRows, trips: Mapping[str, RoundTrip]
+) -> list[Section]:
     """Return the errors over all rows, and class by class where there are classes."""
     means = {name: float(trip.errors.mean()) for name, trip in trips.items()}
     spread = ae._spread(data.rows)
@@ -89,7 +91,7 @@ def reconstruction(ae: Autoencoder, data: HeldOut, trips: Mapping[str, RoundTrip
     return [whole] if classes is None else [whole, classes]
 
 
-def _class_errors(data: HeldOut, trips: Mapping[str, RoundTrip]) -> Section | None:
+def _class_errors(data: MeasuredRows, trips: Mapping[str, RoundTrip]) -> Section | None:
     if data.classes is None or data.no_classes() is not None:
         return None
     counts = np.bincount(data.classes, minlength=len(data.class_names))

@@ -32,7 +32,7 @@ Numbers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class HeldOut:
+class MeasuredRows:
     """What a model is measured on, and the training rows that probes may learn from.
 
     Attributes
@@ -75,7 +75,7 @@ class HeldOut:
         return None
 
 
-def read_rows(ae: Autoencoder, X: Any, y: Any, X_train: Any, y_train: Any) -> HeldOut:
+def read_rows(ae: Autoencoder, X: Any, y: Any, X_train: Any, y_train: Any) -> MeasuredRows:
     """Check rows and labels.
 
     Raises
@@ -91,7 +91,7 @@ def read_rows(ae: Autoencoder, X: Any, y: Any, X_train: Any, y_train: Any) -> He
     if train is not None:
         _check_apart(rows, train)
     if y is None:
-        return HeldOut(X, rows, train=train)
+        return MeasuredRows(X, rows, train=train)
     labels = [_labels(y, len(rows), ("y", "X"))]
     if len(rows) < NEIGHBOURS + 2:
         raise DataError(
@@ -103,7 +103,7 @@ def read_rows(ae: Autoencoder, X: Any, y: Any, X_train: Any, y_train: Any) -> He
     names, numbers = np.unique(np.concatenate(labels), return_inverse=True)
     known, trained = numbers[: len(rows)], numbers[len(rows) :]
     texts = tuple(str(name) for name in names.tolist())
-    return HeldOut(X, rows, known, texts, train, trained if len(labels) > 1 else None)
+    return MeasuredRows(X, rows, known, texts, train, trained if len(labels) > 1 else None)
 
 
 def _labels(y: Any, n_rows: int, names: tuple[str, str]) -> NDArray[Any]:

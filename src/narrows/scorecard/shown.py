@@ -17,7 +17,7 @@ from narrows.inference import Inference
 from narrows.page_drawings import Words
 from narrows.page_parts import Label
 from narrows.scorecard.reconstruction import RoundTrip
-from narrows.scorecard.rows import HeldOut, some
+from narrows.scorecard.rows import MeasuredRows, some
 from narrows.scorecard.views import pca_inference
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Shown:
 
 def gather(
     ae: Autoencoder,
-    data: HeldOut,
+    data: MeasuredRows,
     trips: Mapping[str, RoundTrip],
     clusters: NDArray[np.int64] | None,
     seed: int,
@@ -116,7 +116,7 @@ def gather(
     )
 
 
-def _strips(ae: Autoencoder, data: HeldOut, errors: NDArray[np.float64]) -> tuple[Strip, ...]:
+def _strips(ae: Autoencoder, data: MeasuredRows, errors: NDArray[np.float64]) -> tuple[Strip, ...]:
     most = max(3, min(COLUMNS, MOST_PIXELS // data.rows.shape[1]))
     order, pca = np.argsort(errors, kind="stable")[::-1], pca_inference(ae)
     if len(order) < 3:
@@ -132,7 +132,7 @@ def _strips(ae: Autoencoder, data: HeldOut, errors: NDArray[np.float64]) -> tupl
 
 
 def _strip(
-    name: Words, data: HeldOut, chosen: NDArray[np.intp], ours: Inference, pca: Inference
+    name: Words, data: MeasuredRows, chosen: NDArray[np.intp], ours: Inference, pca: Inference
 ) -> Strip:
     rows = np.asarray(data.rows[chosen])
     return Strip(name, rows, ours.reconstruct(rows), pca.reconstruct(rows))

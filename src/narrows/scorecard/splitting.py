@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from narrows.page_drawings import Words
-from narrows.scorecard.rows import HeldOut, Numbers, Rows, most_rows, some
+from narrows.scorecard.rows import MeasuredRows, Numbers, Rows, most_rows, some
 from narrows.sources.array import held_out_rows
 
 
@@ -35,7 +35,7 @@ class Split:
     about: Words
 
 
-def split(data: HeldOut, seed: int) -> Split | None:
+def split(data: MeasuredRows, seed: int) -> Split | None:
     """Choose what a probe learns from: labelled training rows, or else half of the held-out ones.
 
     Returns

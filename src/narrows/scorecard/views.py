@@ -59,7 +59,7 @@ def untrained(ae: Autoencoder, seed: int) -> Inference:
     the principal components that the model's own encoder reads, where it reads those.
     """
     size, objective, classes = ae._code_size, ae._objective, ae._classes
-    known_axes = [part for part in ae.network_.encoder.modules() if isinstance(part, OnAxes)]
+    ours = ae.network_.encoder
     widths = Widths(
         ae.n_features_in_,
         size,
@@ -67,14 +67,14 @@ def untrained(ae: Autoencoder, seed: int) -> Inference:
         ae.sample_shape_,
         () if classes is None else (1 / len(classes),) * len(classes),
         isinstance(objective, Ordered),
-        len(known_axes[0].bias) if known_axes else 0,
+        len(ours.bias) if isinstance(ours, OnAxes) else 0,
     )
     generator = torch.Generator().manual_seed(seed)
     encoder, decoder = ae._network_part.build(widths, generator)
     if isinstance(ae._network_part, Own):
         _draw_again(encoder, seed)
-    if known_axes:
-        encoder = OnAxes(encoder, known_axes[0].weight, known_axes[0].bias)
+    if isinstance(ours, OnAxes):
+        encoder = OnAxes(encoder, ours.weight, ours.bias)
     extra = objective.build(widths, None, generator)
     net = Autoencoding(ae.network_.scaling, encoder, decoder, extra=extra)
     return Inference(net, objective, ae.bounds_, ae.n_components_)
