@@ -39,7 +39,7 @@ def test_a_map_is_fitted_drawn_and_kept(narrows):
     ae = load("m.safetensors")
     assert (ae.objective.name, ae.n_components_) == ("neighbors", 2)
     html = Path("m.html").read_text("utf-8")
-    assert "A map of digits.npy" in html and '"sheet":{' in html
+    assert "A map of digits.npy" in html and '"sheet":{' in html and '"trust":"' in html
 
     # The same model draws again, to a picture and to a table.
     assert narrows("map digits.npy --model m.safetensors --out m.png --theme dark")[0] == 0

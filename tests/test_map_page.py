@@ -182,7 +182,23 @@ def test_names_from_data_cannot_break_out():
     assert HOSTILE in data["names"] and data["rows"][0] == HOSTILE
 
 
+def test_trust_is_told_and_the_doubtful_are_counted(html):
+    trust = RNG.random(300)
+    trusting = map_page(CODES, name="x", trust=trust)
+    np.testing.assert_allclose(words(held(trusting)["trust"]) / 65535, trust, atol=1e-5)
+    text = " ".join(Reader(trusting).text)
+    n_doubtful = (trust < held(trusting)["doubtful"]).sum()
+    assert 0 < n_doubtful < 40
+    assert f"{n_doubtful} of 300 rows have less than 0.05" in text
+    switches = {a["id"]: a for _, a, _ in Reader(trusting).elements if "show-" in a.get("id", "")}
+    assert switches["show-doubtful"]["aria-pressed"] == "false"
+    assert held(html)["trust"] is None and "show-doubtful" not in html.split("<script>")[1]
+
+
 def test_bad_pages_say_what_is_allowed():
+    for trust in (np.ones(299), np.full(300, 1.5), np.full(300, np.nan)):
+        with pytest.raises(DataError, match="trust must be one number from 0 to 1 per code, 300"):
+            map_page(CODES, name="x", trust=trust)
     with pytest.raises(DataError, match="row_names must be one per code, 300"):
         map_page(CODES, name="x", row_names=["a"])
     with pytest.raises(DataError, match=r"A map draws codes of shape"):

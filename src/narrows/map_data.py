@@ -37,6 +37,8 @@ PICTURE_SIDE = 64
 """Pixels of the longer side of such a picture at the most."""
 MOST_PIXELS = 1_200_000
 """Of the whole sheet; of large pictures there are fewer."""
+DOUBTFUL = 0.05
+"""Trust below which a row is marked: that of one in twenty rows that are like those of training."""
 STEPS = 65_535
 """To which sides of the plane, and scales of numbers, are divided."""
 
@@ -47,6 +49,7 @@ def map_data(
     texts: NDArray[Any] | None,
     row_names: Sequence[str] | None,
     thumbnails: Thumbnails | None,
+    trust: NDArray[np.float64] | None = None,
 ) -> str:
     """Return the data of a page as JSON that can stand between script tags.
 
@@ -58,6 +61,8 @@ def map_data(
         The label of each row as text, for rows whose class has no colour of its own.
     row_names : sequence of str or None
     thumbnails : Thumbnails or None
+    trust : ndarray (n,) or None
+        In each row, from 0 to 1.
     """
     n_names = len(labels.names)
     is_strip = not planes[0].names[1]
@@ -74,6 +79,8 @@ def map_data(
         "aspect": STRIP if is_strip else 1,
         "rows": None if row_names is None else list(row_names),
         "sheet": None if thumbnails is None else _sheet(planes[0], thumbnails),
+        "trust": None if trust is None else _packed(STEPS * trust),
+        "doubtful": DOUBTFUL,
     }
     if labels.kind == "numbers":
         low, high = labels.range()

@@ -31,6 +31,7 @@
   });
   const group = kind === 'nothing' ? new Uint16Array(n) : words(data.position);
   const value = kind === 'numbers' ? words(data.values) : null;
+  const trust = data.trust ? Float32Array.from(words(data.trust), (whole) => whole / 65535) : null;
   const textOf = data.texts ? words(data.text_of) : null;
   const shown = new Array(nClasses + 1).fill(true);
   // Rows in a mixed order, so that no class hides another, and any part of them stands for all.
@@ -49,7 +50,7 @@
 
   let plane = planes[0], density = null, hovered = -1, moving = false, rest = 0, waiting = false;
   const view = { k: 1, x: 0.5, y: 0.5 };
-  const wanted = { density: true, pictures: true, names: true };
+  const wanted = { density: true, pictures: true, names: true, doubtful: false };
   let width = 0, height = 0, pixels = 1, side = 1, colours = {};
 
   // ------------------------------------------------------------------ colours
@@ -209,6 +210,7 @@
       pen.stroke(density.lines);
       pen.restore();
     }
+    if (trust && wanted.doubtful) paintDoubtful();
     // The bar below, and the buttons, stay free.
     const taken = [[0, height - 30, 260, height], [width - 132, height - 52, width, height]];
     if (wanted.names) paintNames(taken);
@@ -256,6 +258,22 @@
       }
     }
     pen.globalAlpha = 1;
+  }
+  function paintDoubtful() {
+    const r = Math.max(3.5, 1.5 * radius());
+    pen.beginPath();
+    for (let i = 0; i < n; i++) {
+      if (trust[i] >= data.doubtful || !isShown(i)) continue;
+      const x = toX(plane.x[i]), y = toY(plane.y[i]);
+      if (x < -10 || y < -10 || x > width + 10 || y > height + 10) continue;
+      pen.moveTo(x - r, y - r); pen.lineTo(x + r, y + r);
+      pen.moveTo(x - r, y + r); pen.lineTo(x + r, y - r);
+    }
+    [[colours.paper, 3.5], [colours.ink, 1.3]].forEach(function ([colour, line]) {
+      pen.strokeStyle = colour;
+      pen.lineWidth = line;
+      pen.stroke();
+    });
   }
   function isFree(box, taken) {
     return taken.every((o) => box[2] <= o[0] || o[2] <= box[0] || box[3] <= o[1] || o[3] <= box[1]);
@@ -421,6 +439,12 @@
       dot.style.background = colourOf(colourNumber(i));
       label.append(dot, labelText(i));
       tip.append(label);
+    }
+    if (trust) {
+      const number = trust[i] < 0.005 ? '< 0.01' : trust[i].toFixed(2), line = document.createElement('span');
+      line.className = 'trust';
+      line.append(both('trust ' + number, '信任度 ' + number));
+      tip.append(line);
     }
     tip.hidden = false;
     const x = toX(plane.x[i]), y = toY(plane.y[i]), w = tip.offsetWidth, h = tip.offsetHeight;

@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from narrows import figures
 from narrows.errors import DataError
@@ -30,7 +30,7 @@ from narrows.figures.look import THEME_NAMES, THEMES, marker_number
 from narrows.figures.map_key import tick_text
 from narrows.figures.map_panel import Thumbnails
 from narrows.figures.maps import MAP_WIDTHS, Plane, planes_of, thumbnails_of
-from narrows.map_data import MOST_PICTURES, map_data, pictured_rows
+from narrows.map_data import DOUBTFUL, MOST_PICTURES, map_data, pictured_rows
 from narrows.page_content import Fact
 from narrows.page_drawings import Words
 from narrows.page_parts import Label, Picture, label_attributes, page, paragraph, picture, words
@@ -49,6 +49,12 @@ _LEAD = Words(
     "Each point is a row, placed by the numbers of its code. Lengths are in units of the code.",
     "每个点是一行数据，按编码中的数放置。长度以编码的单位计。",
 )
+_SWITCHES = {
+    "density": Words("Density", "密度"),
+    "pictures": Words("Pictures", "图片"),
+    "names": Words("Names", "名称"),
+    "doubtful": Words("Doubtful", "可疑"),
+}
 _CANVAS = Words("The map; arrows move it, + and − zoom", "地图；方向键平移，+ 和 − 缩放")
 
 
@@ -64,6 +70,7 @@ def map_page(
     labels_are: LabelsAre = "auto",
     labels_name: str = "",
     row_names: Sequence[str] | None = None,
+    trust: ArrayLike | None = None,
     notes: Sequence[Words] = (),
     facts: Sequence[Fact] = (),
 ) -> str:
@@ -77,6 +84,9 @@ def map_page(
         What the rows are, for the title.
     row_names : sequence of str, optional
         A name for each row; without them rows are numbered from 0.
+    trust : array-like (N,), optional
+        What `Autoencoder.trust` says of each row, from 0 to 1: told beside a point, and a switch
+        marks the rows below 0.05.
     notes : sequence of Words
         Sentences above the map.
     facts : sequence of Fact
@@ -99,6 +109,7 @@ def map_page(
         raise DataError(
             f"row_names must be one per code, {len(codes)} of them; got {len(row_names)}."
         )
+    trusted = None if trust is None else _checked_trust(trust, len(codes))
     small = thumbnails_of(pictures, len(codes), sample_shape, bounds, MOST_PICTURES)
     planes = planes_of(codes)
     texts = None if labels is None else np.asarray(labels).astype(str)
@@ -125,15 +136,21 @@ def map_page(
         " ".join([_LEAD.en, *(note.en for note in notes)]),
         "".join([_LEAD.zh, *(note.zh for note in notes)]),
     )
+    switches = {
+        "density": bool(planes[0].names[1]),
+        "pictures": small is not None,
+        "names": len(found.names) > 1,
+        "doubtful": trusted is not None,
+    }
     body = [
         f"<h1>{words(title)}</h1>",
         paragraph(lead, "lead"),
-        f'<div class="map">{_stage()}{_side(found, labels_name, planes, small is not None)}</div>',
+        f'<div class="map">{_stage()}{_side(found, labels_name, planes, switches)}</div>',
         f'<figure class="still">{picture(Picture(still[0], still[1], alt))}</figure>',
-        paragraph(_help(planes, small, len(codes)), "note help"),
+        paragraph(_help(planes, small, trusted, len(codes)), "note help"),
         _facts(facts),
         '<script type="application/json" id="map-data">'
-        f"{map_data(planes, found, texts, row_names, small)}</script>",
+        f"{map_data(planes, found, texts, row_names, small, trusted)}</script>",
         f"<script>\n{_file('map_page.js')}</script>",
     ]
     return page(title, "\n".join(body), style=_file("map_page.css"))
@@ -143,18 +160,42 @@ def _file(name: str) -> str:
     return files("narrows").joinpath(name).read_text(encoding="utf-8")
 
 
-def _help(planes: Sequence[Plane], small: Thumbnails | None, n: int) -> Words:
-    if small is None:
-        return _HELP
-    shown = len(pictured_rows(planes[0], small))
-    if shown == n:
-        return _HELP
-    return Words(
-        f"{_HELP.en} Pictures are there for {shown:,} of {n:,} rows, spread out over the map; a"
-        " point without one shows the nearest.",
-        f"{_HELP.zh}共 {n:,} 行，其中散布在地图上的 {shown:,} 行带有图片；"
-        "没有图片的点显示最近的一张。",
-    )
+def _checked_trust(trust: ArrayLike, n_rows: int) -> NDArray[np.float64]:
+    found = np.asarray(trust, dtype=np.float64)
+    if found.shape != (n_rows,) or not ((found >= 0) & (found <= 1)).all():
+        raise DataError(
+            f"trust must be one number from 0 to 1 per code, {n_rows} of them, as"
+            f" Autoencoder.trust gives them; got shape {found.shape}."
+        )
+    return found
+
+
+def _help(
+    planes: Sequence[Plane],
+    small: Thumbnails | None,
+    trust: NDArray[np.float64] | None,
+    n: int,
+) -> Words:
+    text = _HELP
+    shown = n if small is None else len(pictured_rows(planes[0], small))
+    if shown < n:
+        text = Words(
+            f"{text.en} Pictures are there for {shown:,} of {n:,} rows, spread out over the map; a"
+            " point without one shows the nearest.",
+            f"{text.zh}共 {n:,} 行，其中散布在地图上的 {shown:,} 行带有图片；"
+            "没有图片的点显示最近的一张。",
+        )
+    if trust is not None:
+        doubtful = int((trust < DOUBTFUL).sum())
+        text = Words(
+            f"{text.en} Trust is the part of held-out rows that are at least as strange as a row:"
+            f" in a thin place, moved by the way through the decoder, or badly restored."
+            f" {doubtful:,} of {n:,} rows have less than {DOUBTFUL:g}; “Doubtful” puts a cross on"
+            " each.",
+            f"{text.zh}信任度是留出数据中至少与这一行同样奇怪的比例：落在稀疏处、经过解码再编码后会移动，"
+            f"或者还原得差。{n:,} 行中有 {doubtful:,} 行低于 {DOUBTFUL:g}，按“可疑”给它们画上叉。",
+        )
+    return text
 
 
 def _stage() -> str:
@@ -173,8 +214,10 @@ def _stage() -> str:
     )
 
 
-def _side(labels: Colouring, name: str, planes: Sequence[Plane], has_pictures: bool) -> str:
-    """Return what stands beside the map: planes, switches, the key."""
+def _side(
+    labels: Colouring, name: str, planes: Sequence[Plane], switches: Mapping[str, bool]
+) -> str:
+    """Return what stands beside the map: planes, those switches that are True, the key."""
     parts = []
     if len(planes) > 1:
         parts.append(
@@ -183,15 +226,10 @@ def _side(labels: Colouring, name: str, planes: Sequence[Plane], has_pictures: b
                 for i, plane in enumerate(planes)
             )
         )
-    switches = [
-        ("density", Words("Density", "密度"), bool(planes[0].names[1])),
-        ("pictures", Words("Pictures", "图片"), has_pictures),
-        ("names", Words("Names", "名称"), len(labels.names) > 1),
-    ]
     parts.append(
         _row(
-            _button(text, f'id="show-{which}"', pressed=True)
-            for which, text, is_there in switches
+            _button(_SWITCHES[which], f'id="show-{which}"', pressed=which != "doubtful")
+            for which, is_there in switches.items()
             if is_there
         )
     )

@@ -72,6 +72,12 @@ class Found:
     labels: NDArray[Any] | None
     accuracy: Accuracy | None
 
+    def trust(self) -> NDArray[np.float64] | None:
+        """Return that in each row; none in those of models of earlier versions and partial_fit."""
+        if self.ae._trust is None:
+            return None
+        return self.ae.trust(self.codes, rows_for(self.ae, self.table))
+
 
 def make_map(
     asked: Asked,
@@ -303,6 +309,7 @@ def _write_page(asked: Asked, found: Found) -> None:
         found.labels,
         name=_name(asked.data),
         row_names=found.table.row_names,
+        trust=found.trust(),
         notes=notes,
         facts=facts,
         **_looks(asked, found),
@@ -323,8 +330,9 @@ def _write_csv(target: Path, found: Found) -> None:
     frame = pd.DataFrame(found.codes, index=found.table.row_names, columns=names)
     if found.labels is not None:
         frame["label"] = found.labels
-    if found.ae._trust is not None:  # which models of earlier versions and of partial_fit lack
-        frame["trust"] = found.ae.trust(found.codes, rows_for(found.ae, found.table))
+    trust = found.trust()
+    if trust is not None:
+        frame["trust"] = trust
     has_names = found.table.row_names is not None
     with writing(target) as temporary, temporary.open("wb") as file:
         frame.to_csv(file, index=has_names, encoding="utf-8", lineterminator="\n")
