@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 import scipy.sparse
 import torch
+from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 
 from conftest import quick
@@ -139,6 +140,16 @@ def test_pixels_are_clipped_to_their_range():
 
 def fitted_bounds(X):
     return quick(1, max_steps=5).fit(X).bounds_
+
+
+def test_what_a_loader_returns_is_refused_with_what_it_holds():
+    bunch = load_iris()
+    with pytest.raises(DataTypeError, match=r"Bunch of data, .*Pass .*X\['data'\]") as caught:
+        Autoencoder(2, max_steps=2).fit(bunch)
+    assert len(str(caught.value)) < 300
+    ae = Autoencoder(2, max_steps=2).fit(bunch["data"])
+    with pytest.raises(DataTypeError, match=r"dict of rows, not .*X\['rows'\]"):
+        ae.transform({"rows": bunch["data"]})
 
 
 @pytest.mark.parametrize("make", [scipy.sparse.csr_matrix, scipy.sparse.coo_array])

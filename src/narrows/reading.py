@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -41,10 +41,17 @@ def as_rows(X: Any) -> tuple[Any, Shape | None]:
     Raises
     ------
     DataTypeError
-        For sparse matrices.
+        For sparse matrices, and mappings such as what scikit-learn's and our loaders return.
     DataError
         For more than four axes.
     """
+    if isinstance(X, Mapping):
+        names = [str(name) for name in X]
+        which = "data" if "data" in names else next(iter(names), "name")
+        raise DataTypeError(
+            f"X is a {type(X).__name__} of {', '.join(names) or 'nothing'}, not an array of rows."
+            f" Pass what it holds, such as X[{which!r}]."
+        )
     if type(X).__module__.partition(".")[0] == "torch":
         X = X.detach().cpu()
         # NumPy has no bfloat16.
