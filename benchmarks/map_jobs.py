@@ -164,8 +164,12 @@ def table(runs: list[dict[str, Any]], by: str, columns: dict[str, str]) -> str:
     rows = []
     for name in dict.fromkeys(run[by] for run in runs):
         own = [run for run in runs if run[by] == name]
-        means = {key: [run[key] for run in own if key in run] for key in columns.values()}
-        rows.append([name, *(f"{np.mean(v):.4f}" if v else "" for v in means.values())])
+        cells = []
+        for key in columns.values():
+            values = [run[key] for run in own if key in run]
+            digits = 1 if key.endswith("seconds") else 4
+            cells.append(f"{np.mean(values):.{digits}f}" if values else "")
+        rows.append([name, *cells])
     return machine.markdown_table([by, *columns], rows)
 
 

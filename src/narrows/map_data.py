@@ -49,7 +49,7 @@ def map_data(
     texts: NDArray[Any] | None,
     row_names: Sequence[str] | None,
     thumbnails: Thumbnails | None,
-    trust: NDArray[np.float64] | None = None,
+    trust: NDArray[np.float64] | None,
 ) -> str:
     """Return the data of a page as JSON that can stand between script tags.
 
@@ -62,7 +62,7 @@ def map_data(
     row_names : sequence of str or None
     thumbnails : Thumbnails or None
     trust : ndarray (n,) or None
-        In each row, from 0 to 1.
+        How far to trust each row, from 0 to 1.
     """
     n_names = len(labels.names)
     is_strip = not planes[0].names[1]

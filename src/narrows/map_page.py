@@ -160,12 +160,17 @@ def _file(name: str) -> str:
     return files("narrows").joinpath(name).read_text(encoding="utf-8")
 
 
+def _given(numbers: NDArray[np.float64]) -> str:
+    span = f" from {numbers.min():g} to {numbers.max():g}" if numbers.size else ""
+    return f"shape {numbers.shape}{span}"
+
+
 def _checked_trust(trust: ArrayLike, n_rows: int) -> NDArray[np.float64]:
     found = np.asarray(trust, dtype=np.float64)
     if found.shape != (n_rows,) or not ((found >= 0) & (found <= 1)).all():
         raise DataError(
             f"trust must be one number from 0 to 1 per code, {n_rows} of them, as"
-            f" Autoencoder.trust gives them; got shape {found.shape}."
+            f" Autoencoder.trust gives them; got {_given(found)}."
         )
     return found
 

@@ -73,7 +73,10 @@ class Found:
     accuracy: Accuracy | None
 
     def trust(self) -> NDArray[np.float64] | None:
-        """Return that in each row; none in those of models of earlier versions and partial_fit."""
+        """Return how far to trust each row, (N,), which some models do not know.
+
+        Those of earlier versions and of `partial_fit` have not measured held-out rows.
+        """
         if self.ae._trust is None:
             return None
         return self.ae.trust(self.codes, rows_for(self.ae, self.table))
