@@ -198,9 +198,7 @@ def test_trust_is_told_and_the_doubtful_are_counted(html):
 
 def test_bad_pages_say_what_is_allowed():
     for trust in (np.ones(299), np.full(300, 1.5), np.full(300, np.nan)):
-        with pytest.raises(
-            DataError, match=r"0 to 1 per code, 300 .* got shape \(\d+,\) from"
-        ):
+        with pytest.raises(DataError, match=r"0 to 1 per code, 300 .* got shape \(\d+,\) from"):
             map_page(CODES, name="x", trust=trust)
     with pytest.raises(DataError, match="row_names must be one per code, 300"):
         map_page(CODES, name="x", row_names=["a"])
