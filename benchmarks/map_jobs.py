@@ -1,6 +1,7 @@
 """What maps of digits are good for beyond looking: features, clusters, staying put, trust.
 
-    .venv/bin/python benchmarks/map_jobs.py [--seeds 3] [--out DIR]
+    .venv/bin/python benchmarks/map_jobs.py [--only features alignment trust] [--seeds 3]
+        [--out DIR]
 
 Everything is learned from MNIST's 60,000 training digits without labels, at default settings, and
 measured on the 10,000 test digits.
@@ -173,46 +174,62 @@ def table(runs: list[dict[str, Any]], by: str, columns: dict[str, str]) -> str:
     return machine.markdown_table([by, *columns], rows)
 
 
+JOBS = {"features": all_features, "alignment": alignments, "trust": trusts}
+TABLES = {
+    "features": (
+        "Features of test digits:",
+        "features",
+        {
+            "linear probe": "linear",
+            "from 100 labels": "few",
+            "10-NN": "knn",
+            "k-means": "kmeans",
+            "fit, s": "fit_seconds",
+        },
+    ),
+    "alignment": (
+        "Movement in parts of the map's width:",
+        "job",
+        {
+            "median movement": "median",
+            "95 % within": "far",
+            "10-NN before": "before",
+            "10-NN after": "after",
+        },
+    ),
+    "trust": (
+        "Trust of models that never saw the digit 7:",
+        "model",
+        {
+            "AUROC, noise": "noise",
+            "AUROC, digit 7": "left out",
+            "median trust of others": "median trust",
+        },
+    ),
+}
+"""Of each job, what stands above its table, what names a row, and its columns."""
+
+
 def main() -> None:
     """Measure, print each result, write the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=JOBS, default=list(JOBS), help="which jobs")
     parser.add_argument("--seeds", type=int, default=3, help="how many")
     parser.add_argument("--out", type=Path, default=machine.RESULTS, help="folder of the results")
     arguments = parser.parse_args()
     digits = *load_mnist("train", return_X_y=True), *load_mnist("test", return_X_y=True)
     found: dict[str, list[dict[str, Any]]] = {}
-    jobs = {"features": all_features, "alignment": alignments, "trust": trusts}
-    for name, job in jobs.items():
-        for run in job(digits, arguments.seeds):
+    for name in arguments.only:
+        for run in JOBS[name](digits, arguments.seeds):
             print(run, flush=True)
             found.setdefault(name, []).append(run)
-    feature_columns = {
-        "linear probe": "linear",
-        "from 100 labels": "few",
-        "10-NN": "knn",
-        "k-means": "kmeans",
-        "fit, s": "fit_seconds",
-    }
-    alignment_columns = {
-        "median movement": "median",
-        "95 % within": "far",
-        "10-NN before": "before",
-        "10-NN after": "after",
-    }
-    trust_columns = {
-        "AUROC, noise": "noise",
-        "AUROC, digit 7": "left out",
-        "median trust of others": "median trust",
-    }
     sections = [
         machine.markdown_description(machine.describe()),
         f"Means of {arguments.seeds} seeds, 10,000 test digits.",
-        table(found["features"], "features", feature_columns),
-        "Movement in parts of the map's width:",
-        table(found["alignment"], "job", alignment_columns),
-        "Trust of models that never saw the digit 7:",
-        table(found["trust"], "model", trust_columns),
     ]
+    for name, runs in found.items():
+        title, by, columns = TABLES[name]
+        sections += [title, table(runs, by, columns)]
     data = {"machine": machine.describe(), **found}
     machine.write_results(TOPIC, "\n\n".join(sections), data, arguments.out)
 

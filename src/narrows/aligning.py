@@ -20,7 +20,7 @@ from narrows.sources.array import ArraySource
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
 
-ALIGNED_RATE = 0.2
+ALIGNED_RATE = 1 / 16
 """Part of the usual learning rate: what is nearly right is not to be shaken."""
 MOST_COMPARED = 10_000
 """Rows whose movement is measured."""

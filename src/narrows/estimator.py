@@ -219,8 +219,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             Classes, for ``objective=VAE(conditional=True)`` and its like; others ignore them.
         align_to : Autoencoder or path-like, optional
             An earlier model of the same kind, or its file: training starts from it in place of
-            PCA, at a fifth of the usual learning rate, so that codes stay about where they were;
-            ``movement_`` then says how far they moved. Its network is taken for
+            PCA, at a sixteenth of the usual learning rate, so that codes stay about where they
+            were; ``movement_`` then says how far they moved. Its network is taken for
             ``network="auto"``. Nothing is held out, for the earlier model may have seen any row:
             the last state is kept, and errors on held-out rows are NaN.
 

@@ -134,9 +134,9 @@ class HeldOut:
     def _both_units(self, x_hat: Tensor, x: Tensor) -> Tensor:
         """Return mean squared errors (B, 2), in the network's units and in data units."""
         # In float64, for squares in data units may lie beyond what float32 holds.
-        difference_BD = (x_hat - x).cpu().double()
-        squares = [(difference_BD * unit).square().mean(dim=1) for unit in (1.0, self._divisor)]
-        return torch.stack(squares, dim=1)
+        squares_BD = (x_hat - x).cpu().double().square_()
+        units_D = self._divisor.square().expand(squares_BD.shape[1])
+        return torch.stack([squares_BD.mean(dim=1), squares_BD @ units_D / len(units_D)], dim=1)
 
 
 def find_neighbors(

@@ -134,7 +134,6 @@ class Ordered(Objective):
 
     name: ClassVar[str] = "ordered"
     usual_batch: ClassVar[int] = 512
-    usual_rates: ClassVar[tuple[float, float, float]] = (0.001, 0.001, 0.0045)
     inner: Objective
 
     # A property in place of a class variable: the terms are those of the family inside.
@@ -142,6 +141,11 @@ class Ordered(Objective):
     def units(self) -> dict[str, str]:  # type: ignore[override]
         """Return the terms of the family, in parts of PCA's error."""
         return dict.fromkeys(self.inner.units, "parts of the error of PCA at the same length")
+
+    def usual_rates(self, n_components: int) -> tuple[float, float, float]:
+        """Return what ``learning_rate="auto"`` is, by rows."""
+        del n_components
+        return 0.001, 0.001, 0.0045
 
     # ---------------------------------------------------------------- as the family inside
 

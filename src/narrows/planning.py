@@ -291,7 +291,9 @@ def make_plan(
         n_held_out=n_held_out,
         device=device,
         dtype=_precision(params["precision"], device, n_products * batch_size, network),
-        learning_rate=_learning_rate(params["learning_rate"], objective, n_rows, partial),
+        learning_rate=_learning_rate(
+            params["learning_rate"], objective.usual_rates(n_components), n_rows, partial
+        ),
         schedule=(schedule := _schedule(params["schedule"], n_rows, partial)),
         patience=_patience(params["patience"], schedule),
         seed=seed,
@@ -378,10 +380,12 @@ def _gpu_has_bfloat16_products() -> bool:
     return bool(torch.cuda.is_bf16_supported(including_emulation=False))
 
 
-def _learning_rate(asked: str | float, objective: Objective, n_rows: int, partial: bool) -> float:
+def _learning_rate(
+    asked: str | float, usual: tuple[float, float, float], n_rows: int, partial: bool
+) -> float:
     if asked != "auto":
         return float(asked)
-    few, some, many = objective.usual_rates
+    few, some, many = usual
     if partial or n_rows < FEW_ROWS:
         return few
     return some if n_rows < MANY_ROWS else many

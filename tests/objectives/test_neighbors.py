@@ -68,6 +68,24 @@ def test_the_weight_says_what_the_code_hears(weight):
     torch.testing.assert_close(encoder, weight * both + (1 - weight) * alone)
 
 
+@pytest.mark.parametrize(("size", "weight"), [(2, 0.6), (15, 0.6), (16, 0.8)])
+def test_wide_codes_hear_less_of_the_error(size, weight):
+    torch.manual_seed(0)
+    net = Autoencoding(Scaling(np.zeros(1), np.ones(1)), nn.Linear(5, size), nn.Linear(size, 5))
+    batch = Batch(torch.randn(12, 5), near=torch.randn(12, 3, 5))
+    found, expected = (
+        family.terms(net, batch, AS_THEY_ARE) for family in (Neighbors(), Neighbors(weight=weight))
+    )
+    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+
+
+def test_wide_codes_are_learned_more_slowly():
+    rates = [Neighbors().usual_rates(size) for size in (2, 15, 16)]
+    assert rates[0] == rates[1]
+    assert rates[0][:2] == rates[2][:2]
+    assert rates[0][2] > rates[2][2]
+
+
 @pytest.fixture(scope="module")
 def digits():
     return load_digits(return_X_y=True)

@@ -87,8 +87,6 @@ class Objective(ABC):
         Neighbours that come along with each row of a batch, where the family asks for neighbours.
     usual_batch : int
         What ``batch_size="auto"`` is for many rows.
-    usual_rates : (float, float, float)
-        What ``learning_rate="auto"`` is below 1,000 rows, below 10,000, and from there.
     usual_decay : float
         What ``weight_decay="auto"`` is.
     absolute_gains : bool
@@ -102,7 +100,6 @@ class Objective(ABC):
     absolute_gains: ClassVar[bool] = False
     n_partners: ClassVar[int] = 1
     usual_batch: ClassVar[int] = 256
-    usual_rates: ClassVar[tuple[float, float, float]] = (0.001, 0.001, 0.002)
     usual_decay: ClassVar[float] = 0.2
     get_params = fields.get_params
 
@@ -142,6 +139,11 @@ class Objective(ABC):
         """Return what ``network="auto"`` is for so many rows; None where any family's will do."""
         del n_rows, n_components
         return None
+
+    def usual_rates(self, n_components: int) -> tuple[float, float, float]:
+        """Return what ``learning_rate="auto"`` is below 1,000 rows, below 10,000 and beyond."""
+        del n_components
+        return 0.001, 0.001, 0.002
 
     def output_sizes(self, n_features: int, n_components: int) -> tuple[int, int]:
         """Return how many numbers the encoder and the decoder give for one row."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from narrows.fields import integer, parameter, real, share
+from narrows.fields import integer, one_of, parameter, real, share
 from narrows.losses import clipped_squared_error, squared_error
 from narrows.networks.base import AXES, FEW_ROWS, Autoencoding, Network
 from narrows.networks.linear_plus import LinearPath, OnAxes
@@ -48,8 +48,9 @@ class Neighbors(Objective):
     ----------
     n_neighbors : int, default=15
         Nearest rows of each row that count as its neighbours.
-    weight : float, default=0.8
-        What shapes the code: 1 for neighbours alone, 0 for reconstruction alone.
+    weight : "auto" or float, default="auto"
+        What shapes the code: 1 for neighbours alone, 0 for reconstruction alone. "auto" is 0.6,
+        but 0.8 for codes of 16 numbers and more.
     noise : float, default=0.5
         How far both rows of a pair are moved at random before they are encoded, in distances
         between them: a map of few rows learns from it what lies between them. Networks that do not
@@ -70,11 +71,12 @@ class Neighbors(Objective):
     absolute_gains: ClassVar[bool] = True
     n_partners: ClassVar[int] = 3
     usual_batch: ClassVar[int] = 512
-    usual_rates: ClassVar[tuple[float, float, float]] = (0.001, 0.003, 0.006)
     usual_decay: ClassVar[float] = 0.01
 
     n_neighbors: int = parameter(15, integer(1), "nearest rows that count as neighbours")
-    weight: float = parameter(0.8, share(), "of neighbours against reconstruction in the code")
+    weight: str | float = parameter(
+        "auto", one_of("auto") | share(), "of neighbours against reconstruction in the code"
+    )
     noise: float = parameter(0.5, real(0), "of rows, in distances to their neighbours")
 
     @property
@@ -86,6 +88,10 @@ class Neighbors(Objective):
         """Return a deep and narrow network, which maps need more than others."""
         many = DEEP if n_components < NARROW_CODE else WIDE
         return MLP(hidden=many if n_rows >= FEW_ROWS else SHALLOW, weight_init="lecun")
+
+    def usual_rates(self, n_components: int) -> tuple[float, float, float]:
+        """Return higher ones than others; on wide codes, the highest would tear classes apart."""
+        return 0.001, 0.003, 0.01 if n_components < NARROW_CODE else 0.006
 
     def start(self, path: LinearPath) -> LinearPath:
         """Return PCA in units of its largest deviation, and a decoder that knows the mean.
@@ -123,11 +129,12 @@ class Neighbors(Objective):
         # the rows are enough for it, and count for the others.
         chosen = step.noise["order"].argsort()[: math.ceil(DECODED * len(z_BK))]
         some_BK, some_BD = z_BK[chosen], batch.x[chosen]
-        seen_BK = (1.0 - self.weight) * some_BK + self.weight * some_BK.detach()
+        weight = self._weight(z_BK.shape[1])
+        seen_BK = (1.0 - weight) * some_BK + weight * some_BK.detach()
         error_B = torch.zeros(len(z_BK), device=z_BK.device)
         error_B[chosen] = squared_error(net.decoder(seen_BK), some_BD, step.bounds)
         return {
-            "neighbors": self.weight * contrast(z_BK.float(), near_PBK.float()),
+            "neighbors": weight * contrast(z_BK.float(), near_PBK.float()),
             "reconstruction": error_B * (len(z_BK) / len(chosen)),
         }
 
@@ -137,14 +144,14 @@ class Neighbors(Objective):
         """Return codes of rows, (B, K), and of their neighbours, (P, B, K), maybe moved before."""
         if isinstance(encoder, OnAxes):
             x, encoder = encoder.scores(x), encoder.inner
-        # Rows and their neighbours, (1 + P, B, A).
-        rows = torch.cat([x[:, None], near], dim=1).transpose(0, 1)
+        # Rows and their neighbours, (B, 1 + P, A).
+        rows = torch.cat([x[:, None], near], dim=1)
         if self.noise and moved is not None and moved.shape[2] == x.shape[1]:
-            apart_PB1 = (rows[1:] - x).float().square().mean(dim=2, keepdim=True).sqrt()
-            apart = torch.cat([apart_PB1[:1], apart_PB1])
-            rows = rows + (self.noise * apart * moved.transpose(0, 1)).to(x.dtype)
+            apart_BP1 = (near - x[:, None]).float().square().mean(dim=2, keepdim=True).sqrt()
+            apart = torch.cat([apart_BP1[:, :1], apart_BP1], dim=1)
+            rows = rows + (self.noise * apart * moved).to(x.dtype)
         z: Tensor = encoder(rows.flatten(0, 1)).reshape(*rows.shape[:2], -1)
-        return z[0], z[1:]
+        return z[:, 0], z[:, 1:].transpose(0, 1)
 
     def held_out_loss(self, net: Autoencoding, batch: Batch, step: Step, x_hat: Tensor) -> Tensor:
         """Return the sum of both terms (B,), of what was clipped."""
@@ -152,7 +159,13 @@ class Neighbors(Objective):
         assert batch.near is not None, "batches of this family hold neighbours"
         z_BK, near_PBK = self._codes(net.encoder, batch.x, batch.near)
         error_B = clipped_squared_error(x_hat, batch.x)
-        return self.weight * contrast(z_BK.float(), near_PBK.float()) + error_B
+        weight = self._weight(z_BK.shape[1])
+        return weight * contrast(z_BK.float(), near_PBK.float()) + error_B
+
+    def _weight(self, n_components: int) -> float:
+        if self.weight == "auto":
+            return 0.6 if n_components < NARROW_CODE else 0.8
+        return float(self.weight)
 
 
 def contrast(z: Tensor, near: Tensor) -> Tensor:
