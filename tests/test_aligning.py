@@ -88,3 +88,16 @@ def test_movement_is_counted_in_the_width_of_all_codes():
     assert found.width == pytest.approx(98)
     assert (found.median, found.far) == pytest.approx((0.05, 0.05))
     assert _movement(np.ones((5, 2)), np.ones((5, 2))).far == 0
+
+
+def test_ordered_codes_are_compared_as_far_as_both_go():
+    short = quick(0.5, ordered=True, max_steps=30).fit(X[:400, 20:40])
+    size = short._code_size
+    assert short.n_components_ < size
+    aligned = quick(size, ordered=True, max_steps=5).fit(X[:400, 20:40], align_to=short)
+    assert aligned.movement_.median < 0.1
+
+
+def test_scaling_must_be_that_of_the_earlier_model(first):
+    with pytest.raises(ParameterError, match="scaling 'standard' here, 'auto' there"):
+        quick(2, scaling="standard", **STEPS).fit(X, align_to=first)

@@ -111,7 +111,8 @@ def test_rows_that_training_held_out_are_judged_where_there_are_such():
         assert accuracy == pytest.approx(judge.score(Z_[held], y[held]), abs=1e-3)
     assert "training did not see" in found.words() and "没有见过" in found.words_zh()
     # Of a model that came from a file nobody knows what it saw.
-    assert map_accuracy(ae, X, Z, y, known, fitted=False).training == "unknown"
+    unknown = map_accuracy(ae, X, Z, y, known, fitted=False)
+    assert (unknown.n_judged, unknown.n_others, unknown.training) == (10_000, 9_999, "unknown")
     assert map_accuracy(ae, X, Z, y, np.arange(10_000) < 11, fitted=False) is None
 
 
@@ -122,8 +123,8 @@ def test_rows_that_training_held_out_are_judged_where_there_are_such():
         ("iris.csv --out m.png --theme drak", "--theme must be one of light, dark, got 'drak'"),
         ("iris.csv --out m.html --theme dark", "a page follows its reader"),
         ("iris.csv --out m.png --labels-are class", "--labels-are must be one of auto, classes"),
-        ("iris.csv --out m.png --n-components 4", "of a map must be 2 or 3, got 4"),
-        ("iris.csv --out m.png --n-components 0.9", "of a map must be 2 or 3, got 0.9"),
+        ("iris.csv --out m.png --n-components 4", "of a map must be 1 to 3, got 4"),
+        ("iris.csv --out m.png --n-components 0.9", "of a map must be 1 to 3, got 0.9"),
         ("iris.csv --out m.png --set objective=vae", "'objective' was given twice"),
         ("iris.csv --out m.png --set objective__n_neighbours=4", "n_neighbours"),
         (

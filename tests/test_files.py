@@ -205,6 +205,14 @@ def test_labels_in_text(here, name, text):
     assert read_labels(name, 3).tolist() == ["a", "b", "b"]
 
 
+@pytest.mark.parametrize("name", ["y.txt", "y.csv"])
+def test_a_blank_line_is_a_row_without_a_label(here, name):
+    (here / name).write_text("kind\na\n\nb\n\n\n")
+    assert read_labels(name, 3).tolist() == ["a", "", "b"]
+    (here / name).write_text("a\n\nb\n\n")
+    assert read_labels(name, 3).tolist() == ["a", "", "b"]
+
+
 def test_labels_in_arrays_and_of_mnist(here):
     np.save("y.npy", np.array([[1], [2]]))
     assert read_labels("y.npy", 2).tolist() == [1, 2]

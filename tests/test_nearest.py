@@ -70,6 +70,11 @@ def test_a_row_that_a_search_missed_loses_its_farthest_neighbour():
     assert room._without_self(found).tolist() == expected
 
 
+def test_a_row_stands_for_neighbours_that_a_search_has_not_found():
+    found = np.array([[0, 2, -1], [-1, -1, -1], [2, 0, 1]])
+    assert room._without_self(found).tolist() == [[2, 0], [1, 1], [0, 1]]
+
+
 def test_duplicates_and_single_rows():
     same = np.zeros((6, 3), dtype=np.float32)
     found = nearest_rows(same, 3, 0)

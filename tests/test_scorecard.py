@@ -266,7 +266,7 @@ def test_labels_that_are_no_classes_are_left_out_with_a_word(model, y, said):
     report = evaluate(model, digits()[2], y)
     assert said in notes(report)
     assert bool(keys(report, "probes")) == bool(keys(report, "class_errors")) == (not said)
-    assert report.knn_accuracy is not None
+    assert (report.knn_accuracy is not None) == (not said)
 
 
 def test_few_rows_are_measured_as_far_as_they_go(model):
@@ -430,15 +430,6 @@ def test_a_report_is_saved_as_json(card, tmp_path):
     ]
     with pytest.raises(ParameterError, match=r"\.json or \.html, got 'card\.jso'.*Did you mean"):
         card.save(tmp_path / "card.jso")
-
-
-def test_lines_hold_every_number_in_words(card):
-    lines = dict(card.lines())
-    assert lines["rows × features"] == "240 × 64"
-    error = card.measure("reconstruction", "error").scores
-    assert lines["mean squared error"] == (
-        f"{error['narrows'].mean:#.4g} (PCA {error['pca'].mean:#.4g})"
-    )
 
 
 def test_equal_reports_are_equal_whatever_they_took(model, card):

@@ -93,6 +93,7 @@ def check_same_kind(origin: Autoencoder, ae: Autoencoder, plan: Plan) -> None:
         "columns": (_columns(ae), _columns(origin)),
         "ordered": (ordered, isinstance(origin._objective, Ordered)),
         "init": (ae.init, origin.init),
+        "scaling": (_listed(ae.scaling), _listed(origin.scaling)),
     }
     differing = [
         f"{name} {ours!r} here, {theirs!r} there"
@@ -116,10 +117,15 @@ def _columns(ae: Autoencoder) -> list[Any] | None:
 
 
 def movement(origin: Autoencoder, ae: Autoencoder, source: ArraySource) -> Movement:
-    """Measure how far the codes of rows moved between two fitted models."""
+    """Measure how far the codes of rows moved between two fitted models.
+
+    Of ordered codes that were cut to different lengths, what both have.
+    """
     n_rows = max(1, min(source.n_rows, MOST_COMPARED, CODED_VALUES // source.n_features))
     rows = source.take(np.linspace(0, source.n_rows - 1, n_rows).astype(np.int64))
-    return _movement(*(model._inference.encode(rows).astype(float) for model in (origin, ae)))
+    n_common = min(origin.n_components_, ae.n_components_)
+    codes = (model._inference.encode(rows)[:, :n_common] for model in (origin, ae))
+    return _movement(*(part.astype(float) for part in codes))
 
 
 def _movement(before: NDArray[np.float64], after: NDArray[np.float64]) -> Movement:

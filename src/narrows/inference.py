@@ -141,6 +141,11 @@ class Inference:
             errors[first : first + len(rows)] = np.square(difference).mean(axis=1)
         return errors
 
+    @property
+    def unit(self) -> float:
+        """Return what the network takes for one, in data units: the root of the mean square."""
+        return float(self._net.scaling.divisor.double().square().mean().sqrt())
+
     def drift(self, Z: Floats) -> NDArray[np.float64]:
         """Return how far codes (N, K) move when decoded and encoded again: distances (N,)."""
         distances = np.empty(len(Z))

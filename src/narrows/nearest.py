@@ -91,7 +91,11 @@ def nearest_rows(rows: Floats32, n_neighbors: int, seed: int) -> Numbers:
 
 
 def _without_self(found: Numbers) -> Numbers:
-    """Drop the row itself from (N, k + 1) numbers, or the last where the search has missed it."""
+    """Drop the row itself from (N, k + 1) numbers, or the last where the search has missed it.
+
+    Where it has found fewer, which are -1 then, the row stands for those.
+    """
+    found = np.where(found < 0, np.arange(len(found))[:, None], found)
     own = found == np.arange(len(found))[:, None]
     own[~own.any(axis=1), -1] = True
     own &= own.cumsum(axis=1) == 1
@@ -101,7 +105,7 @@ def _without_self(found: Numbers) -> Numbers:
 
 @torch.no_grad()
 def nearest(queries: Floats32, rows: Floats32, n_neighbors: int, *, same: bool = False) -> Numbers:
-    """Return for each query the numbers (M, k) of its nearest rows, the nearest first, exactly.
+    """Return for each query the numbers (M, k) of its nearest rows, the nearest first.
 
     Parameters
     ----------
@@ -110,6 +114,9 @@ def nearest(queries: Floats32, rows: Floats32, n_neighbors: int, *, same: bool =
     n_neighbors : int
     same : bool
         Whether queries are the rows themselves, of which none is its own neighbour.
+
+    All rows are looked at; what is left to chance is the order of distances that differ by less
+    than float32 tells apart in the rows' squared lengths.
     """
     x_ND, q_MD = torch.from_numpy(rows), torch.from_numpy(queries)
     # Half the squared distance, but for what a query has in common with all rows, as one product.

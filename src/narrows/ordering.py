@@ -5,7 +5,6 @@ Legend: B batch, D features, K code size, n numbers given.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -287,11 +286,6 @@ class SizeCurve:
         """
         enough = np.flatnonzero((self.pca_explained if pca else self.explained) >= fraction)
         return int(self.n_components[enough[0]]) if len(enough) else None
-
-    def up_to(self, n_components: int) -> SizeCurve:
-        """Return the part of the curve up to a length."""
-        kept = self.n_components <= n_components
-        return SizeCurve(*(getattr(self, field.name)[kept] for field in dataclasses.fields(self)))
 
 
 def size_curve(n_components: int, errors: Array64, pca_errors: Array64) -> SizeCurve:

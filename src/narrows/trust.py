@@ -27,8 +27,10 @@ N_QUANTILES = 512
 """Kept of each kind of strangeness, and of what is strangest."""
 SMALLEST_SHARE = 1e-4
 """Floor on a variance within a cluster, as a part of the variance of all codes."""
-SMALLEST_ERROR = 1e-300
-"""That a row which comes back exactly counts as having, so that there is a log of it."""
+ROUNDING = 1e-5
+"""Drift, and root of an error, in deviations of codes and units of rows, that count as none."""
+SMALLEST = 1e-300
+"""Of what a log is taken of."""
 CODES_AT_ONCE = 4096
 FARTHEST = 500.0
 """Spreads beyond the strangest held-out row that all further ones count as."""
@@ -59,6 +61,11 @@ class Clusters(NamedTuple):
         logs: Floats64 = constant + Z @ linear.T - Z**2 @ square.T
         return logs
 
+    def deviation(self) -> float:
+        """Return the root of the mean squared distance of codes from their mean."""
+        apart = np.square(self.means - self.shares @ self.means) + self.variances
+        return float(np.sqrt(self.shares @ apart.sum(axis=1)))
+
 
 class TrustScale(NamedTuple):
     """What trust is measured by: clusters of codes, and how strange held-out rows are.
@@ -67,11 +74,12 @@ class TrustScale(NamedTuple):
     ----------
     clusters : Clusters
     thinness, drift, misfit : ndarray (Q,)
-        Quantiles of held-out rows, rising: minus the log density of a code, in nats; how far it
-        drifts, in units of the code; the log of the row's error, in parts of what is usual there.
+        Quantiles of held-out rows, rising, in nats: minus the log density of a code; the log of
+        how far it drifts, in units of the code; the log of the row's error, in parts of what is
+        usual there.
     of_codes, of_rows : ndarray (Q,)
-        Quantiles of what is strangest about them, without the misfit and with it: minus the part
-        of held-out rows that are at least as strange.
+        Quantiles of what is strangest about them, without the misfit and with it: minus the log
+        of the part of held-out rows that are at least as strange.
     """
 
     clusters: Clusters
@@ -87,14 +95,14 @@ class TrustScale(NamedTuple):
         in_codes = _part_as_strange(self.of_codes, self.worse_of(thinness, drift))
         if errors is None:
             return in_codes
-        fit = _part_as_strange(self.misfit, _log(errors) - expected)
-        return _part_as_strange(self.of_rows, -np.minimum(in_codes, fit))
+        fit = _part_as_strange(self.misfit, _misfit(errors, expected, inference))
+        return _part_as_strange(self.of_rows, _strangest(in_codes, fit))
 
     def worse_of(self, thinness: Floats64, drift: Floats64) -> Floats64:
         """Return how strange codes are in all, (N,): by what is strangest about each."""
-        parts = _part_as_strange(self.thinness, thinness), _part_as_strange(self.drift, drift)
-        worst: Floats64 = -np.minimum(*parts)
-        return worst
+        return _strangest(
+            _part_as_strange(self.thinness, thinness), _part_as_strange(self.drift, drift)
+        )
 
 
 def trust_scale(
@@ -119,13 +127,13 @@ def trust_scale(
     seed : int
     """
     Z = inference.encode(seen)
-    clusters = _clusters(Z, inference.squared_errors(seen, Z), seed)
+    clusters = _clusters(Z, _log(inference.squared_errors(seen, Z), inference), seed)
     Z_held = inference.encode(held)
     errors = inference.squared_errors(held, Z_held)
     if np.isfinite(held_error) and errors.mean() > 0:
         errors *= held_error / errors.mean()
     thinness, drift, expected = _strangeness(clusters, inference, Z_held)
-    misfit = _log(errors) - expected
+    misfit = _misfit(errors, expected, inference)
     unknown = np.zeros(0)
     scale = TrustScale(
         clusters, _quantiles(thinness), _quantiles(drift), _quantiles(misfit), unknown, unknown
@@ -133,7 +141,7 @@ def trust_scale(
     scale = scale._replace(of_codes=_quantiles(scale.worse_of(thinness, drift)))
     in_codes = _part_as_strange(scale.of_codes, scale.worse_of(thinness, drift))
     fit = _part_as_strange(scale.misfit, misfit)
-    return scale._replace(of_rows=_quantiles(-np.minimum(in_codes, fit)))
+    return scale._replace(of_rows=_quantiles(_strangest(in_codes, fit)))
 
 
 def _quantiles(values: Floats64) -> Floats64:
@@ -143,7 +151,7 @@ def _quantiles(values: Floats64) -> Floats64:
 def _strangeness(
     clusters: Clusters, inference: Inference, Z: Floats
 ) -> tuple[Floats64, Floats64, Floats64]:
-    """Return thinness (N,), drift (N,) and the log error to expect (N,) of codes (N, K)."""
+    """Return thinness (N,), log drift (N,) and the log error to expect (N,) of codes (N, K)."""
     thinness, expected = np.empty(len(Z)), np.empty(len(Z))
     for first in range(0, len(Z), CODES_AT_ONCE):
         part = slice(first, first + CODES_AT_ONCE)
@@ -151,21 +159,34 @@ def _strangeness(
         whole = np.logaddexp.reduce(logs, axis=1)
         thinness[part] = -whole
         expected[part] = np.exp(logs - whole[:, None]) @ clusters.log_errors
-    return thinness, inference.drift(Z), expected
+    # What rounding makes of a code that does not drift depends on the dtype.
+    drift = np.log(np.maximum(inference.drift(Z), ROUNDING * clusters.deviation() + SMALLEST))
+    return thinness, drift, expected
 
 
-def _log(errors: Floats64) -> Floats64:
-    """Return the log of errors (N,), of which some may be zero."""
-    logs: Floats64 = np.log(np.maximum(errors, SMALLEST_ERROR))
+def _log(errors: Floats64, inference: Inference) -> Floats64:
+    """Return the log of mean squared errors (N,), of which those by rounding count alike."""
+    logs: Floats64 = np.log(np.maximum(errors, (ROUNDING * inference.unit) ** 2 + SMALLEST))
     return logs
 
 
-def _clusters(codes: Floats, errors: Floats64, seed: int) -> Clusters:
-    """Return clusters of codes (N, K) of rows with errors (N,)."""
+def _misfit(errors: Floats64, expected: Floats64, inference: Inference) -> Floats64:
+    """Return the log of errors (N,) in parts of what is expected, equal where rounding differs."""
+    return np.round(_log(errors, inference) - expected, 6)
+
+
+def _strangest(*parts: Floats64) -> Floats64:
+    """Return minus the log of the smallest of parts (N,) of held-out rows."""
+    found: Floats64 = -np.log(np.minimum(*parts))
+    return found
+
+
+def _clusters(codes: Floats, logs: Floats64, seed: int) -> Clusters:
+    """Return clusters of codes (N, K) of rows with log errors (N,)."""
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 
-    Z, logs = codes.astype(np.float64), _log(errors)
+    Z = codes.astype(np.float64)
     n_clusters = min(MOST_CLUSTERS, len(Z) // CODES_PER_CLUSTER, len(np.unique(Z, axis=0)))
     found = KMeans(max(1, n_clusters), n_init=1, max_iter=50, random_state=seed)
     # On one thread: sums of several are added in an order of chance.
@@ -193,13 +214,13 @@ def _clusters(codes: Floats, errors: Floats64, seed: int) -> Clusters:
 def _part_as_strange(known: Floats64, values: Floats64) -> Floats64:
     """Return the part (N,) of held-out rows, by their quantiles, that are at least as strange.
 
-    Beyond the strangest of them it falls exponentially, by the distance from there to the median.
+    Beyond the strangest of them it falls exponentially, by the distance from there to the median,
+    or by nats where that is less than one.
     """
     # From above, so that of equals all are at least as strange.
     parts = np.interp(-values, -known[::-1], np.linspace(0, 1, len(known)))
     smallest = 1 / len(known)
-    spread = max(known[-1] - np.median(known), np.finfo(np.float64).tiny)
-    with np.errstate(over="ignore"):  # where held-out rows are all alike
-        beyond = np.exp(-np.minimum(np.maximum(values - known[-1], 0) / spread, FARTHEST))
+    spread = max(known[-1] - np.median(known), 1.0)
+    beyond = np.exp(-np.minimum(np.maximum(values - known[-1], 0) / spread, FARTHEST))
     found: Floats64 = np.maximum(parts, smallest * beyond)
     return found

@@ -16,8 +16,6 @@ from narrows.sources.array import held_out_rows
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
 
-MOST_JUDGED = 10_000
-"""Rows that are judged, where training has seen them or may have."""
 FEWEST_ROWS = NEIGHBOURS + 2
 
 
@@ -94,32 +92,24 @@ def map_accuracy(
     Returns
     -------
     Accuracy or None
-        None where there are too few rows. Rows that training held out are judged where there are
-        such; else all, of which at most 10,000 are chosen.
+        None where there are too few rows. Rows that training held out are judged by the others,
+        where there are such; else each row by all others.
     """
-    n_rows = len(codes)
-    unseen = _unseen(ae, n_rows, rows.shape[1]) if fitted else None
-    judged = unseen
-    if judged is None:
-        judged = held_out_rows(n_rows, min(n_rows, MOST_JUDGED), seed=0)
-    judged = judged[known[judged]]
-    is_other = known.copy()
-    if len(judged) < known.sum():
-        is_other[judged] = False
-    others = np.flatnonzero(is_other)
-    if len(others) < FEWEST_ROWS or not len(judged):
+    unseen = _unseen(ae, len(codes), rows.shape[1]) if fitted else None
+    others = known.copy()
+    if unseen is not None:
+        others[unseen] = False
+    judged = np.zeros(0, dtype=np.int64) if unseen is None else unseen[known[unseen]]
+    n_others = int(others.sum())
+    if n_others < FEWEST_ROWS or (unseen is not None and not len(judged)):
         return None
-    y, apart = labels.astype(str), len(others) < known.sum()
-
-    def of(Z: NDArray[Any]) -> float:
-        if not apart:
-            return knn_accuracy(Z[others], y[others])
-        return knn_accuracy(Z[others], y[others], Z[judged], y[judged])
-
-    ours, pca = of(codes), of(pca_inference(ae).encode(rows))
-    training = "unknown" if not fitted else "seen" if unseen is None else "unseen"
-    n_others = len(others) if apart else len(others) - 1
-    return Accuracy(ours, pca, len(judged), n_others, training)
+    y, Z_pca = labels.astype(str), pca_inference(ae).encode(rows)
+    if unseen is None:
+        ours, pca = (knn_accuracy(Z[others], y[others]) for Z in (codes, Z_pca))
+        training = "seen" if fitted else "unknown"
+        return Accuracy(ours, pca, n_others, n_others - 1, training)
+    ours, pca = (knn_accuracy(Z[others], y[others], Z[judged], y[judged]) for Z in (codes, Z_pca))
+    return Accuracy(ours, pca, len(judged), n_others, "unseen")
 
 
 def _unseen(ae: Autoencoder, n_rows: int, n_features: int) -> NDArray[np.int64] | None:

@@ -181,7 +181,7 @@ def _check_unused(
 def _new_map(given: Mapping[str, str | None], settings: Sequence[str]) -> Autoencoder:
     ae = make_autoencoder({**given, "objective": "neighbors"}, settings)
     if ae.n_components not in (1, 2, 3):
-        raise ParameterError(f"--n-components of a map must be 2 or 3, got {ae.n_components!r}.")
+        raise ParameterError(f"--n-components of a map must be 1 to 3, got {ae.n_components!r}.")
     return ae
 
 

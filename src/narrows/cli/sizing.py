@@ -101,7 +101,7 @@ def _recommendation(curve: SizeCurve, fraction: float, ours: int | None, pca: in
     if ours is None:
         return (
             f"{most:,} numbers explain {100 * curve.explained[-1]:.1f} % of the variance, less than"
-            f" {share}. Look further with a larger --n-components, or lower --explained."
+            f" {share}. Lower --explained, or look at more with --n-components alone."
         )
     needs = f"PCA needs {pca:,}" if pca is not None else f"PCA needs more than {most:,}"
     return (

@@ -38,7 +38,7 @@ def neighbours(
     title = Words("Neighbours", "近邻")
     chosen = some(data.rows, most_rows(data.rows.shape[1], MOST_COMPARED), seed)
     lines = []
-    if data.classes is not None:
+    if data.classes is not None and data.no_classes() is None:
         accuracies = {name: knn_accuracy(trip.codes, data.classes) for name, trip in trips.items()}
         name = Words(f"{NEIGHBOURS}-NN accuracy of codes", f"编码的 {NEIGHBOURS}-NN 准确率")
         lines = [measure("knn_accuracy", name, accuracies)]

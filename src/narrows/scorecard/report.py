@@ -42,7 +42,7 @@ class Report:
         95th percentile over rows of the mean squared error per value.
     knn_accuracy, pca_knn_accuracy : float or None
         Part of the rows whose label is the most frequent one among the 10 nearest other rows, by
-        codes; None without labels.
+        codes; None without labels that are classes.
     measured : tuple of Section
         All numbers, with their values for each seed: `measure` finds one by its names.
     costs : Section or None
@@ -120,20 +120,6 @@ class Report:
         ]
         if self.n_seeds > 1:
             found.append(("seeds", f"{self.n_seeds}: mean ± half of Student's 95 % interval"))
-        return found
-
-    def lines(self) -> list[tuple[str, str]]:
-        """Return pairs of a name and a number in words, others' numbers in brackets after ours."""
-        found = self.intro()
-        for part in self.sections:
-            for line in part.measures:
-                texts = {name: score.text(line.kind) for name, score in line.scores.items()}
-                first, *others = (
-                    text if name == "narrows" else f"{english(METHODS[name])} {text}"
-                    for name, text in texts.items()
-                )
-                beside = f" ({', '.join(others)})" if others else ""
-                found.append((english(line.name), f"{first}{beside}"))
         return found
 
     def to_html(self, title: Words | str = "") -> str:

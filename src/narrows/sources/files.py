@@ -108,7 +108,8 @@ def read_labels(source: str, n_rows: int) -> NDArray[Any]:
     source : str
         A path to a ``.npy``, ``.csv`` or ``.txt`` file, or ``mnist:train`` or ``mnist:test``.
     n_rows : int
-        Of the data; a text file of one line more begins with a header.
+        Of the data; a text file of one line more begins with a header. A blank line is an empty
+        label, except at the end of the file.
 
     Raises
     ------
@@ -266,15 +267,18 @@ def _read_label_lines(path: Path, n_rows: int) -> NDArray[Any]:
     except UnicodeDecodeError as error:
         raise not_utf8(path, error) from error
     if path.suffix.lower() == ".txt":
-        labels = [line.strip() for line in text.splitlines() if line.strip()]
+        labels = [line.strip() for line in text.splitlines()]
     else:
-        rows = [row for row in csv.reader(io.StringIO(text)) if row]
+        rows = list(csv.reader(io.StringIO(text)))
         widest = max((len(row) for row in rows), default=0)
         if widest > 1:
             raise DataError(
                 f"{path} has {widest} columns; give one label per row, and nothing else."
             )
-        labels = [row[0].strip() for row in rows]
+        labels = [row[0].strip() if row else "" for row in rows]
+    # A blank line is a row without a label, but for those at the end.
+    while labels and not labels[-1]:
+        labels.pop()
     return np.array(labels[1:] if len(labels) == n_rows + 1 else labels)
 
 

@@ -218,7 +218,9 @@ def map_(
     n_components: Annotated[
         str | None,
         typer.Option(
-            metavar="INT", help="Numbers of the code: 2 or 3, drawn in pairs.", show_default="2"
+            metavar="INT",
+            help="Numbers of the code: 1 to 3; 3 are drawn in pairs.",
+            show_default="2",
         ),
     ] = None,
     network: Network = None,
