@@ -267,7 +267,7 @@ def _read_label_lines(path: Path, n_rows: int) -> NDArray[Any]:
     except UnicodeDecodeError as error:
         raise not_utf8(path, error) from error
     if path.suffix.lower() == ".txt":
-        labels = [line.strip() for line in text.splitlines()]
+        rows = [[line] if line.strip() else [] for line in text.splitlines()]
     else:
         rows = list(csv.reader(io.StringIO(text)))
         widest = max((len(row) for row in rows), default=0)
@@ -275,10 +275,10 @@ def _read_label_lines(path: Path, n_rows: int) -> NDArray[Any]:
             raise DataError(
                 f"{path} has {widest} columns; give one label per row, and nothing else."
             )
-        labels = [row[0].strip() if row else "" for row in rows]
-    # A blank line is a row without a label, but for those at the end.
-    while labels and not labels[-1]:
-        labels.pop()
+    # A blank line is an empty label, but for those at the end.
+    while rows and not rows[-1]:
+        rows.pop()
+    labels = [row[0].strip() if row else "" for row in rows]
     return np.array(labels[1:] if len(labels) == n_rows + 1 else labels)
 
 
