@@ -175,9 +175,9 @@ def _misfit(errors: Floats64, expected: Floats64, inference: Inference) -> Float
     return np.round(_log(errors, inference) - expected, 6)
 
 
-def _strangest(*parts: Floats64) -> Floats64:
-    """Return minus the log of the smallest of parts (N,) of held-out rows."""
-    found: Floats64 = -np.log(np.minimum(*parts))
+def _strangest(one: Floats64, other: Floats64) -> Floats64:
+    """Return minus the log of the smaller of two parts (N,) of held-out rows."""
+    found: Floats64 = -np.log(np.minimum(one, other))
     return found
 
 

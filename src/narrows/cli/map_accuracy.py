@@ -99,15 +99,17 @@ def map_accuracy(
     others = known.copy()
     if unseen is not None:
         others[unseen] = False
-    judged = np.zeros(0, dtype=np.int64) if unseen is None else unseen[known[unseen]]
     n_others = int(others.sum())
-    if n_others < FEWEST_ROWS or (unseen is not None and not len(judged)):
+    if n_others < FEWEST_ROWS:
         return None
     y, Z_pca = labels.astype(str), pca_inference(ae).encode(rows)
     if unseen is None:
         ours, pca = (knn_accuracy(Z[others], y[others]) for Z in (codes, Z_pca))
         training = "seen" if fitted else "unknown"
         return Accuracy(ours, pca, n_others, n_others - 1, training)
+    judged = unseen[known[unseen]]
+    if not len(judged):
+        return None
     ours, pca = (knn_accuracy(Z[others], y[others], Z[judged], y[judged]) for Z in (codes, Z_pca))
     return Accuracy(ours, pca, len(judged), n_others, "unseen")
 

@@ -24,7 +24,7 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="DATA",
-            help="The rows that the model was trained on, for probes to learn from, with labels.",
+            help="The rows that the model was trained on; with labels, probes learn from them.",
             show_default="half of DATA",
         ),
     ] = None,
