@@ -19,8 +19,8 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from narrows.datasets import load_mnist
-from narrows.digit_features import DigitNet
-from narrows.digit_features.network import WEIGHTS
+from narrows.evaluation.digit_features import DigitNet
+from narrows.evaluation.digit_features.network import WEIGHTS
 
 PACKAGE = Path(__file__).resolve().parent.parent / "src" / "narrows" / "digit_features"
 EPOCHS, BATCH, RATE, SEED = 12, 128, 3e-3, 0

@@ -28,7 +28,7 @@ from sklearn.model_selection import train_test_split
 import machine
 from narrows import Autoencoder, evaluate
 from narrows.errors import NarrowsWarning
-from narrows.parts import PARTS
+from narrows.model.parts import PARTS
 
 TOPIC = "families"
 N_SEEDS = 20

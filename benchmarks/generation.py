@@ -5,7 +5,8 @@
 Each model is trained in a process of its own, in turn, for the same seconds by the wall clock; for
 narrows from the call of ``fit`` to its return, PCA and held-out measurements included. Then
 10,000 samples of each prior or sampler are compared with the 10,000 test digits by
-`narrows.sample_quality`. Fitting a prior or sampler to codes comes on top for both, and is stated.
+`narrows.evaluation.sample_quality`. Fitting a prior or sampler to codes comes on top for both, and
+is stated.
 
 pythae trains its VAE with its own net and with the layers of narrows, each with both of its
 reconstruction losses, by Adam 0.001 and batches of 256; its samplers are NormalSampler, and the
@@ -72,7 +73,7 @@ Table = dict[Key, dict[str, float]]
 
 def train_narrows(program: str, rows: Pictures, seconds: float, seed: int) -> Any:
     from narrows import Autoencoder
-    from narrows.parts import from_json
+    from narrows.model.parts import from_json
 
     arguments = dict(OURS[program])
     if "objective" in arguments:
@@ -231,7 +232,7 @@ def count_processor_time() -> None:
 def one(program: str, seconds: float, seed: int, folder: Path) -> dict[str, Any]:
     """Train one program, and measure what each of its priors gives."""
     from narrows.datasets import load_mnist
-    from narrows.sample_quality import sample_quality
+    from narrows.evaluation.sample_quality import sample_quality
 
     rows, _ = load_mnist("train", return_X_y=True)
     test, _ = load_mnist("test", return_X_y=True)
@@ -354,7 +355,8 @@ def report(runs: list[dict[str, Any]], options: argparse.Namespace) -> str:
     parts = [
         f"# Samples of digits after {options.seconds:g} seconds",
         f"{N_SAMPLES:,} samples, as the decoder's means, against the 10,000 test digits in the"
-        f" features of `narrows.digit_features`; two halves of the test digits: {floor:.3g}."
+        f" features of `narrows.evaluation.digit_features`; two halves of the test digits:"
+        f" {floor:.3g}."
         f" Codes of {CODE} numbers. {seeds}. pythae's normal sampler"
         " draws from N(0, 1), its others are fitted to codes of all training digits; priors of"
         " narrows are its own, trained along, or fitted to 30,000 codes.",

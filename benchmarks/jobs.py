@@ -16,7 +16,7 @@ from pathlib import Path
 import machine
 from narrows import Autoencoder
 from narrows.datasets import load_mnist
-from narrows.evaluation import classify, knn_accuracy, pca_inference
+from narrows.evaluation.scorecard import classify, knn_accuracy, pca_inference
 from narrows.recipes import run_recipe
 
 TOPIC = "jobs"

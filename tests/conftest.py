@@ -17,14 +17,14 @@ from sklearn.decomposition import PCA
 
 from few_digits import first_digits
 from narrows import MLP, Autoencoder
-from narrows.datasets import mnist_files
+from narrows.sources import mnist as mnist_files
 
 torch.set_num_threads(1)
 
 LONG = (
     "test_documents.py",
     "test_demo.py",
-    "test_nearest.py",
+    "test_neighbors.py",
     "test_recipes.py",
     "test_estimator_contract.py",
 )

@@ -10,5 +10,5 @@ N_DIGITS = {"train": 12_000, "t10k": 2_000}
 
 
 def first_digits(read: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Wrap `narrows.datasets.mnist_files._idx`, which reads a file by its name."""
+    """Wrap `narrows.sources.mnist._idx`, which reads a file by its name."""
     return lambda name: read(name)[: N_DIGITS[name.partition("-")[0]]]

@@ -13,7 +13,7 @@ import shlex
 import sys
 
 from few_digits import first_digits
-from narrows.datasets import mnist_files
+from narrows.sources import mnist as mnist_files
 
 
 def run(shown: str) -> None:

@@ -9,8 +9,8 @@ from sklearn.datasets import load_digits
 
 from conftest import quick
 from narrows import VAE
-from narrows.aligning import _movement
 from narrows.errors import DataTypeError, ParameterError
+from narrows.training.align import _movement
 
 X = load_digits().data
 STEPS = {"max_steps": 150, "network": "auto", "objective": "neighbors"}

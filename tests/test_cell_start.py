@@ -9,11 +9,11 @@ from sklearn.decomposition import PCA
 
 from conftest import bits, quick
 from narrows import Autoencoder, Conv, evaluate, load
-from narrows.cells import Cells
 from narrows.errors import InconsistentModelFile, ParameterError
-from narrows.model_file import read_model, write_model
-from narrows.pca import fit_pca, fit_pca_of_cells
-from narrows.planning import make_plan
+from narrows.linear.patches import Cells
+from narrows.linear.pca import fit_pca, fit_pca_of_cells
+from narrows.model.file import read_model, write_model
+from narrows.training.plan import make_plan
 
 SHAPE, K = (10, 7, 3), 8
 CUT = Cells(*SHAPE, 2, 2)
@@ -22,7 +22,7 @@ CUT = Cells(*SHAPE, 2, 2)
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
     """Pictures of 210 values and codes of 8 numbers are just too large."""
-    monkeypatch.setattr("narrows.cells.LARGEST_PATH", 300)
+    monkeypatch.setattr("narrows.linear.patches.LARGEST_PATH", 300)
 
 
 @pytest.fixture(name="P", scope="module")

@@ -162,7 +162,7 @@ def test_max_seconds_is_the_estimate_and_names_its_steps(narrows):
 @pytest.mark.parametrize("suffix", ["npy", "npz", "csv"])
 def test_encode_decode_reconstruct_are_the_estimators(narrows, suffix):
     from narrows import load
-    from narrows.sources.files import read_table
+    from narrows.sources.open import read_table
 
     ae, X = load("iris.safetensors"), read_table("iris.csv").frame()
     assert narrows(f"encode iris.safetensors iris.csv --out z.{suffix}")[0] == 0
@@ -207,7 +207,7 @@ def test_reconstruct_draws_a_sheet(narrows):
 
 def test_evaluate_prints_and_writes_a_report(narrows):
     from narrows import evaluate, load
-    from narrows.sources.files import read_labels, read_table
+    from narrows.sources.open import read_labels, read_table
 
     code, text, _ = narrows(
         "evaluate iris.safetensors iris.csv --labels kinds.txt --out report.json"
@@ -225,7 +225,7 @@ def test_evaluate_prints_and_writes_a_report(narrows):
 
 
 def test_evaluate_learns_from_training_rows_and_writes_two_files(narrows):
-    from narrows.sources.files import read_table
+    from narrows.sources.open import read_table
 
     rows = read_table("iris.csv").values
     np.save("train.npy", rows[::2])
@@ -248,7 +248,7 @@ def test_evaluate_learns_from_training_rows_and_writes_two_files(narrows):
 
 
 def test_evaluate_takes_mnists_labels(narrows, monkeypatch):
-    import narrows.sources.files as files
+    import narrows.sources.open as files
     from narrows.cli import evaluating
 
     def few(source):
@@ -293,7 +293,7 @@ def test_recipe_and_demo_call_their_functions(narrows, monkeypatch):
     assert narrows("recipe run map")[0] == 0
     assert narrows("recipe run map --out here --live --overwrite")[0] == 0
     assert called == [("map", Path("out/map"), False, False), ("map", Path("here"), True, True)]
-    monkeypatch.setattr("narrows.demo.run_demo", lambda out, **_: out / "index.html")
+    monkeypatch.setattr("narrows.recipes.demo.run_demo", lambda out, **_: out / "index.html")
     assert narrows("demo --out tour") == (0, f"Open {Path('tour/index.html')}\n", "")
 
 
@@ -550,8 +550,8 @@ def _eager(make):
 
 def test_the_estimate_keeps_to_the_limit():
     from narrows import Autoencoder
-    from narrows.estimating import estimate_seconds
-    from narrows.planning import make_plan
+    from narrows.training.cost import estimate_seconds
+    from narrows.training.plan import make_plan
 
     def plan(n_rows, **params):
         return make_plan(Autoencoder(**params).get_params(deep=False), n_rows, 20, 0)

@@ -8,7 +8,7 @@ import pytest
 
 from conftest import picture, quick, write_small_data
 from narrows import load, loadings_table
-from narrows.sources.files import read_table
+from narrows.sources.open import read_table
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 
 from conftest import outcome, picture, write_small_data
 from narrows import load
-from narrows.sources.files import read_table
+from narrows.sources.open import read_table
 
 QUICK = ["--max-steps", "20", "--random-state", "0", "--set", "network__hidden=8,"]
 

@@ -10,9 +10,9 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from conftest import picture, write_small_data
 from narrows import Autoencoder, load
-from narrows.cli.map_accuracy import map_accuracy
-from narrows.evaluation import pca_inference
-from narrows.sources.array import held_out_rows
+from narrows.evaluation.map_accuracy import map_accuracy
+from narrows.evaluation.scorecard import pca_inference
+from narrows.sources.split import held_out_rows
 
 QUICK = (
     "--set max_steps=40 --random-state 0 --set network__hidden=16, --set validation_fraction=0.2"

@@ -9,7 +9,7 @@ import pytest
 
 from conftest import picture, write_small_data
 from narrows import load
-from narrows.sources.files import read_table
+from narrows.sources.open import read_table
 
 QUICK = "--set max_steps=60 --random-state 0 --set network__hidden=16,"
 

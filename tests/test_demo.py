@@ -7,9 +7,9 @@ import pytest
 from rich.console import Console
 
 from few_digits import first_digits
-from narrows import demo
-from narrows.datasets import mnist_files
 from narrows.errors import FileExists, ParameterError
+from narrows.recipes import demo
+from narrows.sources import mnist as mnist_files
 
 
 @pytest.fixture(scope="module")
@@ -72,8 +72,8 @@ def test_time_must_be_above_zero(tmp_path):
 
 def test_the_time_stated_is_what_our_models_take_in_all():
     from narrows.cli.verbs.try_it import demo as verb
-    from narrows.demo.programs import MAP_SECONDS, SIZES
-    from narrows.demo.tour import GENERATOR_SECONDS
+    from narrows.recipes.demo.programs import MAP_SECONDS, SIZES
+    from narrows.recipes.demo.tour import GENERATOR_SECONDS
 
     usual = sum(SIZES.values()) + MAP_SECONDS + sum(GENERATOR_SECONDS.values())
     (option,) = (

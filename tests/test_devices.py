@@ -14,14 +14,16 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from conftest import curved, quick
-from narrows import MLP, training
-from narrows.held_out import scaled_bounds
+from narrows import MLP
+from narrows.model.parts import PARTS
 from narrows.networks import converted
 from narrows.objectives import VAE, Step
-from narrows.parts import PARTS
-from narrows.planning import make_plan
-from narrows.sources.array import ArraySource, Near, ScaledRows
-from narrows.starting import start
+from narrows.sources.array import ArraySource
+from narrows.training import loop
+from narrows.training.batches import Near, ScaledRows
+from narrows.training.held_out import scaled_bounds
+from narrows.training.plan import make_plan
+from narrows.training.start import start
 
 DEVICE = torch.device("meta")
 FAMILIES = [pytest.param(family(), id=name) for name, family in PARTS["objective"].items()]
@@ -95,19 +97,19 @@ def test_the_loop_keeps_to_the_device(objective, dtype, monkeypatch):
         state.history.append({"loss": 0.0})
         ended.append(state.step)
 
-    monkeypatch.setattr(training, "drawn", lambda objective, x, *_: noise(objective, x))
-    monkeypatch.setattr(training._EpochRecord, "finish", finish)
+    monkeypatch.setattr(loop, "drawn", lambda objective, x, *_: noise(objective, x))
+    monkeypatch.setattr(loop._EpochRecord, "finish", finish)
     bounds = scaled_bounds((0.0, 1.0), rows, plan.network)
-    rule = training.StepRule(objective, bounds, dtype, 1e-3, "averaged", 1, K)
+    rule = loop.StepRule(objective, bounds, dtype, 1e-3, "averaged", 1, K)
 
     def batches(epoch):
         return rows.batches(16, seed=0, epoch=epoch)
 
     # The optimizers of narrows are fused, which "meta" does not offer.
     plain = torch.optim.SGD([{"params": list(net.parameters()), "share": 1.0}])
-    state = training.TrainingState(net, plain, copy.deepcopy(net))
+    state = loop.TrainingState(net, plain, copy.deepcopy(net))
     with OneDevice():
-        training.train(state, batches, rule, training.Pace(6, 6))
+        loop.train(state, batches, rule, loop.Pace(6, 6))
     assert ended == [3, 6]
     assert {p.device for p in state.net.parameters()} == {DEVICE}
 

@@ -12,14 +12,14 @@ from torch import nn
 
 from conftest import curved, noise, quick
 from narrows import FSQ, VAE, VQ, WAE
-from narrows.diagnosis import collapsed_numbers, diagnose, rows_to_show
 from narrows.errors import NarrowsWarning
+from narrows.linear.pca import fit_pca
+from narrows.linear.scaling import Scaling
+from narrows.model.diagnosis import collapsed_numbers, diagnose, rows_to_show
+from narrows.model.parts import PARTS
 from narrows.networks import Autoencoding
 from narrows.objectives import Reconstruction
 from narrows.objectives.vq import CodeBooks
-from narrows.parts import PARTS
-from narrows.pca import fit_pca
-from narrows.scaling import Scaling
 
 
 def pca(X, k=3):

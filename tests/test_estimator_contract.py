@@ -16,7 +16,7 @@ from sklearn.utils import estimator_checks
 
 from conftest import quick
 from narrows import MLP, AdamW, Autoencoder
-from narrows.parts import PARTS
+from narrows.model.parts import PARTS
 
 LET_OFF = {"check_array_api_input"}
 """Skipped by scikit-learn unless SCIPY_ARRAY_API is set; narrows computes on NumPy and torch."""

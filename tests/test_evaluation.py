@@ -8,7 +8,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from narrows import Autoencoder, evaluate
 from narrows.errors import DataError, DataTypeError
-from narrows.evaluation import classify, knn_accuracy
+from narrows.evaluation.scorecard import classify, knn_accuracy
 
 
 @pytest.fixture(scope="module")

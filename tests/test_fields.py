@@ -8,8 +8,7 @@ import fractions
 import numpy as np
 import pytest
 
-from narrows.errors import ParameterError
-from narrows.fields import (
+from narrows.common.limits import (
     check,
     check_part,
     get_params,
@@ -22,6 +21,7 @@ from narrows.fields import (
     replaced,
     widths,
 )
+from narrows.errors import ParameterError
 
 INF, NAN = float("inf"), float("nan")
 

@@ -17,8 +17,8 @@ from narrows import figures
 from narrows.errors import DataError
 from narrows.figures import lettering as lettering_module
 from narrows.figures.lettering import lettering, shorten
-from narrows.figures.look import MARKERS, PALETTE, THEMES
-from narrows.ordering import size_curve
+from narrows.figures.theme import MARKERS, PALETTE, THEMES
+from narrows.objectives.ordered import size_curve
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((12, 28, 28))

@@ -10,8 +10,8 @@ from scipy.stats import norm
 from conftest import pixels
 from narrows import Autoencoder, figures
 from narrows.errors import DataError, ParameterError
-from narrows.figures.look import THEMES
-from narrows.generating import lattice
+from narrows.figures.theme import THEMES
+from narrows.model.sampling import lattice
 
 RNG = np.random.default_rng(0)
 SAMPLES = RNG.random((24, 6, 6))

@@ -13,11 +13,11 @@ from conftest import pixels
 from narrows import figures
 from narrows.errors import DataError, ParameterError
 from narrows.figures.colouring import colouring
-from narrows.figures.look import PALETTE, THEMES
 from narrows.figures.map_key import tick_text
 from narrows.figures.maps import planes_of, round_length
 from narrows.figures.relief import relief
 from narrows.figures.spots import dense_spots
+from narrows.figures.theme import PALETTE, THEMES
 
 RNG = np.random.default_rng(0)
 MIDDLES = np.array([[0.0, 0.0], [30.0, 0.0], [0.0, 30.0], [30.0, 30.0]])

@@ -8,8 +8,8 @@ import pytest
 
 from narrows.datasets import load_mnist
 from narrows.errors import DataError, DataTypeError, FileExists, NarrowsWarning, ParameterError
-from narrows.sources.csv_tables import _exact_floats
-from narrows.sources.files import (
+from narrows.sources.csv import _exact_floats
+from narrows.sources.open import (
     DATA_SUFFIXES,
     Table,
     check_folder,

@@ -13,8 +13,8 @@ import torch
 from conftest import curved, noise, quick
 from narrows import IWAE, VAE, load
 from narrows.errors import DataError, ParameterError
-from narrows.generating import between, lattice
-from narrows.priors import PRIORS
+from narrows.model.sampling import between, lattice
+from narrows.objectives.priors import PRIORS
 
 A, B = np.array([3.0, 0.0]), np.array([0.0, 1.0])
 CENTRE = np.zeros(2)
@@ -243,12 +243,12 @@ def test_a_model_stands_though_its_codes_were_not_taken(X, monkeypatch, tmp_path
 
     ae = quick()
     with monkeypatch.context() as patch:
-        patch.setattr("narrows.learning.diagnose", interrupt)
+        patch.setattr("narrows.training.fit.diagnose", interrupt)
         with pytest.raises(KeyboardInterrupt):
             ae.fit(X)
     assert ae.transform(X).tobytes() == quick().fit(X).transform(X).tobytes()
     with monkeypatch.context() as patch:
-        patch.setattr("narrows.remembering.Normal.fit", interrupt)
+        patch.setattr("narrows.training.remembering.Normal.fit", interrupt)
         with pytest.raises(KeyboardInterrupt):
             ae.fit(X)
     ae.save(tmp_path / "model.safetensors")

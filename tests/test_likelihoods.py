@@ -11,9 +11,9 @@ from scipy.stats import logistic
 from torch import nn
 from torch.distributions import Bernoulli, Normal
 
-from narrows.likelihoods import LEVELS, LIKELIHOODS, residual_deviation
+from narrows.linear.scaling import Scaling
 from narrows.networks import Autoencoding, LinearPath
-from narrows.scaling import Scaling
+from narrows.objectives.shared.likelihoods import LEVELS, LIKELIHOODS, residual_deviation
 
 B, D, K = 6, 5, 2
 

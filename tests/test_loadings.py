@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits, load_wine
 from conftest import pixels, quick
 from narrows import Autoencoder, Conv, figures, loadings_table
 from narrows.errors import DataError, DataTypeError, ParameterError
-from narrows.loadings import spread_out
+from narrows.model.loadings import spread_out
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ from attacks.model_files import (
 from conftest import curved, noise, quick
 from narrows import MLP, AdamW, Autoencoder, load
 from narrows.errors import ModelFileError, NewerModelFile, NotAModelFile, TruncatedModelFile
-from narrows.model_file import ModelState, read_model, write_model
+from narrows.model.file import ModelState, read_model, write_model
 
 DATA = Path(__file__).parent / "data"
 
@@ -219,7 +219,7 @@ def test_the_error_says_what_kind_of_damage_it_is(name, error, model_file):
 def test_a_newer_file_asks_for_a_newer_narrows(model_file, monkeypatch):
     state = read_model(model_file)
     with monkeypatch.context() as patch:
-        patch.setattr("narrows.model_file.VERSION", 4)
+        patch.setattr("narrows.model.file.VERSION", 4)
         write_model(model_file, state)
     error = refused(model_file)
     assert isinstance(error, NewerModelFile)
@@ -291,7 +291,7 @@ def test_a_forged_width_is_refused_before_anything_is_built(name, model_file, mo
     def build(*args, **kwargs):
         raise AssertionError("memory was claimed")
 
-    monkeypatch.setattr("narrows.persistence.bare_network", build)
+    monkeypatch.setattr("narrows.model.serialise.bare_network", build)
     forged(model_file, FORGED[name])
     refused(model_file)
 
@@ -304,7 +304,7 @@ def save_in_another_process(path, accident):
     code = f"""
 import os, resource, signal
 import safetensors.numpy
-from narrows.model_file import read_model, write_model
+from narrows.model.file import read_model, write_model
 
 state = read_model({str(path)!r})
 {textwrap.dedent(accident)}

@@ -11,8 +11,8 @@ from torch import nn
 
 from conftest import bits, quick
 from narrows import load
+from narrows.model.parts import PARTS
 from narrows.networks import LinearPlus, Widths
-from narrows.parts import PARTS
 
 NETWORKS = [pytest.param(network, id=name) for name, network in PARTS["network"].items()]
 PICTURES = [(28, 28), (7, 5), (9, 12, 3), (5, 5, 8), (1, 6), (1, 1)]

@@ -14,11 +14,11 @@ from sklearn.datasets import load_wine
 from conftest import bits, curved, noise, quick
 from narrows import Autoencoder, load
 from narrows.errors import NarrowsWarning
+from narrows.linear.scaling import Scaling
+from narrows.model.parts import PARTS
 from narrows.networks import MLP, Autoencoding, Widths
 from narrows.objectives import Batch, Bounds, Step
-from narrows.parts import PARTS
-from narrows.scaling import Scaling
-from narrows.training import drawn
+from narrows.training.loop import drawn
 
 B, D, K = 24, 7, 3
 FAMILIES = [pytest.param(family, id=name) for name, family in PARTS["objective"].items()]

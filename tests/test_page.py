@@ -12,9 +12,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from narrows import figures, page_drawings, page_parts
+from narrows import figures
 from narrows.errors import DataError
-from narrows.page import (
+from narrows.web import drawings, parts
+from narrows.web.demo import (
     Classifier,
     Command,
     DemoContent,
@@ -234,7 +235,7 @@ def test_pictures_that_do_not_fit_are_refused():
     ["squeeze_and_restore", "encoder_as_features", "decoder_as_generator"],
 )
 def test_drawings_are_well_formed_and_inside_their_frame(drawing):
-    svg = getattr(page_drawings, drawing)()
+    svg = getattr(drawings, drawing)()
     root = ElementTree.fromstring(f"<all>{svg}</all>")
     assert len(root) == (2 if drawing == "squeeze_and_restore" else 1)
     for picture in root:
@@ -248,13 +249,13 @@ def test_drawings_are_well_formed_and_inside_their_frame(drawing):
 
 
 def test_the_first_drawing_says_error_and_no_labels():
-    texts = re.findall(r">([^<>]+)</text>", page_drawings.squeeze_and_restore())
+    texts = re.findall(r">([^<>]+)</text>", drawings.squeeze_and_restore())
     for word in ("x − x̂", "error", "误差", "no labels", "不用标签", "encoder", "解码器"):
         assert texts.count(word) == 2  # the wide and the tall one
 
 
 def test_page_and_pictures_share_their_colours():
-    for theme, colours in page_parts.STYLE_COLOURS.items():
+    for theme, colours in parts.STYLE_COLOURS.items():
         for name in ("paper", "ink", "muted", "rule", "accent"):
             assert colours[name] == getattr(figures.THEMES[theme], name)
-    assert set(page_parts.STYLE_COLOURS["light"]) == set(page_parts.STYLE_COLOURS["dark"])
+    assert set(parts.STYLE_COLOURS["light"]) == set(parts.STYLE_COLOURS["dark"])

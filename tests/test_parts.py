@@ -9,7 +9,7 @@ import pytest
 
 from narrows import MLP, Adam, AdamW, Reconstruction
 from narrows.errors import ParameterError
-from narrows.parts import PARTS, from_json, named_part, to_json
+from narrows.model.parts import PARTS, from_json, named_part, to_json
 
 EVERY = [(kind, name) for kind, known in PARTS.items() for name in known]
 

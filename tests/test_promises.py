@@ -17,10 +17,12 @@ from sklearn.utils import check_random_state
 from conftest import assert_is_pca_of, bits, curved, noise, quick
 from narrows import MLP, Autoencoder
 from narrows.errors import DataError, NarrowsWarning
-from narrows.held_out import scaled_bounds
-from narrows.planning import make_plan
-from narrows.scaling import Scaling
-from narrows.sources.array import ArraySource, ScaledRows, folds, held_out_rows
+from narrows.linear.scaling import Scaling
+from narrows.sources.array import ArraySource
+from narrows.sources.split import folds, held_out_rows
+from narrows.training.batches import ScaledRows
+from narrows.training.held_out import scaled_bounds
+from narrows.training.plan import make_plan
 
 # ---------------------------------------------------------------- one sample, one code
 
@@ -107,7 +109,7 @@ def test_the_same_seed_gives_the_same_bits(X, init, split):
 
 def test_max_steps_repeats_what_max_seconds_made(monkeypatch):
     # A machine that slows down in the middle may end a run early, and says so; not here.
-    monkeypatch.setattr("narrows.running.LATEST_SECONDS", math.inf)
+    monkeypatch.setattr("narrows.training.run.LATEST_SECONDS", math.inf)
     X = curved(400)
     quick(max_steps=1).fit(X)  # the first fit of a process loads half of torch
     timed = quick(max_steps=None, max_seconds=1.5).fit(X)

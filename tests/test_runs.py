@@ -252,7 +252,7 @@ def test_a_callback_that_stops_the_repetition_leaves_a_model_that_says_what_it_i
 
 
 def test_a_run_that_falls_behind_is_shortened_and_says_so(monkeypatch):
-    from narrows import running
+    from narrows.training import run
 
     clock = [0.0]
 
@@ -260,7 +260,7 @@ def test_a_run_that_falls_behind_is_shortened_and_says_so(monkeypatch):
         clock[0] += 0.01
         return clock[0]
 
-    monkeypatch.setattr(running.time, "perf_counter", tick)
+    monkeypatch.setattr(run.time, "perf_counter", tick)
 
     def slow(progress):
         clock[0] += 0.03 if progress.step > 20 else 0.0

@@ -9,11 +9,12 @@ from scipy.linalg import sqrtm
 from scipy.spatial.distance import cdist
 
 from conftest import quick
-from narrows import MLP, evaluate, sample_quality
+from narrows import MLP, evaluate
 from narrows.datasets import load_mnist
-from narrows.digit_features import digit_classes, digit_features, network
 from narrows.errors import DataError, NarrowsWarning, ParameterError
-from narrows.sample_quality import as_grey_pictures, frechet_distance, precision_recall
+from narrows.evaluation import sample_quality
+from narrows.evaluation.digit_features import digit_classes, digit_features, network
+from narrows.evaluation.sample_quality import as_grey_pictures, frechet_distance, precision_recall
 
 README = Path(network.__file__).parent / "README.md"
 

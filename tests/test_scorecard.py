@@ -20,13 +20,13 @@ from torch import nn
 from conftest import quick
 from narrows import VAE, evaluate, load
 from narrows.errors import DataError, DataTypeError, NarrowsWarning, ParameterError
-from narrows.scorecard import neighbours, probes, splitting
-from narrows.scorecard.clusters import k_means, matched_table, mixture
-from narrows.scorecard.rows import MeasuredRows
-from narrows.scorecard.scores import Measure, Score, Section, measure, merged, number_text
-from narrows.scorecard.seeds import fitted_again
-from narrows.scorecard.shown import on_a_plane
-from narrows.scorecard.views import untrained
+from narrows.evaluation import neighbours, probes, splitting
+from narrows.evaluation.clusters import k_means, matched_table, mixture
+from narrows.evaluation.rows import MeasuredRows
+from narrows.evaluation.scores import Measure, Score, Section, measure, merged, number_text
+from narrows.evaluation.seeds import fitted_again
+from narrows.evaluation.shown import on_a_plane
+from narrows.evaluation.views import untrained
 
 
 def digits(n_train=240):

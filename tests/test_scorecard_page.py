@@ -9,8 +9,8 @@ from sklearn.datasets import load_digits, load_wine
 
 from conftest import quick
 from narrows import evaluate
-from narrows.page_drawings import Words
-from narrows.scorecard import pictures
+from narrows.evaluation import pictures
+from narrows.web.drawings import Words
 from test_page import Reader
 
 HOSTILE = "<script>alert(1)</script>\"'&$body ${light}"

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from narrows.scaling import Scaling
-from narrows.sources import ArraySource, ScaledRows, held_out_rows
+from narrows.linear.scaling import Scaling
 from narrows.sources import array as module
-from narrows.sources.array import count_held_out, folds
+from narrows.sources.array import ArraySource
+from narrows.sources.split import count_held_out, folds, held_out_rows
+from narrows.training.batches import ScaledRows
 
 X = np.random.default_rng(0).normal(size=(101, 4))
 

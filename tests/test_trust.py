@@ -11,7 +11,7 @@ from conftest import quick
 from narrows import Autoencoder, load
 from narrows.datasets import load_mnist
 from narrows.errors import DataError
-from narrows.trust import Clusters, _part_as_strange
+from narrows.model.trust import Clusters, _part_as_strange
 
 
 @pytest.fixture(scope="module")

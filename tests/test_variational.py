@@ -12,10 +12,10 @@ from torch.distributions import Normal, kl_divergence
 
 from conftest import quick
 from narrows import IWAE, MLP, VAE, evaluate
-from narrows.density import measure_density
 from narrows.errors import NarrowsWarning, ParameterError
-from narrows.priors import ClassNormals
-from narrows.variational import kl_per_number, log_posterior, seen
+from narrows.model.density import measure_density
+from narrows.objectives.priors import ClassNormals
+from narrows.objectives.shared.variational import kl_per_number, log_posterior, seen
 
 B, K = 7, 3
 

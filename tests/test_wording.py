@@ -3,7 +3,7 @@
 import pytest
 
 from narrows import VAE, WAE, Reconstruction
-from narrows.wording import is_plain, term_words
+from narrows.objectives.shared.terms import is_plain, term_words
 
 
 @pytest.mark.parametrize(

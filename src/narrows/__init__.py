@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder, load
-    from narrows.evaluation import Report, evaluate
-    from narrows.loadings import loadings_table
+    from narrows.evaluation.scorecard import Report, evaluate
+    from narrows.model.loadings import loadings_table
     from narrows.networks import MLP, Conv
     from narrows.objectives import (
         FSQ,
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         Reconstruction,
         Sparse,
     )
-    from narrows.optimizers import Adam, AdamW
+    from narrows.training.optimizers import Adam, AdamW
 
 __version__ = "0.1.0"
 
@@ -39,8 +39,8 @@ _HOMES = {
     "IWAE": "narrows.objectives",
     "Conv": "narrows.networks",
     "MLP": "narrows.networks",
-    "Adam": "narrows.optimizers",
-    "AdamW": "narrows.optimizers",
+    "Adam": "narrows.training.optimizers",
+    "AdamW": "narrows.training.optimizers",
     "Autoencoder": "narrows.estimator",
     "Contractive": "narrows.objectives",
     "Denoising": "narrows.objectives",
@@ -48,10 +48,10 @@ _HOMES = {
     "Reconstruction": "narrows.objectives",
     "Sparse": "narrows.objectives",
     "VAE": "narrows.objectives",
-    "Report": "narrows.evaluation",
-    "evaluate": "narrows.evaluation",
+    "Report": "narrows.evaluation.scorecard",
+    "evaluate": "narrows.evaluation.scorecard",
     "load": "narrows.estimator",
-    "loadings_table": "narrows.loadings",
+    "loadings_table": "narrows.model.loadings",
 }
 __all__ = [
     "FSQ",

@@ -15,20 +15,21 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from narrows import checking, generating, learning, parameters, persistence, remembering
-from narrows.aligning import Movement
 from narrows.errors import DataTypeError, ParameterError
-from narrows.inference import Floats, Inference
+from narrows.linear.pca import PrincipalComponents
+from narrows.model import sampling, serialise
+from narrows.model.inference import Floats, Inference
+from narrows.model.parts import named_part
+from narrows.model.trust import TrustScale
 from narrows.networks import Autoencoding, Network
 from narrows.networks.prefixes import prefix_reader
 from narrows.objectives import Objective
-from narrows.ordering import Ordered, SizeCurve
-from narrows.parts import named_part
-from narrows.pca import PrincipalComponents
-from narrows.priors import Prior
-from narrows.running import Callback
-from narrows.training import HistoryRow, TrainingState
-from narrows.trust import TrustScale
+from narrows.objectives.ordered import Ordered, SizeCurve
+from narrows.objectives.priors import Prior
+from narrows.training import checking, fit, parameters, remembering
+from narrows.training.align import Movement
+from narrows.training.loop import HistoryRow, TrainingState
+from narrows.training.run import Callback
 
 
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -105,8 +106,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Threads for `fit`; ``"auto"`` takes torch's setting, but one where steps are small, since
         sharing them out would cost more than it saves. Restored on return.
     callbacks : sequence of callable, default=()
-        Called with a `narrows.running.Progress` after each step of `fit`; returning True ends the
-        run.
+        Called with a `narrows.training.run.Progress` after each step of `fit`; returning True
+        ends the run.
     random_state : int, RandomState or None, default=None
         Seeds weights, batches and held-out rows.
     verbose : int, default=0
@@ -237,7 +238,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         KeyboardInterrupt
             Raised again, once the best state so far is in place.
         """
-        learning.fit(self, X, y, None if align_to is None else _fitted(align_to))
+        fit.fit(self, X, y, None if align_to is None else _fitted(align_to))
         return self
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
@@ -264,7 +265,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ------
         As `fit`.
         """
-        learning.partial_fit(self, X, y)
+        fit.partial_fit(self, X, y)
         return self
 
     def transform(self, X: Any) -> Floats:
@@ -396,7 +397,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             Where the file cannot be written; an older file then stands as it was.
         """
         check_is_fitted(self)
-        persistence.save(self, path)
+        serialise.save(self, path)
 
     def sample(
         self,
@@ -441,7 +442,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             model was read from a file: see `fit_prior`.
         """
         check_is_fitted(self)
-        return generating.sample(self, n, prior, temperature, y, random_state)
+        return sampling.sample(self, n, prior, temperature, y, random_state)
 
     def fit_prior(self, prior: str = "mixture", X: Any = None) -> Self:
         """Fit a prior for `sample` to the codes of rows; it is saved with the model.
@@ -466,7 +467,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             Without ``X`` where the model was read from a file, which holds no codes.
         """
         check_is_fitted(self)
-        generating.fit_prior(self, prior, X)
+        sampling.fit_prior(self, prior, X)
         return self
 
     def interpolate(self, a: Any, b: Any, steps: int = 8, *, how: str = "linear") -> Floats:
@@ -489,7 +490,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ParameterError, DataError
         """
         check_is_fitted(self)
-        return generating.interpolate(self, a, b, steps, how)
+        return sampling.interpolate(self, a, b, steps, how)
 
     def traverse(self, x: Any, dimension: int, steps: int = 9, *, span: float = 3.0) -> Floats:
         """Decode a row's code with one of its numbers moved step by step.
@@ -513,7 +514,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ParameterError, DataError
         """
         check_is_fitted(self)
-        return generating.traverse(self, x, dimension, steps, span)
+        return sampling.traverse(self, x, dimension, steps, span)
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters; ``network__hidden`` and the like replace a part by a changed copy.
@@ -657,5 +658,5 @@ def load(
         Where the user's own network or family is missing, needless, or another one.
     """
     ae = Autoencoder()
-    persistence.restore(ae, path, {"network": network, "objective": objective})
+    serialise.restore(ae, path, {"network": network, "objective": objective})
     return ae

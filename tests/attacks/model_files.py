@@ -17,8 +17,8 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
 
-from narrows import model_file
-from narrows.model_file import ModelState, read_model, write_model
+from narrows.model import file
+from narrows.model.file import ModelState, read_model, write_model
 
 
 def header_length(content: bytes) -> int:
@@ -95,7 +95,7 @@ def forged_text(path: Path, text: str, monkeypatch: Any) -> None:
     """Put any text where the configuration's JSON should be, and sign the result."""
     state = read_model(path)
     with monkeypatch.context() as patch:
-        patch.setattr(model_file.json, "dumps", lambda *args, **kwargs: text)
+        patch.setattr(file.json, "dumps", lambda *args, **kwargs: text)
         write_model(path, state)
 
 

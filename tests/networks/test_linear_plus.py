@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+from narrows.linear.scaling import Scaling
 from narrows.networks import MLP, Autoencoding, LinearPlus, Widths, converted
-from narrows.scaling import Scaling
 
 
 def generator(seed=0):

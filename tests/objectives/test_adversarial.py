@@ -9,14 +9,14 @@ from torch import nn
 
 from conftest import noise, quick
 from narrows import Adversarial
+from narrows.linear.scaling import Scaling
 from narrows.networks import MLP, Autoencoding, Widths
 from narrows.objectives import Batch, Step
 from narrows.objectives.adversarial import Adversary
-from narrows.optimizers import Adam
-from narrows.priors import ClassNormals
-from narrows.scaling import Scaling
-from narrows.standard_normal import squared_discrepancies
-from narrows.training import Pace, StepRule, start_training, train
+from narrows.objectives.priors import ClassNormals
+from narrows.objectives.shared.standard_normal import squared_discrepancies
+from narrows.training.loop import Pace, StepRule, start_training, train
+from narrows.training.optimizers import Adam
 
 B, D, K = 20, 5, 2
 

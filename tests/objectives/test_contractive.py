@@ -10,10 +10,10 @@ from torch.autograd.functional import jacobian
 
 from conftest import quick
 from narrows import MLP, Contractive
+from narrows.linear.scaling import Scaling
 from narrows.networks import Autoencoding, LinearPath, Widths
 from narrows.objectives import Batch, Step
-from narrows.scaling import Scaling
-from narrows.training import drawn
+from narrows.training.loop import drawn
 
 B, D, K = 5, 12, 4
 EXACT = Contractive(weight=2.0, probes=K)

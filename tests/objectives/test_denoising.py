@@ -11,12 +11,12 @@ from torch import nn
 from conftest import curved, quick
 from narrows import Autoencoder, Denoising, load
 from narrows.errors import ParameterError
+from narrows.linear.pca import fit_pca
+from narrows.linear.scaling import choose_scaling
 from narrows.networks import Autoencoding, Widths
 from narrows.objectives import Batch, Bounds, Step
-from narrows.pca import fit_pca
-from narrows.scaling import choose_scaling
-from narrows.starting import linear_path
-from narrows.training import drawn
+from narrows.training.loop import drawn
+from narrows.training.start import linear_path
 
 B, D = 400, 30
 DATA = np.random.default_rng(0).normal(size=(B, D)) * np.linspace(1, 8, D) + np.linspace(-9, 20, D)

@@ -14,10 +14,10 @@ from torch import nn
 from conftest import noise, quick
 from narrows import FSQ
 from narrows.errors import ParameterError
+from narrows.linear.scaling import Scaling
 from narrows.networks import Autoencoding, Widths
 from narrows.objectives import Batch, Step
 from narrows.objectives.fsq import best_levels
-from narrows.scaling import Scaling
 
 # The positive levels and the squared error for N(0, 1): J. Max 1960, table I.
 MAX_1960 = {

@@ -10,10 +10,10 @@ import torch
 
 from conftest import curved, quick
 from narrows import IWAE, VAE
-from narrows.density import measure_density
+from narrows.linear.scaling import Scaling
+from narrows.model.density import measure_density
 from narrows.networks import MLP, Autoencoding, Widths
 from narrows.objectives import Batch, Step
-from narrows.scaling import Scaling
 
 B, D, K = 5, 6, 2
 

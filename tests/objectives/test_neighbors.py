@@ -11,10 +11,10 @@ from torch import nn
 
 from conftest import quick
 from narrows import MLP, Autoencoder, Neighbors, load
+from narrows.linear.scaling import Scaling
 from narrows.networks import Autoencoding
 from narrows.objectives import Batch, Step
 from narrows.objectives.neighbors import GROUP, contrast
-from narrows.scaling import Scaling
 
 
 @pytest.mark.parametrize("k", [2, 9])

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from conftest import curved, quick
+from narrows.linear.scaling import Scaling
 from narrows.networks import MLP, Autoencoding, Widths
 from narrows.objectives import Batch, Bounds, Reconstruction, Step
-from narrows.scaling import Scaling
 
 B, D = 24, 7
 

@@ -11,13 +11,13 @@ from torch.distributions import Bernoulli, kl_divergence
 from conftest import quick
 from narrows import Sparse, load
 from narrows.errors import NarrowsWarning, ParameterError
+from narrows.linear.pca import fit_pca
+from narrows.linear.scaling import Scaling, choose_scaling
 from narrows.networks import Autoencoding
 from narrows.objectives import Batch, Step
 from narrows.objectives.sparse import bernoulli_kl
-from narrows.pca import fit_pca
-from narrows.scaling import Scaling, choose_scaling
-from narrows.starting import linear_path
-from narrows.training import drawn
+from narrows.training.loop import drawn
+from narrows.training.start import linear_path
 
 B, K = 200, 12
 

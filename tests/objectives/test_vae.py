@@ -12,11 +12,11 @@ from sklearn.datasets import load_digits
 from conftest import curved, quick
 from narrows import VAE, load
 from narrows.errors import DataError, ParameterError
-from narrows.fitting import stands_out
+from narrows.linear.scaling import Scaling
 from narrows.networks import MLP, Autoencoding, Widths
 from narrows.objectives import Batch, Reconstruction, Step
-from narrows.scaling import Scaling
-from narrows.training import drawn
+from narrows.training.loop import drawn
+from narrows.training.select import stands_out
 
 B, D, K = 9, 6, 3
 

@@ -10,11 +10,11 @@ from torch import nn
 from conftest import curved, noise, quick
 from narrows import VQ
 from narrows.errors import ParameterError
+from narrows.linear.scaling import Scaling
 from narrows.networks import Autoencoding, Widths
 from narrows.networks.linear_plus import LinearPath
 from narrows.objectives import Batch, Step
 from narrows.objectives.vq import CodeBooks
-from narrows.scaling import Scaling
 
 G, C, W = 3, 5, 2
 K = G * W

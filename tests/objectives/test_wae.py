@@ -9,7 +9,7 @@ import torch
 from conftest import quick
 from narrows import WAE
 from narrows.objectives import Batch, Step
-from narrows.standard_normal import (
+from narrows.objectives.shared.standard_normal import (
     KERNEL_SCALES,
     diagnose,
     draw,

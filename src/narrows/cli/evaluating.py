@@ -15,11 +15,11 @@ from narrows.cli.printing import out as stdout
 from narrows.cli.printing import say, say_pairs
 from narrows.cli.using import check_prior, open_model
 from narrows.errors import DataError, DataTypeError, ParameterError
-from narrows.sources.files import check_target, naming, read_labels, read_table
+from narrows.sources.open import check_target, naming, read_labels, read_table
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
-    from narrows.evaluation import Report
+    from narrows.evaluation.scorecard import Report
 
 
 class Labelled(NamedTuple):
@@ -50,7 +50,7 @@ def evaluate(
         For files that a scorecard is not written as, or training rows that are missing.
     """
     import narrows
-    from narrows.scorecard.report import SUFFIXES
+    from narrows.evaluation.report import SUFFIXES
 
     targets = [Path(name) for name in out]
     for target in targets:

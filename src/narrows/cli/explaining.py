@@ -9,11 +9,11 @@ from narrows.cli.ending import expected_failures
 from narrows.cli.outputs import picture_shape, rows_for, write_figure
 from narrows.cli.printing import say, say_columns
 from narrows.cli.using import open_model
+from narrows.common.limits import check, integer
 from narrows.errors import DataError
 from narrows.estimator import Autoencoder
-from narrows.fields import check, integer
-from narrows.loadings import loadings_table
-from narrows.sources.files import Table, check_target, read_table, writing
+from narrows.model.loadings import loadings_table
+from narrows.sources.open import Table, check_target, read_table, writing
 
 LINES_SHOWN = 60
 """Of the table, on the terminal."""

@@ -16,25 +16,25 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from narrows.aligning import aligned_params
 from narrows.cli.ending import INTERRUPTED, complain, expected_failures
 from narrows.cli.printing import err, in_bytes, in_seconds, say, say_pairs
+from narrows.common.limits import is_integer
 from narrows.errors import DataError, ParameterError
-from narrows.estimating import estimate_seconds
 from narrows.estimator import load
-from narrows.fields import is_integer
-from narrows.generating import check_name
-from narrows.nearest import is_exact
-from narrows.parts import named_part
-from narrows.planning import Plan, make_plan
+from narrows.linear.neighbors import is_exact
+from narrows.model.parts import named_part
+from narrows.model.sampling import check_name
+from narrows.objectives.shared.terms import is_plain, term_words
 from narrows.sources.array import ArraySource
-from narrows.sources.files import Table, naming, read_labels, read_table
-from narrows.starting import with_code_size
-from narrows.wording import is_plain, term_words
+from narrows.sources.open import Table, naming, read_labels, read_table
+from narrows.training.align import aligned_params
+from narrows.training.cost import estimate_seconds
+from narrows.training.plan import Plan, make_plan
+from narrows.training.start import with_code_size
 
 if TYPE_CHECKING:
-    from narrows import running
     from narrows.estimator import Autoencoder
+    from narrows.training import run
 
 REFRESH_SECONDS = 0.1
 """Between two looks of the progress bar."""
@@ -270,7 +270,7 @@ def _new_bar(console: Console) -> Progress:
     )
 
 
-def _share(progress: running.Progress) -> float:
+def _share(progress: run.Progress) -> float:
     """Return how much of all runs is done, from 0 to 1."""
     return (progress.run - 1 + progress.step / max(progress.n_steps, 1)) / progress.n_runs
 
@@ -281,7 +281,7 @@ class _Errors:
     def __init__(self) -> None:
         self._words = ""
 
-    def __call__(self, progress: running.Progress) -> str:
+    def __call__(self, progress: run.Progress) -> str:
         """Return our held-out error and PCA's, or the loss where nothing is held out."""
         if not math.isnan(progress.validation_error):
             ours, pca = progress.validation_error, progress.pca_validation_error
@@ -298,7 +298,7 @@ class _Bar:
         self._bar, self._errors, self._shown = bar, _Errors(), -math.inf
         self._task = bar.add_task("training", total=1.0, errors="")
 
-    def __call__(self, progress: running.Progress) -> None:
+    def __call__(self, progress: run.Progress) -> None:
         now = time.monotonic()
         if now - self._shown < REFRESH_SECONDS:
             return
@@ -313,7 +313,7 @@ class _Lines:
     def __init__(self) -> None:
         self._errors, self._told = _Errors(), -1
 
-    def __call__(self, progress: running.Progress) -> None:
+    def __call__(self, progress: run.Progress) -> None:
         errors, tenth = self._errors(progress), int(10 * _share(progress))
         if tenth > self._told:
             self._told = tenth

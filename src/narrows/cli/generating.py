@@ -19,11 +19,11 @@ from narrows.cli.outputs import (
 )
 from narrows.cli.printing import say
 from narrows.cli.using import check_prior, open_model
+from narrows.common.text import count
 from narrows.errors import DataError, ParameterError, near_miss
 from narrows.estimator import Autoencoder
-from narrows.generating import check_options, normal_prior
-from narrows.sources.files import Table, read_table
-from narrows.wording import count
+from narrows.model.sampling import check_options, normal_prior
+from narrows.sources.open import Table, read_table
 
 MOST_DIMENSIONS = 10
 """Numbers of a code that ``traverse`` moves where none are named."""

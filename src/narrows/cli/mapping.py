@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from narrows.cli.ending import INTERRUPTED, complain, expected_failures
 from narrows.cli.fitting import error_lines, learn, movement_lines, save
-from narrows.cli.map_accuracy import Accuracy, map_accuracy
 from narrows.cli.outputs import picture_shape, rows_for, write_figure
 from narrows.cli.parameters import make_autoencoder
 from narrows.cli.printing import in_seconds, say, say_pairs
 from narrows.cli.using import open_model
 from narrows.errors import DataError, ParameterError, near_miss
-from narrows.sources.files import (
+from narrows.evaluation.map_accuracy import Accuracy, map_accuracy
+from narrows.sources.open import (
     DATA_SUFFIXES,
     Table,
     check_target,
@@ -271,7 +271,7 @@ def _looks(asked: Asked, found: Found) -> dict[str, Any]:
 
 
 def _write_page(asked: Asked, found: Found) -> None:
-    from narrows.map_page import Fact, Words, map_page
+    from narrows.web.map_page import Fact, Words, map_page
 
     ae, n = found.ae, len(found.codes)
     notes = []

@@ -15,10 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrows.cli.printing import say
-from narrows.depicting import shape_of_pictures
+from narrows.common.atomic_files import umask
+from narrows.common.text import count
 from narrows.errors import DataError, FileExists
-from narrows.model_file import umask
-from narrows.sources.files import (
+from narrows.model.pictures import shape_of_pictures
+from narrows.sources.open import (
     DATA_SUFFIXES,
     Table,
     check_folder,
@@ -26,7 +27,6 @@ from narrows.sources.files import (
     write_table,
     writing,
 )
-from narrows.wording import count
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,7 +51,7 @@ def check_out(out: str, *, overwrite: bool, sheet: bool = False) -> Kind:
 
     Raises
     ------
-    As `narrows.sources.files.check_target`.
+    As `narrows.sources.open.check_target`.
     """
     path = Path(out)
     if out.endswith(("/", os.sep)) or path.is_dir() or not path.suffix:
@@ -74,7 +74,7 @@ def _check_picture_folder(path: Path, overwrite: bool) -> None:
 
 
 def picture_shape(ae: Autoencoder) -> tuple[int, ...]:
-    """Return (H, W) or (H, W, C) of a model's rows, as `narrows.depicting` finds it.
+    """Return (H, W) or (H, W, C) of a model's rows, as `narrows.model.pictures` finds it.
 
     Raises
     ------

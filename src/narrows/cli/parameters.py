@@ -73,7 +73,7 @@ def make_autoencoder(given: Mapping[str, str | None], settings: Sequence[str]) -
 
 
 def _check_names(names: Sequence[str], estimator: type[Autoencoder]) -> None:
-    from narrows.parts import PARTS
+    from narrows.model.parts import PARTS
 
     known = [name for name in estimator().get_params(deep=False) if name != "callbacks"]
     for name in names:
@@ -92,7 +92,7 @@ def _check_names(names: Sequence[str], estimator: type[Autoencoder]) -> None:
 
 
 def _check_parts(fields: Mapping[str, Any], ae: Autoencoder) -> None:
-    from narrows.parts import PARTS, named_part
+    from narrows.model.parts import PARTS, named_part
 
     for name in fields:
         kind, _, field = name.partition("__")

@@ -12,11 +12,11 @@ from narrows.cli.ending import INTERRUPTED, complain
 from narrows.cli.fitting import learn, save
 from narrows.cli.outputs import write_figure
 from narrows.cli.printing import say, say_columns
+from narrows.common.limits import is_integer
 from narrows.errors import ParameterError
 from narrows.estimator import Autoencoder
-from narrows.fields import is_integer
-from narrows.ordering import SizeCurve
-from narrows.sources.files import Table, check_target, write_table, writing
+from narrows.objectives.ordered import SizeCurve
+from narrows.sources.open import Table, check_target, write_table, writing
 
 ROWS_SHOWN = 12
 """Code sizes that are printed."""

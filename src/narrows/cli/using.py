@@ -15,17 +15,17 @@ from narrows.cli.outputs import (
     write_sheet,
 )
 from narrows.cli.printing import in_bytes, say, say_pairs
+from narrows.common.text import count
 from narrows.errors import DataError
 from narrows.estimator import Autoencoder, load
-from narrows.generating import check_name, own_prior
-from narrows.sources.files import (
+from narrows.model.sampling import check_name, own_prior
+from narrows.sources.open import (
     DATA_SUFFIXES,
     Table,
     check_target,
     read_table,
     write_table,
 )
-from narrows.wording import count
 
 
 def open_model(model: str) -> Autoencoder:

@@ -8,7 +8,6 @@ from narrows.figures.codes import plane, space
 from narrows.figures.curves import scree, terms, training
 from narrows.figures.generation import lattice, sheet
 from narrows.figures.loadings import loadings
-from narrows.figures.look import PALETTE, THEMES, Theme, ThemeName, to_png
 from narrows.figures.maps import map_of
 from narrows.figures.samples import (
     denoised,
@@ -18,6 +17,7 @@ from narrows.figures.samples import (
     strip,
     to_gif,
 )
+from narrows.figures.theme import PALETTE, THEMES, Theme, ThemeName, to_png
 from narrows.figures.ways import interpolations, traversals
 
 __all__ = [

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from narrows.errors import DataError
 from narrows.figures.lettering import Lettering, lettering, shorten
-from narrows.figures.look import DPI, Theme, drawn_width, new_figure
+from narrows.figures.theme import DPI, Theme, drawn_width, new_figure
 
 Images = NDArray[np.float64]  # (R, n, H, W, 3), in [0, 1]
 Bounds = tuple[float, float] | None  # values drawn black and white; None for the extremes

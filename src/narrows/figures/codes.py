@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from narrows.errors import DataError
 from narrows.figures.lettering import Lettering, lettering, shorten
-from narrows.figures.look import (
+from narrows.figures.theme import (
     MARKERS,
     PALETTE,
     THEMES,

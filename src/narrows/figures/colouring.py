@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from narrows.errors import DataError, ParameterError
 from narrows.figures.codes import class_name, classes_of
-from narrows.figures.look import MARKERS, Theme, ThemeName, marker_number, palette_colour
+from narrows.figures.theme import MARKERS, Theme, ThemeName, marker_number, palette_colour
 
 LabelsAre = Literal["auto", "classes", "numbers"]
 FEW_CLASSES = 20

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from narrows.errors import DataError
 from narrows.figures.cells import MARGIN
 from narrows.figures.lettering import Lettering, lettering, shorten
-from narrows.figures.look import (
+from narrows.figures.theme import (
     PALETTE,
     THEMES,
     Theme,
@@ -24,7 +24,7 @@ from narrows.figures.look import (
     quiet_axes,
     widen,
 )
-from narrows.ordering import SizeCurve
+from narrows.objectives.ordered import SizeCurve
 
 FEW_SIZES = 8
 """Code sizes up to which each has its tick."""

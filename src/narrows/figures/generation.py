@@ -29,7 +29,7 @@ from narrows.figures.cells import (
     value_range,
 )
 from narrows.figures.lettering import lettering, shorten
-from narrows.figures.look import THEMES, Theme, ThemeName, new_figure, quiet_axes, widen
+from narrows.figures.theme import THEMES, Theme, ThemeName, new_figure, quiet_axes, widen
 
 
 def sheet(
@@ -113,7 +113,7 @@ def lattice(
         A decoded sample for each code, ``ae.inverse_transform(Z)``.
     Z : array-like of shape (n, 2)
         Codes on a lattice, in any order: every first number with every second one, as
-        `narrows.generating.lattice` gives them.
+        `narrows.model.sampling.lattice` gives them.
     sample_shape : sequence of int, optional
         Shape of a flat sample. Without it a flat sample must be square.
     bounds : pair of float, optional
@@ -161,7 +161,7 @@ def _lattice_order(
         raise DataError(
             f"lattice needs every first number of a code with every second one; got {n_samples}"
             f" codes with {len(across)} different first and {len(up)} different second numbers."
-            " narrows.generating.lattice gives such codes."
+            " narrows.model.sampling.lattice gives such codes."
         )
     return across, up[::-1], np.argsort(places)
 

@@ -13,8 +13,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from narrows.checking import codes_of
-from narrows.fields import check, integer
+from narrows.common.limits import check, integer
 from narrows.figures.cells import (
     LONGEST,
     grid_figure,
@@ -25,9 +24,10 @@ from narrows.figures.cells import (
     value_range,
 )
 from narrows.figures.lettering import lettering
-from narrows.figures.look import THEMES, Theme, ThemeName
 from narrows.figures.map_key import draw_gradient
-from narrows.loadings import USUAL_SPOTS, check_model, spread_out
+from narrows.figures.theme import THEMES, Theme, ThemeName
+from narrows.model.loadings import USUAL_SPOTS, check_model, spread_out
+from narrows.training.checking import codes_of
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder

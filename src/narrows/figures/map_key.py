@@ -15,7 +15,7 @@ from matplotlib.text import Text
 from narrows.figures.cells import number_text
 from narrows.figures.colouring import Colouring, class_colour, class_marker, scale_colours
 from narrows.figures.lettering import Lettering, shorten
-from narrows.figures.look import Theme, ThemeName, drawn_width
+from narrows.figures.theme import Theme, ThemeName, drawn_width
 
 NAME_COLUMNS = 24
 _LINE = 0.235

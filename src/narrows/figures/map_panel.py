@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from narrows.figures.colouring import Colouring, class_marker, row_colours
 from narrows.figures.lettering import Lettering, shorten
-from narrows.figures.look import DPI, Theme, ThemeName
 from narrows.figures.relief import CELLS, Points, Relief, relief
 from narrows.figures.spots import Box, dense_spots, named_spots
+from narrows.figures.theme import DPI, Theme, ThemeName
 
 MOST_POINTS = 200_000
 """Points that are drawn; of more, so many at random."""

@@ -16,17 +16,17 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
+from narrows.common.limits import is_integer
 from narrows.errors import DataError, ParameterError
-from narrows.fields import is_integer
 from narrows.figures.cells import Bounds, number_text, picture_shape, value_range
 from narrows.figures.cells import pictures as pictures_of
 from narrows.figures.codes import checked_codes
 from narrows.figures.colouring import LabelsAre, colouring
 from narrows.figures.lettering import Lettering, lettering, shorten
-from narrows.figures.look import THEMES, Theme, ThemeName, new_figure, quiet_axes
 from narrows.figures.map_key import Place, draw_key
 from narrows.figures.map_panel import MOST_POINTS, Panel, Thumbnails, draw_panel
 from narrows.figures.relief import Points, relief
+from narrows.figures.theme import THEMES, Theme, ThemeName, new_figure, quiet_axes
 
 MAP_WIDTHS = (1, 2, 3)
 """Numbers of a code that a map can show."""

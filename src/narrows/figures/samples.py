@@ -24,7 +24,7 @@ from narrows.figures.cells import (
     spaced,
     value_range,
 )
-from narrows.figures.look import THEMES, Theme, ThemeName
+from narrows.figures.theme import THEMES, Theme, ThemeName
 
 
 def reconstructions(

@@ -1,6 +1,7 @@
 """Architectures: one file each, found by the name of the file."""
 
-from narrows.networks.base import Autoencoding, Network, Widths, converted, is_finite
+from narrows.networks.autoencoding import Autoencoding, converted, is_finite
+from narrows.networks.base import Network, Widths
 from narrows.networks.conv import Conv
 from narrows.networks.linear_plus import Axes, CellPath, LinearPath, LinearPlus, OnAxes
 from narrows.networks.mlp import MLP

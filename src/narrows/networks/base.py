@@ -5,7 +5,6 @@ Legend: B batch, D features, K code size.
 
 from __future__ import annotations
 
-import copy
 import math
 from abc import ABC, abstractmethod
 from typing import ClassVar, NamedTuple
@@ -14,13 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from narrows import fields
+from narrows.common import limits
 from narrows.errors import ParameterError
-from narrows.scaling import Scaling
-
-FEW_ROWS, MANY_ROWS = 1_000, 10_000
-"""Rows below which data counts as scarce, and from which as plentiful, wherever defaults differ."""
-
 
 AXES = 50
 """Principal components that distances are taken in, and that encoders may read, of wide rows."""
@@ -63,7 +57,7 @@ class Network(ABC):
     """Whether ``precision="auto"`` may train it in bfloat16."""
     reads_axes: ClassVar[bool] = False
     """Whether its encoder can read principal components in place of the features."""
-    get_params = fields.get_params
+    get_params = limits.get_params
 
     @abstractmethod
     def resolved(self, widths: Widths, n_rows: int) -> Network:
@@ -112,51 +106,3 @@ def count_products(encoder: nn.Module, decoder: nn.Module, x: Tensor, z: Tensor)
         encoder(x)
         decoder(z)
     return int(counter.get_total_flops()) // (2 * len(x))  # a product and a sum count two
-
-
-class Autoencoding(nn.Module):
-    """Scaling, encoder, decoder and what a family adds: everything that a model file holds.
-
-    Parameters
-    ----------
-    scaling : Scaling
-        Between data units and the units that encoder and decoder compute in.
-    encoder, decoder : nn.Module
-        (B, D) to (B, encoder_out) and (B, K) to (B, decoder_out), in those units.
-    code_unit : float, default=1.0
-        Codes are handed out multiplied by this. Where one common divisor scales the data and the
-        linear path is PCA, it is that divisor, so that codes are in data units as PCA's scores.
-    extra : nn.Module, optional
-        Parameters and buffers of the family's own, such as a code book or a critic.
-    """
-
-    code_unit: Tensor
-
-    def __init__(
-        self,
-        scaling: Scaling,
-        encoder: nn.Module,
-        decoder: nn.Module,
-        code_unit: float = 1.0,
-        extra: nn.Module | None = None,
-    ) -> None:
-        super().__init__()
-        self.scaling = scaling
-        self.encoder = encoder
-        self.decoder = decoder
-        self.extra = extra
-        self.register_buffer("code_unit", torch.tensor(code_unit, dtype=torch.float64))
-
-
-def is_finite(net: nn.Module) -> bool:
-    """Tell whether no parameter and no buffer holds NaN or infinity."""
-    return all(bool(tensor.isfinite().all()) for tensor in net.state_dict().values())
-
-
-def converted(net: Autoencoding, dtype: torch.dtype) -> Autoencoding:
-    """Return a copy on the CPU with all but the scaling, which keeps float64, in a dtype."""
-    copied = copy.deepcopy(net).to("cpu")
-    for part in (copied.encoder, copied.decoder, copied.extra):
-        if part is not None:
-            part.to(dtype)
-    return copied

@@ -15,10 +15,11 @@ from typing import ClassVar, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from narrows.cells import Cells, as_picture
+from narrows.common.limits import boolean, integer, one_of, parameter, real, replaced, widths
+from narrows.common.sizes import MANY_ROWS
 from narrows.errors import ParameterError
-from narrows.fields import boolean, integer, one_of, parameter, real, replaced, widths
-from narrows.networks.base import MANY_ROWS, Network, Widths, count_products
+from narrows.linear.patches import Cells, as_picture
+from narrows.networks.base import Network, Widths, count_products
 from narrows.networks.prefixes import ReadsPrefix
 
 SMALLEST_CONTRAST = 1e-2

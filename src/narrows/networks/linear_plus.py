@@ -20,8 +20,8 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from narrows.cells import Cells
 from narrows.errors import ParameterError
+from narrows.linear.patches import Cells
 
 _WITH_WEIGHTS = (
     nn.Linear,

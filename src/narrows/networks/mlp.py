@@ -13,8 +13,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from narrows.fields import boolean, one_of, parameter, replaced, widths
-from narrows.networks.base import FEW_ROWS, MANY_ROWS, Network, Widths
+from narrows.common.limits import boolean, one_of, parameter, replaced, widths
+from narrows.common.sizes import FEW_ROWS, MANY_ROWS
+from narrows.networks.base import Network, Widths
 from narrows.networks.prefixes import ReadsPrefix
 
 NARROW_CODE = 16

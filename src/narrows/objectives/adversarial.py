@@ -10,14 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from narrows import standard_normal
-from narrows.fields import parameter, real
-from narrows.losses import squared_error
+from narrows.common.limits import parameter, real
 from narrows.networks import MLP
-from narrows.networks.base import Autoencoding, Widths
+from narrows.networks.autoencoding import Autoencoding
+from narrows.networks.base import Widths
 from narrows.networks.linear_plus import LinearPath
 from narrows.objectives.base import NATS, PIXEL_SQUARES, Batch, Noise, Objective, Step
-from narrows.priors import ClassNormals, Prior
+from narrows.objectives.priors import ClassNormals, Prior
+from narrows.objectives.shared import standard_normal
+from narrows.objectives.shared.losses import squared_error
 
 CRITIC_HIDDEN = (128, 128)
 SQUARED_SLOPE = "squared nats per squared unit of the code"

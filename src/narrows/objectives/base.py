@@ -14,10 +14,11 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from narrows import fields
-from narrows.networks.base import Autoencoding, Network, Widths
+from narrows.common import limits
+from narrows.networks.autoencoding import Autoencoding
+from narrows.networks.base import Network, Widths
 from narrows.networks.linear_plus import LinearPath
-from narrows.priors import Prior
+from narrows.objectives.priors import Prior
 
 Noise = dict[str, Tensor]
 """What a step draws at random, by name; the leading axis of each is the rows of the batch."""
@@ -101,7 +102,7 @@ class Objective(ABC):
     n_partners: ClassVar[int] = 1
     usual_batch: ClassVar[int] = 256
     usual_decay: ClassVar[float] = 0.2
-    get_params = fields.get_params
+    get_params = limits.get_params
 
     @property
     def couples_rows(self) -> str:
@@ -196,7 +197,7 @@ class Objective(ABC):
         """Say what went wrong in training, a sentence each with what to type; mostly nothing.
 
         Called once after a fit, with training rows (N, D) in the network's units. That numbers of
-        the code do not vary at all is found for every family by `narrows.diagnosis`.
+        the code do not vary at all is found for every family by `narrows.model.diagnosis`.
         """
         del net, x
         return []

@@ -8,10 +8,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from narrows.fields import integer, parameter, real
-from narrows.losses import clipped_squared_error, squared_error
-from narrows.networks.base import Autoencoding
+from narrows.common.limits import integer, parameter, real
+from narrows.networks.autoencoding import Autoencoding
 from narrows.objectives.base import PIXEL_SQUARES, Batch, Noise, Objective, Step
+from narrows.objectives.shared.losses import clipped_squared_error, squared_error
 
 SLOPE_SQUARES = "squared units of the code per unit of the network, per feature"
 

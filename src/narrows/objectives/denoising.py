@@ -9,13 +9,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from narrows.corruptions import CORRUPTIONS, USUAL_SHARE
+from narrows.common.limits import interval, one_of, parameter, real
 from narrows.errors import ParameterError
-from narrows.fields import interval, one_of, parameter, real
-from narrows.losses import clipped_squared_error, squared_error
-from narrows.networks.base import Autoencoding, Widths
+from narrows.networks.autoencoding import Autoencoding
+from narrows.networks.base import Widths
 from narrows.networks.linear_plus import LinearPath
 from narrows.objectives.base import PIXEL_SQUARES, Batch, Noise, Objective, Step
+from narrows.objectives.shared.corruptions import CORRUPTIONS, USUAL_SHARE
+from narrows.objectives.shared.losses import clipped_squared_error, squared_error
 
 
 class SampleShape(nn.Module):

@@ -11,12 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.special import ndtr, ndtri
 
+from narrows.common.limits import Limit, integer, is_integer, parameter
 from narrows.errors import ParameterError
-from narrows.fields import Limit, integer, is_integer, parameter
-from narrows.losses import squared_error
-from narrows.networks.base import Autoencoding, Widths
+from narrows.networks.autoencoding import Autoencoding
+from narrows.networks.base import Widths
 from narrows.networks.linear_plus import LinearPath
 from narrows.objectives.base import PIXEL_SQUARES, Batch, Objective, Step
+from narrows.objectives.shared.losses import squared_error
 
 MOST_LEVELS = 1_024
 N_ROUNDS, SETTLED = 300, 1e-8

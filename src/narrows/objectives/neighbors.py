@@ -9,12 +9,14 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from narrows.fields import integer, one_of, parameter, real, share
-from narrows.losses import clipped_squared_error, squared_error
-from narrows.networks.base import AXES, FEW_ROWS, Autoencoding, Network
+from narrows.common.limits import integer, one_of, parameter, real, share
+from narrows.common.sizes import FEW_ROWS
+from narrows.networks.autoencoding import Autoencoding
+from narrows.networks.base import AXES, Network
 from narrows.networks.linear_plus import LinearPath, OnAxes
 from narrows.networks.mlp import MLP, NARROW_CODE
 from narrows.objectives.base import PIXEL_SQUARES, Batch, Noise, Objective, Step
+from narrows.objectives.shared.losses import clipped_squared_error, squared_error
 
 GROUP = 512
 """Rows that a row is told apart from: as many as are compared with each other."""

@@ -8,12 +8,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from narrows.fields import one_of, parameter
-from narrows.likelihoods import LIKELIHOODS
-from narrows.losses import absolute_error, cross_entropy, squared_error
-from narrows.networks.base import Autoencoding
+from narrows.common.limits import one_of, parameter
+from narrows.networks.autoencoding import Autoencoding
 from narrows.networks.linear_plus import LinearPath
 from narrows.objectives.base import NATS, PIXEL_SQUARES, PIXELS, Batch, Objective, Step
+from narrows.objectives.shared.likelihoods import LIKELIHOODS
+from narrows.objectives.shared.losses import absolute_error, cross_entropy, squared_error
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Reconstruction(Objective):
 
     Where reconstructions are clipped to bounds (pixels), the first two are the matching losses of
     the clip, which ask nothing of an output that clipping sets right: see
-    `narrows.losses.squared_error`. Training starts at PCA; for ``"bernoulli"`` at logits that
-    follow PCA's reconstruction to first order about the mean. The best state is the one with the
-    smallest error of the kind chosen, so it is for ``"squared"`` alone that the mean squared error
-    on new rows is on average no worse than PCA's.
+    `narrows.objectives.shared.losses.squared_error`. Training starts at PCA; for ``"bernoulli"`` at
+    logits that follow PCA's reconstruction to first order about the mean. The best state is the one
+    with the smallest error of the kind chosen, so it is for ``"squared"`` alone that the mean
+    squared error on new rows is on average no worse than PCA's.
 
     Parameters
     ----------

@@ -9,12 +9,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from narrows.common.limits import integer, one_of, parameter, real
 from narrows.errors import ParameterError
-from narrows.fields import integer, one_of, parameter, real
-from narrows.losses import clipped_squared_error, squared_error
-from narrows.networks.base import Autoencoding
+from narrows.networks.autoencoding import Autoencoding
 from narrows.networks.linear_plus import LinearPath
 from narrows.objectives.base import PIXEL_SQUARES, Batch, Noise, Objective, Step
+from narrows.objectives.shared.losses import clipped_squared_error, squared_error
 
 THRESHOLD = 0.1
 """Size below which a number of a code is 0 under L1, in the network's units."""

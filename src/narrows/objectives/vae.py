@@ -8,13 +8,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from narrows import variational
-from narrows.fields import boolean, one_of, parameter, real
-from narrows.likelihoods import LIKELIHOODS
-from narrows.networks.base import Autoencoding
+from narrows.common.limits import boolean, one_of, parameter, real
+from narrows.networks.autoencoding import Autoencoding
 from narrows.objectives.base import NATS, Batch, Noise, Step
-from narrows.objectives.latent import LatentVariable
-from narrows.priors import ClassNormals
+from narrows.objectives.priors import ClassNormals
+from narrows.objectives.shared import variational
+from narrows.objectives.shared.latent import LatentVariable
+from narrows.objectives.shared.likelihoods import LIKELIHOODS
 
 
 @dataclass(frozen=True)

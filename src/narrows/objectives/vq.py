@@ -9,12 +9,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from narrows.common.limits import integer, one_of, parameter, real
 from narrows.errors import ParameterError
-from narrows.fields import integer, one_of, parameter, real
-from narrows.losses import squared_error
-from narrows.networks.base import Autoencoding, Widths
+from narrows.networks.autoencoding import Autoencoding
+from narrows.networks.base import Widths
 from narrows.networks.linear_plus import LinearPath
 from narrows.objectives.base import PIXEL_SQUARES, Batch, Noise, Objective, Step
+from narrows.objectives.shared.losses import squared_error
 
 USUAL_WIDTH = 4
 """Numbers in a word that ``width="auto"`` comes as near to as the code size allows."""

@@ -8,13 +8,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from narrows import standard_normal
-from narrows.fields import parameter, real
-from narrows.losses import squared_error
-from narrows.networks.base import Autoencoding, Widths
+from narrows.common.limits import parameter, real
+from narrows.networks.autoencoding import Autoencoding
+from narrows.networks.base import Widths
 from narrows.networks.linear_plus import LinearPath
 from narrows.objectives.base import PIXEL_SQUARES, Batch, Noise, Objective, Step
-from narrows.priors import ClassNormals, Prior
+from narrows.objectives.priors import ClassNormals, Prior
+from narrows.objectives.shared import standard_normal
+from narrows.objectives.shared.losses import squared_error
 
 KERNEL_SQUARES = "squared units of the kernel, which is at most 1"
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from narrows.estimator import Autoencoder
-    from narrows.running import Progress
+    from narrows.training.run import Progress
 
 Picture = dict[str, Any]
 Pixels = NDArray[np.float32]
@@ -147,7 +147,7 @@ def _samples(picture: Picture, ae: Autoencoder, X: Pixels, y: Labels) -> Figure:
 def _lattice(picture: Picture, ae: Autoencoder, X: Pixels, y: Labels) -> Figure:
     """Draw the plane of two numbers decoded at ``steps`` × ``steps`` places."""
     from narrows import figures
-    from narrows.generating import lattice
+    from narrows.model.sampling import lattice
 
     Z = lattice(ae, picture["steps"])
     return figures.lattice(ae.inverse_transform(Z), Z, sample_shape=SHAPE, bounds=ae.bounds_)
@@ -165,7 +165,7 @@ def _interpolations(picture: Picture, ae: Autoencoder, X: Pixels, y: Labels) -> 
 def _denoised(picture: Picture, ae: Autoencoder, X: Pixels, y: Labels) -> Figure:
     """Draw rows with the noise that was trained on, cleaned by ours and by PCA, and clean."""
     from narrows import figures
-    from narrows.evaluation import pca_inference
+    from narrows.evaluation.scorecard import pca_inference
 
     noisy = corrupted(ae, X)
     cleaned = {"narrows": ae.reconstruct(noisy), "PCA": pca_inference(ae).reconstruct(noisy)}

@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from narrows.datasets import load_mnist
+from narrows.common.atomic_files import replacing
 from narrows.errors import FileExists, ParameterError, near_miss
-from narrows.model_file import replacing
-from narrows.parts import PARTS, from_json, named_part
+from narrows.model.parts import PARTS, from_json, named_part
+from narrows.objectives.shared.terms import is_plain, term_words
 from narrows.recipes.pictures import corrupted, draw, file_name, watcher
-from narrows.sources.files import check_folder
-from narrows.wording import is_plain, term_words
+from narrows.sources.mnist import load_mnist
+from narrows.sources.open import check_folder
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
-    from narrows.running import Progress
-    from narrows.training import HistoryRow
+    from narrows.training.loop import HistoryRow
+    from narrows.training.run import Progress
 
 Tell = Callable[[str], None]
 IMPORTANCE_SAMPLES = 10
@@ -243,7 +243,7 @@ def _measured(
     ae: Autoencoder, X: NDArray[np.float32], seconds: float, tell: Tell
 ) -> tuple[float, float]:
     """Tell and return our error and PCA's on test rows, and tell how likely they are."""
-    from narrows.evaluation import evaluate, pca_inference
+    from narrows.evaluation.scorecard import evaluate, pca_inference
 
     noisy, before = corrupted(ae, X), ""
     report = evaluate(ae, X, importance_samples=IMPORTANCE_SAMPLES)

@@ -1,5 +1,1 @@
-"""Kinds of data that training reads: one file each."""
-
-from narrows.sources.array import ArraySource, ScaledRows, held_out_rows
-
-__all__ = ["ArraySource", "ScaledRows", "held_out_rows"]
+"""Rows from anywhere, behind one protocol: one file for each kind of data."""

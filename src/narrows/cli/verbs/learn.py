@@ -101,7 +101,7 @@ def fit(
     """
     from narrows.cli.fitting import fit_to_file
     from narrows.cli.parameters import make_autoencoder
-    from narrows.sources.files import check_target
+    from narrows.sources.open import check_target
 
     given = {
         "n_components": n_components,
@@ -169,8 +169,8 @@ def size(
     """
     from narrows.cli import sizing
     from narrows.cli.parameters import make_autoencoder, parsed
+    from narrows.common.limits import check, real
     from narrows.errors import ParameterError
-    from narrows.fields import check, real
 
     if explained is not None and n_components is not None:
         raise ParameterError(

@@ -23,7 +23,7 @@ def demo(
     """Take the tour: real digits, beside PCA, on one page to look at; about 4 minutes."""
     from narrows.cli.printing import out as stdout
     from narrows.cli.printing import say
-    from narrows.demo import run_demo
+    from narrows.recipes.demo import run_demo
 
     page = run_demo(out, max_seconds=max_seconds, overwrite=overwrite, console=stdout())
     say(f"Open {page}")

@@ -1,0 +1,1 @@
+"""Small things that everything may use and that know no autoencoder."""

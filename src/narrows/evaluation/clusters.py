@@ -1,0 +1,145 @@
+"""Whether codes fall into groups that are the classes.
+
+Legend: N rows, K code size, C classes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from narrows.evaluation.rows import Numbers
+from narrows.evaluation.scores import Measure, Section, measure
+from narrows.evaluation.splitting import Split
+from narrows.evaluation.views import Both
+from narrows.web.drawings import Words
+
+STARTS = 4
+"""Of k-means, of which the best is taken."""
+ROWS_PER_NUMBER = 10
+"""Rows for each number of a code and each cluster from which a mixture has full covariances."""
+LEAST_VARIANCE = 1e-4
+"""Added to the variances of a mixture, of codes whose largest deviation is 1."""
+Floats = NDArray[np.floating[Any]]
+Clustering = Callable[[Floats, Floats, int, int], Numbers]
+
+
+def clusters(
+    split: Split, inputs: Mapping[str, Both], seed: int
+) -> tuple[Section, NDArray[np.int64] | None]:
+    """Cluster without labels, and compare with them on test rows.
+
+    Parameters
+    ----------
+    split : Split
+    inputs : dict of str to (ndarray (N, K), ndarray (M, K))
+        By method, what is clustered, and what is then given to the clusters.
+    seed : int
+
+    Returns
+    -------
+    section : Section
+    table : ndarray (C, C) or None
+        Test rows by class and by cluster of our codes (k-means), each cluster in the column of
+        the class it is matched with.
+    """
+    title, n = Words("Clusters", "聚类"), split.n_classes
+    if len(split.learn) < n:
+        few = Words(
+            f"{len(split.learn)} rows are too few to find {n} clusters.",
+            f"{len(split.learn)} 行不够找出 {n} 个聚类。",
+        )
+        return Section("clusters", title, few, (), (few,)), None
+    lines: list[Measure] = []
+    table = None
+    for key, name, cluster, methods in _KINDS:
+        accuracy, agreement = {}, {}
+        for method in methods:
+            found = cluster(*inputs[method], n, seed)
+            counts = matched_table(split.test_classes, found, n)
+            accuracy[method] = float(np.trace(counts) / counts.sum())
+            agreement[method] = _mutual_information(split.test_classes, found)
+            if key == "kmeans" and method == "narrows":
+                table = counts
+        for part, words, values in (
+            ("accuracy", Words("accuracy", "准确率"), accuracy),
+            ("mutual_information", Words("mutual information", "互信息"), agreement),
+        ):
+            both = Words(f"{name.en}, {words.en}", f"{name.zh}，{words.zh}")
+            lines.append(measure(f"{key}_{part}", both, values))
+    about = Words(
+        f"{n} clusters, found without labels, for {n} classes. {split.about.en} Accuracy: each"
+        " cluster stands for the class that a best one-to-one matching gives it. Mutual"
+        " information is adjusted for chance: 0 for clusters of chance, 1 for the classes"
+        " themselves. Gaussian mixtures are found in codes alone.",
+        f"不用标签找出 {n} 个聚类，对应 {n} 个类别。{split.about.zh}准确率：按最佳一一匹配，"
+        "每个聚类代表一个类别。互信息已按偶然性校正：随机聚类为 0，与类别完全一致为 1。"
+        "高斯混合只在编码中寻找。",
+    )
+    return Section("clusters", title, about, tuple(lines)), table
+
+
+def k_means(learn: Floats, test: Floats, n: int, seed: int) -> Numbers:
+    """Return the nearest of n means, found in some rows (N, K), for others (M,)."""
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        # Codes that have collapsed give fewer clusters, which the accuracy says.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = KMeans(n, n_init=STARTS, random_state=seed).fit(learn)
+    return np.asarray(found.predict(test), dtype=np.int64)
+
+
+def mixture(learn: Floats, test: Floats, n: int, seed: int) -> Numbers:
+    """Return the likeliest of n normal distributions, fitted to some rows (N, K), for others (M,).
+
+    Their covariances are full where there are ten rows for each number and cluster, and diagonal
+    where there are fewer.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+
+    enough = len(learn) >= ROWS_PER_NUMBER * learn.shape[1] * n
+    middle, unit = learn.mean(axis=0), float(learn.std(axis=0).max()) or 1.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        found = GaussianMixture(
+            n,
+            covariance_type="full" if enough else "diag",
+            reg_covar=LEAST_VARIANCE,
+            random_state=seed,
+        ).fit((learn - middle) / unit)
+    return np.asarray(found.predict((test - middle) / unit), dtype=np.int64)
+
+
+_KINDS: list[tuple[str, Words, Clustering, tuple[str, ...]]] = [
+    ("kmeans", Words("k-means", "k 均值"), k_means, ("narrows", "pca", "input")),
+    ("mixture", Words("Gaussian mixture", "高斯混合"), mixture, ("narrows", "pca")),
+]
+
+
+def matched_table(classes: Numbers, found: Numbers, n: int) -> NDArray[np.int64]:
+    """Count rows by class and cluster (n, n), clusters in the order that puts most on the diagonal.
+
+    Parameters
+    ----------
+    classes, found : ndarray (N,) of int below n
+    n : int
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    counts = np.zeros((n, n), dtype=np.int64)
+    np.add.at(counts, (classes, found), 1)
+    _, columns = linear_sum_assignment(counts, maximize=True)
+    return counts[:, columns]
+
+
+def _mutual_information(classes: Numbers, found: Numbers) -> float:
+    from sklearn.metrics import adjusted_mutual_info_score
+
+    return float(adjusted_mutual_info_score(classes, found))

@@ -1,0 +1,222 @@
+"""The report of an evaluation: its numbers by name, as a table, as JSON and as a page."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from narrows.common.atomic_files import replacing
+from narrows.errors import ParameterError, near_miss
+from narrows.evaluation.sample_quality import SampleQuality
+from narrows.evaluation.scores import METHODS, Measure, Section, finite
+from narrows.evaluation.shown import Shown
+from narrows.model.density import Density
+from narrows.web.drawings import Words
+from narrows.web.parts import Label
+
+SUFFIXES = (".json", ".html")
+"""Of the files that a report is saved to."""
+MOST_CLASSES = 20
+"""Classes whose errors a table lists."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The scorecard of a model: numbers on rows that it never saw, PCA's beside them.
+
+    With several seeds each number is a mean over them.
+
+    Attributes
+    ----------
+    n_rows, n_features, n_components, n_seeds : int
+    error, pca_error : float
+        Mean squared error per value in data units, clipped to the same bounds; PCA's is that of
+        the rows that training started from, at the same code size.
+    score, pca_score : float
+        Part of the variance about the training mean that comes back; 1 is perfect.
+    worst_error : float
+        95th percentile over rows of the mean squared error per value.
+    knn_accuracy, pca_knn_accuracy : float or None
+        Part of the rows whose label is the most frequent one among the 10 nearest other rows, by
+        codes; None without labels that are classes.
+    measured : tuple of Section
+        All numbers, with their values for each seed: `measure` finds one by its names.
+    costs : Section or None
+        Seconds and bytes. Reports are equal where all else is.
+    shown : Shown or None
+        What the page's pictures are drawn from.
+    samples : SampleQuality or None
+        Fréchet distance, precision and recall of samples of the given model, where they were
+        asked for.
+    density : Density or None
+        Log-likelihood, its bound and its parts, in nats per row, of the given model; None for a
+        family that gives no density.
+    """
+
+    n_rows: int
+    n_features: int
+    n_components: int
+    error: float
+    pca_error: float
+    score: float
+    pca_score: float
+    worst_error: float
+    knn_accuracy: float | None = None
+    pca_knn_accuracy: float | None = None
+    samples: SampleQuality | None = None
+    density: Density | None = None
+    n_seeds: int = 1
+    measured: tuple[Section, ...] = field(default=(), repr=False)
+    costs: Section | None = field(default=None, repr=False, compare=False)
+    shown: Shown | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        """Return all sections in the order of the page."""
+        return self.measured if self.costs is None else (*self.measured, self.costs)
+
+    def measure(self, section: str, key: str) -> Measure:
+        """Return one line: ``report.measure("probes", "linear_all").scores["pca"].mean``.
+
+        Raises
+        ------
+        ParameterError
+            Where there is no such section or line, naming those there are.
+        """
+        known = {part.key: {line.key: line for line in part.measures} for part in self.sections}
+        if section not in known:
+            raise ParameterError(_unknown("section", section, known))
+        if key not in known[section]:
+            raise ParameterError(_unknown(f"line in {section!r}", key, known[section]))
+        return known[section][key]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the numbers by name, ready for JSON: None stands for what is not defined."""
+        plain = {
+            one.name: getattr(self, one.name)
+            for one in fields(self)
+            if one.name not in ("measured", "costs", "shown", "samples", "density")
+        }
+        for name in ("samples", "density"):
+            part = getattr(self, name)
+            plain[name] = None if part is None else asdict(part)
+        plain["sections"] = {part.key: part.as_dict() for part in self.sections}
+        found: dict[str, Any] = finite(plain)
+        return found
+
+    def blocks(self) -> list[Block]:
+        """Return the numbers as tables of words, one for each section."""
+        return [_block(part) for part in self.sections]
+
+    def intro(self) -> list[tuple[str, str]]:
+        """Return what was measured, as pairs of a name and its value in words."""
+        found = [
+            ("rows × features", f"{self.n_rows:,} × {self.n_features:,}"),
+            ("numbers in a code", f"{self.n_components}"),
+        ]
+        if self.n_seeds > 1:
+            found.append(("seeds", f"{self.n_seeds}: mean ± half of Student's 95 % interval"))
+        return found
+
+    def to_html(self, title: Words | str = "") -> str:
+        """Return the scorecard as one HTML page that needs nothing else, in two languages.
+
+        Parameters
+        ----------
+        title : Words or str
+            What was measured, such as the names of model and data.
+        """
+        from narrows.evaluation.page import scorecard_page
+
+        return scorecard_page(self, title)
+
+    def save(self, path: str | os.PathLike[str], title: Words | str = "") -> None:
+        """Write the scorecard to a ``.json`` or ``.html`` file, which replaces an older one.
+
+        Raises
+        ------
+        ParameterError
+            For another suffix.
+        OSError
+            Where it cannot be written; an older file then stands as it was.
+        """
+        target = Path(path)
+        suffix = target.suffix.lower()
+        if suffix not in SUFFIXES:
+            raise ParameterError(
+                f"A report is saved as {' or '.join(SUFFIXES)}, got {target.name!r}."
+                f"{near_miss(suffix, SUFFIXES)}"
+            )
+        text = (
+            self.to_html(title)
+            if suffix == ".html"
+            else json.dumps(self.as_dict(), indent=2, ensure_ascii=False) + "\n"
+        )
+        with replacing(target) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+    def __str__(self) -> str:
+        pairs, blocks = self.intro(), self.blocks()
+        width = max(len(name) for name, _ in pairs)
+        found = ["\n".join(f"{name:<{width}}  {value}" for name, value in pairs)]
+        found += ["\n".join([*block.lines(), *block.notes]) for block in blocks]
+        return "\n\n".join(found)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A section as a table of words.
+
+    Attributes
+    ----------
+    head : list of str
+        The section's title, and the methods.
+    rows : list of list of str
+        Names of lines, and their numbers; "" where a line has none.
+    notes : list of str
+    """
+
+    head: list[str]
+    rows: list[list[str]]
+    notes: list[str]
+
+    def lines(self) -> list[str]:
+        """Return the head and the rows with columns as wide as they need."""
+        whole = [self.head, *self.rows]
+        widths = [max(map(len, column)) for column in zip(*whole, strict=True)]
+        return [
+            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
+            for row in whole
+        ]
+
+
+def _block(part: Section) -> Block:
+    methods, notes = part.methods, [note.en for note in part.notes]
+    shown = list(part.measures)
+    if part.key == "class_errors" and len(shown) > MOST_CLASSES:
+        shown.sort(key=lambda line: -line.scores["narrows"].mean)
+        notes.append(f"{len(shown) - MOST_CLASSES:,} further classes with smaller errors.")
+        del shown[MOST_CLASSES:]
+    rows = [
+        [
+            english(line.name),
+            *(line.scores[m].text(line.kind) if m in line.scores else "" for m in methods),
+        ]
+        for line in shown
+    ]
+    return Block([part.title.en, *(english(METHODS[name]) for name in methods)], rows, notes)
+
+
+def english(text: Label) -> str:
+    """Return a text in English."""
+    return text if isinstance(text, str) else text.en
+
+
+def _unknown(kind: str, given: str, known: Iterable[str]) -> str:
+    return (
+        f"This report has no {kind} {given!r}; it has {', '.join(known)}.{near_miss(given, known)}"
+    )

@@ -1,0 +1,166 @@
+"""Held-out rows, training rows and their classes, checked.
+
+Legend: N held-out rows, M training rows, D features, C classes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from narrows.errors import DataError, DataTypeError, NarrowsWarning
+from narrows.evaluation.classifiers import NEIGHBOURS
+from narrows.sources.inputs import as_labels
+from narrows.sources.split import held_out_rows
+from narrows.web.drawings import Words
+
+if TYPE_CHECKING:
+    from narrows.estimator import Autoencoder
+
+MOST_ROWS = 10_000
+"""Rows that a probe learns from, and rows that it is tested on."""
+MOST_VALUES = 1 << 25
+"""Values of rows (256 MiB in float64) that are looked at together, where rows are very large."""
+MOST_CLASSES = 200
+"""Labels that count as classes; with more, probes would take minutes."""
+Rows = NDArray[np.generic]
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class MeasuredRows:
+    """What a model is measured on, and the training rows that probes may learn from.
+
+    Attributes
+    ----------
+    X : array, frame or tensor
+        The rows as they were given.
+    rows : ndarray (N, D)
+    classes : ndarray (N,) of int or None
+        Numbers of the classes, where there are labels.
+    class_names : tuple of str
+        The text of each label, C of them.
+    train : ndarray (M, D) or None
+    train_classes : ndarray (M,) of int or None
+    """
+
+    X: Any
+    rows: Rows
+    classes: Numbers | None = None
+    class_names: tuple[str, ...] = ()
+    train: Rows | None = None
+    train_classes: Numbers | None = None
+
+    def no_classes(self) -> Words | None:
+        """Say why labels are not used as classes; None where they are, or where there are none."""
+        n = len(self.class_names)
+        if self.classes is None:
+            return None
+        if n < 2:
+            return Words(
+                "All rows have one label, so there are no classes to tell apart.",
+                "所有行的标签相同，没有可以区分的类别。",
+            )
+        if n > min(MOST_CLASSES, len(self.rows) // 2):
+            return Words(
+                f"{n:,} different labels on {len(self.rows):,} rows are too many to be classes,"
+                f" which are {MOST_CLASSES} at most, with two rows each on average.",
+                f"{len(self.rows):,} 行中有 {n:,} 种标签，太多了，不当作类别："
+                f"类别至多 {MOST_CLASSES} 种，且平均每种至少两行。",
+            )
+        return None
+
+
+def read_rows(ae: Autoencoder, X: Any, y: Any, X_train: Any, y_train: Any) -> MeasuredRows:
+    """Check rows and labels.
+
+    Raises
+    ------
+    DataError
+        For rows that do not fit the model, labels that do not fit the rows, fewer than 12 rows
+        with labels, ``y_train`` without ``X_train``, or training rows that are ``X``.
+    """
+    rows = ae._read(X, reset=False)
+    if y_train is not None and X_train is None:
+        raise DataError("y_train was given without X_train; give the training rows too.")
+    train = None if X_train is None else _read_training_rows(ae, X_train)
+    if train is not None:
+        _check_apart(rows, train)
+    if y is None:
+        return MeasuredRows(X, rows, train=train)
+    labels = [_labels(y, len(rows), ("y", "X"))]
+    if len(rows) < NEIGHBOURS + 2:
+        raise DataError(
+            f"{len(rows)} rows are too few for the accuracy of {NEIGHBOURS} neighbours; give at"
+            f" least {NEIGHBOURS + 2}, or leave y out."
+        )
+    if train is not None and y_train is not None:
+        labels.append(_labels(y_train, len(train), ("y_train", "X_train")))
+    names, numbers = np.unique(np.concatenate(labels), return_inverse=True)
+    known, trained = numbers[: len(rows)], numbers[len(rows) :]
+    texts = tuple(str(name) for name in names.tolist())
+    return MeasuredRows(X, rows, known, texts, train, trained if len(labels) > 1 else None)
+
+
+def _labels(y: Any, n_rows: int, names: tuple[str, str]) -> NDArray[Any]:
+    labels = as_labels(y, n_rows, names)
+    # Objects of several kinds have no order; their texts do.
+    return labels.astype(str) if labels.dtype == object else labels
+
+
+def _read_training_rows(ae: Autoencoder, X_train: Any) -> Rows:
+    try:
+        return ae._read(X_train, reset=False)
+    except (DataTypeError, TypeError) as error:
+        raise DataTypeError(f"X_train: {error}") from error
+    except ValueError as error:
+        raise DataError(f"X_train: {error}") from error
+
+
+def _check_apart(rows: Rows, train: Rows) -> None:
+    """Refuse training rows as held-out rows, and warn where most are.
+
+    Raises
+    ------
+    DataError
+    """
+    if rows.shape == train.shape and _are_equal(rows, train):
+        raise DataError(
+            "X and X_train are the same rows, but a model is measured on rows that it never saw;"
+            " give held-out rows."
+        )
+    known = _hashes(train)
+    share = float(np.mean([number in known for number in _hashes(rows, as_list=True)]))
+    if share > 0.5:
+        warnings.warn(
+            f"{100 * share:.3g} % of the rows of X stand in X_train too. Numbers on rows that a"
+            " model was trained on flatter it; give held-out rows as X.",
+            NarrowsWarning,
+            stacklevel=4,
+        )
+
+
+def _are_equal(rows: Rows, others: Rows) -> bool:
+    """Tell whether rows are the same, looking at some of them at once."""
+    n_block = max(1, MOST_VALUES // rows.shape[1])
+    starts = range(0, len(rows), n_block)
+    return all(np.array_equal(rows[i : i + n_block], others[i : i + n_block]) for i in starts)
+
+
+def _hashes(rows: Rows, *, as_list: bool = False) -> Any:
+    found = (hash(np.asarray(row, dtype=np.float64).tobytes()) for row in rows)
+    return list(found) if as_list else set(found)
+
+
+def most_rows(n_features: int, most: int = MOST_ROWS) -> int:
+    """Return how many rows are looked at together, fewer where they are very large."""
+    return max(2 * NEIGHBOURS, min(most, MOST_VALUES // n_features))
+
+
+def some(rows: Rows, most: int, seed: int) -> Numbers:
+    """Return the numbers of at most so many rows, spread evenly by a seed, in rising order."""
+    return held_out_rows(len(rows), min(len(rows), most), seed).astype(np.int64)

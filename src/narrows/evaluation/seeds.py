@@ -1,0 +1,63 @@
+"""The same model fitted again with other seeds, for intervals."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from narrows.common.limits import is_integer
+from narrows.errors import DataError, ParameterError
+from narrows.model.parts import named_part
+
+if TYPE_CHECKING:
+    from narrows.estimator import Autoencoder
+
+
+def check_seeds(ae: Autoencoder, seeds: int, X_train: Any, y_train: Any) -> None:
+    """Check that there is what further fits need.
+
+    Raises
+    ------
+    ParameterError
+        Without training rows.
+    DataError
+        Without their classes, where the objective learns from classes.
+    """
+    if seeds == 1:
+        return
+    if X_train is None:
+        raise ParameterError(
+            f"`seeds`={seeds} fits the model {seeds - 1} times more, with other seeds, and a model"
+            " holds no training rows; pass them as X_train (on the command line: --train DATA), or"
+            " leave `seeds` at 1."
+        )
+    if named_part("objective", ae.objective).needs_classes and y_train is None:
+        raise DataError(
+            "This objective learns from classes, and y_train is None; give one label per row of"
+            " X_train."
+        )
+
+
+def fitted_again(
+    ae: Autoencoder, number: int, X_train: Any, y_train: Any
+) -> tuple[Autoencoder, float]:
+    """Fit a model's parameters anew, with its seed plus a number (0 where it had none).
+
+    Where its fit had a time limit, the new one takes as many steps instead.
+
+    Returns
+    -------
+    ae : Autoencoder
+    seconds : float
+        Of the fit.
+    """
+    from sklearn.base import clone
+
+    again: Autoencoder = clone(ae)
+    first: Any = ae.random_state if is_integer(ae.random_state) else 0
+    again.set_params(random_state=int(first) + number, callbacks=(), verbose=0)
+    if ae.max_seconds is not None:
+        again.set_params(max_seconds=None, max_steps=int(ae.n_steps_))
+    started = time.perf_counter()
+    again.fit(X_train, y_train)
+    return again, time.perf_counter() - started

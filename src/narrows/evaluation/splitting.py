@@ -1,0 +1,99 @@
+"""Which rows probes and clusters learn from, and which they are tested on.
+
+Legend: N rows, D features, C classes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from narrows.evaluation.rows import MeasuredRows, Numbers, Rows, most_rows, some
+from narrows.sources.split import held_out_rows
+from narrows.web.drawings import Words
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows to learn from and rows to be tested on; no row is in both.
+
+    Attributes
+    ----------
+    learn, test : ndarray (n, D) and (m, D)
+    learn_classes, test_classes : ndarray (n,) and (m,) of int
+    n_classes : int
+    about : Words
+        Which rows these are.
+    """
+
+    learn: Rows
+    learn_classes: Numbers
+    test: Rows
+    test_classes: Numbers
+    n_classes: int
+    about: Words
+
+
+def split(data: MeasuredRows, seed: int) -> Split | None:
+    """Choose what a probe learns from: labelled training rows, or else half of the held-out ones.
+
+    Returns
+    -------
+    Split or None
+        None without labels that are classes.
+    """
+    if data.classes is None or data.no_classes() is not None:
+        return None
+    most = most_rows(data.rows.shape[1])
+    if data.train is not None and data.train_classes is not None:
+        learn, test = some(data.train, most, seed), some(data.rows, most, seed)
+        source, source_classes = data.train, data.train_classes
+        about = Words(
+            f"Learned from {len(learn):,} of the {len(data.train):,} training rows, tested on"
+            f" {len(test):,} held-out rows.",
+            f"用 {len(data.train):,} 个训练行中的 {len(learn):,} 行学习，"
+            f"在 {len(test):,} 个留出行上测试。",
+        )
+    else:
+        learn, test = halves(data.classes, 2 * most, seed)
+        source, source_classes = data.rows, data.classes
+        about = Words(
+            f"The held-out rows are cut in two by chance, class by class: learned from"
+            f" {len(learn):,} of them, tested on {len(test):,} others.",
+            f"留出行按类别随机分成两半：用其中 {len(learn):,} 行学习，"
+            f"在另外 {len(test):,} 行上测试。",
+        )
+    return Split(
+        source[learn],
+        source_classes[learn],
+        data.rows[test],
+        data.classes[test],
+        len(data.class_names),
+        about,
+    )
+
+
+def halves(classes: Numbers, most: int, seed: int) -> tuple[Numbers, Numbers]:
+    """Cut rows in two, each class evenly; of a class with an odd number the first half has more.
+
+    Parameters
+    ----------
+    classes : ndarray (N,)
+    most : int
+        Rows of both halves together.
+    seed : int
+    """
+    taken = held_out_rows(len(classes), min(len(classes), most), seed)
+    place = rank_in_class(classes[taken], seed)
+    return taken[place % 2 == 0], taken[place % 2 == 1]
+
+
+def rank_in_class(classes: Numbers, seed: int) -> Numbers:
+    """Return the place of each row (N,) among the rows of its class, in an order of chance."""
+    chance = np.random.default_rng(seed).permutation(len(classes))
+    order = np.lexsort((chance, classes))
+    starts = np.searchsorted(classes[order], classes[order], side="left")
+    rank = np.empty(len(classes), dtype=np.int64)
+    rank[order] = np.arange(len(classes)) - starts
+    return rank

@@ -1,0 +1,1 @@
+"""What is known of rows without training: PCA, scaling, exact neighbours."""

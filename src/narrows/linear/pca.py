@@ -1,0 +1,311 @@
+"""Principal components of rows that come in blocks: the start of training and its yardstick.
+
+Everything is accumulated in float64 about a shift near the mean, so that neither a large mean nor
+a column a million times larger than the others spoils the result.
+
+Legend: N rows, D columns, K components, b block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from narrows.linear.patches import Cells
+
+Array64 = NDArray[np.float64]
+Blocks = Callable[[], Iterable[Array64]]
+
+WIDEST_COVARIANCE = 4096
+"""Columns up to which the D × D covariance is formed (128 MiB in float64)."""
+MOST_SKETCHED = 512
+"""Components at the most that are looked at beyond that."""
+_ROUNDING = 1e-12
+_OVERSAMPLING, _POWER_ITERATIONS = 10, 6
+
+
+@dataclass(frozen=True)
+class PrincipalComponents:
+    """A principal component analysis, with scikit-learn's attribute names.
+
+    Attributes
+    ----------
+    mean_ : ndarray (D,), float64
+        Mean of each column.
+    components_ : ndarray (K, D), float64
+        Orthonormal rows by falling variance, the largest entry of each positive; rows beyond the
+        rank of the data are zero.
+    explained_variance_, explained_variance_ratio_, singular_values_ : ndarray (K,), float64
+        As in `sklearn.decomposition.PCA`.
+    variances_ : ndarray (D,), float64
+        Of the columns (divisor n_samples_ − 1).
+    n_samples_ : int
+        Rows seen.
+    cells : Cells or None
+        How pictures that are too large for axes of their own are cut. Then ``components_`` are
+        those of a cell, the same for all, about the mean at its place; ``explained_variance_`` is
+        the mean over cells; and scores come axis by axis, each for all cells.
+    """
+
+    mean_: Array64
+    components_: Array64
+    explained_variance_: Array64
+    explained_variance_ratio_: Array64
+    singular_values_: Array64
+    variances_: Array64
+    n_samples_: int
+    cells: Cells | None = None
+
+    @property
+    def n_components_(self) -> int:
+        """Code size K."""
+        return len(self.components_) * (1 if self.cells is None else self.cells.n_cells)
+
+    def first(self, n_components: int) -> PrincipalComponents:
+        """Return the first of these components alone."""
+        by_component = "components_ explained_variance_ explained_variance_ratio_ singular_values_"
+        kept = {name: getattr(self, name)[:n_components] for name in by_component.split()}
+        return replace(self, **kept)
+
+    def transform(self, X: NDArray[np.floating]) -> Array64:
+        """Project rows (n, D) to their scores (n, K)."""
+        centred = np.asarray(X, dtype=np.float64) - self.mean_
+        if self.cells is None:
+            return centred @ self.components_.T
+        scores = self.cells.gather(torch.from_numpy(centred)).numpy() @ self.components_.T
+        return np.moveaxis(scores, -1, 1).reshape(len(scores), -1)
+
+    def inverse_transform(self, Z: NDArray[np.floating]) -> Array64:
+        """Rebuild rows (n, D) from scores (n, K)."""
+        scores = np.asarray(Z, dtype=np.float64)
+        if self.cells is None:
+            return scores @ self.components_ + self.mean_
+        cells = self.cells
+        scores = scores.reshape(len(scores), -1, cells.rows, cells.columns)
+        whole = cells.spread(torch.from_numpy(np.moveaxis(scores, 1, -1) @ self.components_))
+        return whole.numpy().reshape(len(scores), -1) + self.mean_
+
+
+def fit_pca(blocks: Blocks, n_components: int, seed: int) -> PrincipalComponents:
+    """Fit principal components to rows that can be read several times, block by block.
+
+    The eigenvectors come from the covariance up to 4,096 columns, from the Gram matrix where rows
+    are fewer than columns, and from a seeded randomised range finder otherwise (Halko, Martinsson
+    and Tropp, "Finding structure with randomness", SIAM Review 53, 2011, algorithm 4.4).
+
+    Parameters
+    ----------
+    blocks : callable
+        Returns a fresh iterator over float64 blocks (b, D) each time it is called.
+    n_components : int
+        Code size K ≤ D.
+    seed : int
+        Seeds the range finder; without effect on the two exact ways.
+
+    Returns
+    -------
+    PrincipalComponents
+    """
+    moments = _moments(blocks, scatter=True)
+    n_columns = len(moments.shift)
+
+    def centred() -> Iterable[Array64]:
+        return (block - moments.mean for block in blocks())
+
+    if moments.n_rows < n_columns and moments.n_rows <= WIDEST_COVARIANCE:
+        squares, axes = _from_gram(centred, n_components)
+    elif moments.scatter is not None:
+        squares, vectors = np.linalg.eigh(moments.centred_scatter())
+        squares, axes = squares[::-1][:n_components], vectors[:, ::-1].T[:n_components]
+    else:
+        squares, axes = _from_sketch(centred, n_columns, n_components, seed)
+    return _assemble(squares, axes, moments, n_components)
+
+
+def components_needed(blocks: Blocks, explained: float, seed: int) -> int | None:
+    """Return how many components explain a part of the variance of rows, as ``PCA(explained)``.
+
+    Where rows and columns are more than 4,096 each, only the first 512 are looked at; None where
+    they do not suffice.
+
+    Parameters
+    ----------
+    blocks : callable
+        As in `fit_pca`.
+    explained : float
+        From 0 to 1.
+    seed : int
+    """
+    moments = _moments(blocks, scatter=True)
+    n_columns = len(moments.shift)
+    if moments.n_rows < n_columns and moments.n_rows <= WIDEST_COVARIANCE:
+        squares = np.linalg.eigvalsh(_gram(lambda: (block - moments.mean for block in blocks())))
+    elif moments.scatter is not None:
+        squares = np.linalg.eigvalsh(moments.centred_scatter())
+    else:
+        squares = fit_pca(blocks, MOST_SKETCHED, seed).singular_values_[::-1] ** 2
+    total = float(moments.variances.sum()) * max(moments.n_rows - 1, 1)
+    if total == 0:  # constant rows
+        return 1
+    reached = np.cumsum(squares[::-1].clip(min=0)) / total
+    enough = np.flatnonzero(reached >= explained - _ROUNDING)
+    return int(enough[0]) + 1 if len(enough) else None
+
+
+def fit_pca_of_cells(
+    blocks: Blocks, n_components: int, cells: Cells, seed: int
+) -> PrincipalComponents:
+    """Fit principal components to the cells of pictures: the same axes for all cells.
+
+    Parameters
+    ----------
+    blocks : callable
+        As in `fit_pca`.
+    n_components : int
+        Code size K; each cell has ``K / cells.n_cells`` numbers of it.
+    cells : Cells
+    seed : int
+
+    Returns
+    -------
+    PrincipalComponents
+    """
+    moments = _moments(blocks, scatter=False)
+
+    def cut() -> Iterable[Array64]:
+        for block in blocks():
+            gathered = cells.gather(torch.from_numpy(block - moments.mean))
+            yield gathered.reshape(-1, cells.size).numpy()
+
+    found = fit_pca(cut, n_components // cells.n_cells, seed)
+    total = float(moments.variances.sum())
+    explained = found.explained_variance_ * cells.n_cells
+    return replace(
+        found,
+        mean_=moments.mean,
+        variances_=moments.variances,
+        explained_variance_ratio_=explained / total if total > 0 else np.zeros_like(explained),
+        n_samples_=moments.n_rows,
+        cells=cells,
+    )
+
+
+def column_moments(blocks: Blocks) -> tuple[Array64, Array64]:
+    """Return the mean and the variance (divisor n − 1) of each column, (D,) each."""
+    moments = _moments(blocks, scatter=False)
+    return moments.mean, moments.variances
+
+
+def _moments(blocks: Blocks, *, scatter: bool) -> _Moments:
+    """Read all blocks once; cross products are summed if asked and narrow enough."""
+    moments: _Moments | None = None
+    for block in blocks():
+        if moments is None:
+            narrow = block.shape[1] <= WIDEST_COVARIANCE
+            moments = _Moments(block.mean(axis=0), scatter=scatter and narrow)
+        moments.add(block)
+    assert moments is not None, "no rows"
+    return moments
+
+
+class _Moments:
+    """Count, sums and (where narrow enough) cross products of rows about a shift."""
+
+    def __init__(self, shift: Array64, *, scatter: bool) -> None:
+        self.n_rows = 0
+        self.shift = shift
+        self.sums = np.zeros_like(shift)
+        self.squares = np.zeros_like(shift)
+        self.scatter = np.zeros((len(shift), len(shift))) if scatter else None
+
+    def add(self, block: Array64) -> None:
+        deviation = block - self.shift
+        self.n_rows += len(block)
+        self.sums += deviation.sum(axis=0)
+        self.squares += np.einsum("bd,bd->d", deviation, deviation)
+        if self.scatter is not None:
+            # NumPy hands AᵀA to the symmetric product, half the work of a general one.
+            self.scatter += deviation.T @ deviation
+
+    @property
+    def offset(self) -> Array64:
+        return self.sums / self.n_rows
+
+    @property
+    def mean(self) -> Array64:
+        return self.shift + self.offset
+
+    @property
+    def variances(self) -> Array64:
+        deviations = np.maximum(self.squares - self.n_rows * self.offset**2, 0.0)
+        return deviations / max(self.n_rows - 1, 1)
+
+    def centred_scatter(self) -> Array64:
+        assert self.scatter is not None
+        return self.scatter - self.n_rows * np.outer(self.offset, self.offset)
+
+
+def _gram(centred: Blocks) -> Array64:
+    """Return the products (N, N) of all pairs of rows."""
+    return np.concatenate([np.concatenate([a @ b.T for b in centred()], axis=1) for a in centred()])
+
+
+def _from_gram(centred: Blocks, n_components: int) -> tuple[Array64, Array64]:
+    """Take the axes from A Aᵀ, which is smaller than AᵀA where rows are fewer than columns."""
+    squares, vectors = np.linalg.eigh(_gram(centred))
+    squares, vectors = squares[::-1][:n_components], vectors[:, ::-1][:, :n_components]
+    norms = np.sqrt(np.maximum(squares, np.finfo(np.float64).tiny))
+    axes, first = np.zeros((len(norms), next(iter(centred())).shape[1])), 0
+    for block in centred():
+        axes = axes + (vectors[first : first + len(block)] / norms).T @ block
+        first += len(block)
+    return squares, axes
+
+
+def _from_sketch(
+    centred: Blocks, n_columns: int, n_components: int, seed: int
+) -> tuple[Array64, Array64]:
+    width = min(n_components + _OVERSAMPLING, n_columns)
+    basis = np.random.default_rng(seed).standard_normal((n_columns, width))
+
+    def scatter_times(basis_DW: Array64) -> Array64:
+        product = np.zeros_like(basis_DW)
+        for block in centred():
+            product += block.T @ (block @ basis_DW)
+        return product
+
+    for _ in range(_POWER_ITERATIONS):
+        basis, _ = np.linalg.qr(scatter_times(basis))
+    squares, rotation = np.linalg.eigh(basis.T @ scatter_times(basis))
+    return squares[::-1][:n_components], (basis @ rotation[:, ::-1]).T[:n_components]
+
+
+def _assemble(
+    squares: Array64, axes: Array64, moments: _Moments, n_components: int
+) -> PrincipalComponents:
+    """Fix signs, blank what lies beyond the rank, and name the parts as scikit-learn does."""
+    n_rows, mean, variances = moments.n_rows, moments.mean, moments.variances
+    total = float(variances.sum()) * max(n_rows - 1, 1)
+    squares = np.maximum(squares, 0.0)
+    largest = squares.max(initial=0.0)
+    real = squares > largest * min(n_rows, len(mean)) * np.finfo(np.float64).eps
+    components = np.zeros((n_components, len(mean)))
+    components[: len(axes)][real] = axes[real]
+    kept = np.zeros(n_components)
+    kept[: len(squares)][real] = squares[real]
+    strongest = np.abs(components).argmax(axis=1)
+    signs = np.sign(components[np.arange(n_components), strongest])
+    components *= np.where(signs == 0, 1.0, signs)[:, None]
+    return PrincipalComponents(
+        mean_=mean,
+        components_=components,
+        explained_variance_=kept / max(n_rows - 1, 1),
+        explained_variance_ratio_=kept / total if total > 0 else np.zeros(n_components),
+        singular_values_=np.sqrt(kept),
+        variances_=variances,
+        n_samples_=n_rows,
+    )

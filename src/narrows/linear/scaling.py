@@ -1,0 +1,78 @@
+"""Between data units and the units that a network computes in, there and back.
+
+The shift and the divisor are buffers of the network, so that encode and decode export whole.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from narrows.common.limits import Limit, interval, nothing, one_of
+
+SCALING: Limit = one_of("auto", "standard") | interval() | nothing()
+"""What the parameter `scaling` may be."""
+
+
+class Scaling(nn.Module):
+    """Scale rows by ``(x - shift) / divisor``, column by column or by one common divisor.
+
+    Parameters
+    ----------
+    shift, divisor : ndarray (D,) or (1,), float64
+        In data units; divisors above zero.
+    """
+
+    shift: Tensor
+    divisor: Tensor
+
+    def __init__(self, shift: NDArray[np.float64], divisor: NDArray[np.float64]) -> None:
+        super().__init__()
+        self.register_buffer("shift", torch.from_numpy(np.array(shift, dtype=np.float64)))
+        self.register_buffer("divisor", torch.from_numpy(np.array(divisor, dtype=np.float64)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Bring rows (B, D) from data units to the network's units."""
+        return (x - self.shift) / self.divisor
+
+    def inverse(self, x: Tensor) -> Tensor:
+        """Bring rows (B, D) from the network's units back to data units."""
+        return x * self.divisor + self.shift
+
+
+def choose_scaling(
+    scaling: object,
+    mean: NDArray[np.float64],
+    variance: NDArray[np.float64],
+    low: float,
+    high: float,
+) -> Scaling:
+    """Turn the parameter `scaling` into a shift and a divisor.
+
+    Parameters
+    ----------
+    scaling : "auto", "standard", None or (float, float)
+        ``"auto"`` centres and divides all columns by one number, the root of their mean variance,
+        so that distances and principal components stay what they were. ``"standard"`` centres
+        each column and divides it by its own standard deviation. A pair maps the smallest and
+        the largest value of the whole data to that pair. None leaves the data alone.
+    mean, variance : ndarray (D,)
+        Of the columns, in data units and their squares.
+    low, high : float
+        Smallest and largest value of the data.
+    """
+    one, zero = np.ones(1), np.zeros(1)
+    if scaling is None:
+        return Scaling(zero, one)
+    if scaling == "standard":
+        return Scaling(mean, np.where(variance > 0, np.sqrt(variance), 1.0))
+    if scaling == "auto":
+        common = float(np.sqrt(variance.mean()))
+        return Scaling(mean, np.array([common if common > 0 else 1.0]))
+    target_low, target_high = cast("tuple[float, float]", scaling)
+    divisor = (high - low) / (target_high - target_low) if high > low else 1.0
+    return Scaling(np.array([low - target_low * divisor]), np.array([divisor]))

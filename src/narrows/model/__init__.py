@@ -1,0 +1,1 @@
+"""A trained model as a value: encode, decode, sample, trust, loadings, file."""

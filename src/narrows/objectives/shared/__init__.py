@@ -1,0 +1,1 @@
+"""What several families share: losses, likelihoods, corruptions, distributions of codes."""

@@ -1,0 +1,208 @@
+"""How rows are corrupted for an autoencoder that is to clean them.
+
+Levels are in units that a person knows: data units, parts of the values, pixels. Rows are in the
+network's units, so a corruption is told the scaling.
+
+Legend: B batch, D features, L length of an axis of a picture.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar, Protocol
+
+import torch
+from torch import Tensor
+
+from narrows.linear.scaling import Scaling
+
+USUAL_SHARE = 0.5
+"""Deviation of Gaussian noise of the usual level, as a fraction of what scaling divides by."""
+REACH = 4.0
+"""Deviations after which a blur's weights are cut off."""
+
+
+class Corruption(Protocol):
+    """What a corruption offers."""
+
+    input_range: ClassVar[tuple[float, float] | None]
+    """The range that rows must be scaled to; None for any."""
+    most: ClassVar[float]
+    """The highest level that there can be."""
+
+    def usual(self, scaling: Scaling) -> Tensor:
+        """Return the level (1,) or (D,) for where none is given."""
+
+    def draw(self, generator: torch.Generator, x: Tensor) -> dict[str, Tensor]:
+        """Return what it draws at random for rows (B, D), float32."""
+
+    def applied(
+        self,
+        x: Tensor,
+        drawn: dict[str, Tensor],
+        level: Tensor,
+        scaling: Scaling,
+        shape: tuple[int, ...],
+    ) -> Tensor:
+        """Return corrupted rows (B, D), given the level (1, 1), (1, D) or (B, 1).
+
+        Parameters
+        ----------
+        x : Tensor (B, D)
+            In the network's units, float32.
+        drawn : dict of str to Tensor
+            As `draw` gave it.
+        level : Tensor
+            In the corruption's own unit.
+        scaling : Scaling
+        shape : tuple of int
+            Of one row.
+        """
+
+
+class Gaussian:
+    """Noise of a deviation in data units, added to every value."""
+
+    input_range: ClassVar[tuple[float, float] | None] = None
+    most: ClassVar[float] = math.inf
+
+    def usual(self, scaling: Scaling) -> Tensor:
+        """Return half of what scaling divides by, which is mostly the deviation of the data."""
+        return USUAL_SHARE * scaling.divisor
+
+    def draw(self, generator: torch.Generator, x: Tensor) -> dict[str, Tensor]:
+        """Return standard normal numbers (B, D)."""
+        return {"normal": torch.randn(x.shape, generator=generator, device=x.device)}
+
+    def applied(
+        self,
+        x: Tensor,
+        drawn: dict[str, Tensor],
+        level: Tensor,
+        scaling: Scaling,
+        shape: tuple[int, ...],
+    ) -> Tensor:
+        """Return ``x + level · normal``; nothing is clipped."""
+        del shape
+        return torch.addcmul(x, (level / scaling.divisor).to(x.dtype), drawn["normal"])
+
+
+class Masking:
+    """A part of the values set to 0 in data units: black, or absent."""
+
+    input_range: ClassVar[tuple[float, float] | None] = None
+    most: ClassVar[float] = 1.0
+
+    def usual(self, scaling: Scaling) -> Tensor:
+        """Return three values in ten."""
+        return torch.full((1,), 0.3, device=scaling.divisor.device)
+
+    def draw(self, generator: torch.Generator, x: Tensor) -> dict[str, Tensor]:
+        """Return uniform numbers (B, D)."""
+        return {"uniform": torch.rand(x.shape, generator=generator, device=x.device)}
+
+    def applied(
+        self,
+        x: Tensor,
+        drawn: dict[str, Tensor],
+        level: Tensor,
+        scaling: Scaling,
+        shape: tuple[int, ...],
+    ) -> Tensor:
+        """Return x with 0 wherever the uniform number is below the level."""
+        del shape
+        nothing = scaling(torch.zeros_like(scaling.shift)).to(x.dtype)
+        return torch.where(drawn["uniform"] < level, nothing, x)
+
+
+class SaltAndPepper:
+    """A part of the values set to the ends of the range of the data, by chance to either."""
+
+    input_range: ClassVar[tuple[float, float] | None] = (0.0, 1.0)
+    most: ClassVar[float] = 1.0
+
+    def usual(self, scaling: Scaling) -> Tensor:
+        """Return two values in ten."""
+        return torch.full((1,), 0.2, device=scaling.divisor.device)
+
+    def draw(self, generator: torch.Generator, x: Tensor) -> dict[str, Tensor]:
+        """Return uniform numbers (B, D)."""
+        return {"uniform": torch.rand(x.shape, generator=generator, device=x.device)}
+
+    def applied(
+        self,
+        x: Tensor,
+        drawn: dict[str, Tensor],
+        level: Tensor,
+        scaling: Scaling,
+        shape: tuple[int, ...],
+    ) -> Tensor:
+        """Return x with 0 where the number is below half the level, and 1 where it is next to it.
+
+        Both are in the network's units: the ends of the range that rows are scaled to.
+        """
+        del scaling, shape
+        uniform_BD = drawn["uniform"]
+        ends_BD = (uniform_BD >= level / 2).to(x.dtype)
+        return torch.where(uniform_BD < level, ends_BD, x)
+
+
+class Blur:
+    """A Gaussian blur of a deviation in pixels, beyond whose edges the last pixel goes on."""
+
+    input_range: ClassVar[tuple[float, float] | None] = None
+    most: ClassVar[float] = math.inf
+
+    def usual(self, scaling: Scaling) -> Tensor:
+        """Return one pixel."""
+        return torch.ones(1, device=scaling.divisor.device)
+
+    def draw(self, generator: torch.Generator, x: Tensor) -> dict[str, Tensor]:
+        """Return nothing: a blur knows no chance."""
+        del generator, x
+        return {}
+
+    def applied(
+        self,
+        x: Tensor,
+        drawn: dict[str, Tensor],
+        level: Tensor,
+        scaling: Scaling,
+        shape: tuple[int, ...],
+    ) -> Tensor:
+        """Return pictures (H, W) or (H, W, C) blurred along H and W, or signals along their axis.
+
+        It is done in data units, where a column's own shift and divisor do not show.
+        """
+        del drawn
+        shift, divisor = scaling.shift.to(x.dtype), scaling.divisor.to(x.dtype)
+        blurred = (x * divisor + shift).reshape(len(x), *shape)
+        n_axes = len(shape) if len(shape) < 3 else len(shape) - 1
+        for axis in range(1, 1 + n_axes):
+            blurred = _blurred_along(blurred, axis, level.reshape(-1).to(x.dtype))
+        return (blurred.reshape(x.shape) - shift) / divisor
+
+
+def _blurred_along(x: Tensor, axis: int, deviation: Tensor) -> Tensor:
+    """Blur (B, …) along one axis by a deviation (1,), or by one for each row (B,)."""
+    reach = math.floor(REACH * float(deviation.max()) + 0.5)
+    offsets_R = torch.arange(-reach, reach + 1, device=x.device)
+    # Cut off by each row's own deviation, so that a row's blur does not depend on the others.
+    inside_BR = offsets_R.abs() <= (REACH * deviation[:, None] + 0.5).floor()
+    weights_BR = torch.exp(-0.5 * (offsets_R / deviation[:, None]).square()) * inside_BR
+    weights_BR = weights_BR / weights_BR.sum(dim=1, keepdim=True)
+    places_L = torch.arange(x.shape[axis], device=x.device)
+    blurred = torch.zeros_like(x)
+    for number in range(2 * reach + 1):
+        shifted_L = (places_L + (number - reach)).clamp(0, x.shape[axis] - 1)
+        weight = weights_BR[:, number].reshape(-1, *[1] * (x.ndim - 1))
+        blurred = torch.addcmul(blurred, weight, x.index_select(axis, shifted_L))
+    return blurred
+
+
+CORRUPTIONS: dict[str, Corruption] = {
+    "gaussian": Gaussian(),
+    "masking": Masking(),
+    "salt_and_pepper": SaltAndPepper(),
+    "blur": Blur(),
+}

@@ -1,0 +1,126 @@
+"""What the tour does, from the first digit read to the page written."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from narrows import figures
+from narrows.common.atomic_files import replacing
+from narrows.common.limits import check, nothing, real
+from narrows.errors import FileExists
+from narrows.linear.pca import fit_pca
+from narrows.objectives import VAE
+from narrows.recipes.demo import closing, panels
+from narrows.recipes.demo.programs import (
+    MAP_SECONDS,
+    SIZES,
+    Tour,
+    classifiers,
+    train,
+    train_generator,
+    train_map,
+)
+from narrows.sources.array import ArraySource
+from narrows.sources.mnist import load_mnist
+from narrows.sources.open import check_folder
+from narrows.web.demo import DemoContent, Timing, Words, demo_page
+
+GENERATORS: dict[str, dict[str, Any]] = {
+    "sheet": {"n_components": 16, "objective": VAE(likelihood="bernoulli", prior="flow")},
+    "plane": {"n_components": 2, "objective": VAE(likelihood="bernoulli")},
+}
+GENERATOR_SECONDS = {"sheet": 24.0, "plane": 12.0}
+TUTORIAL = ("tensorflow-reconstruct", "tensorflow-map")
+SHOWN = 10
+
+
+def run_demo(
+    out: Path, *, max_seconds: float | None = None, overwrite: bool, console: Console
+) -> Path:
+    """Train on MNIST, write ``index.html`` to a folder, and print a closing table.
+
+    Parameters
+    ----------
+    out : Path
+        Folder; made if it does not exist.
+    max_seconds : float, optional
+        Seconds for training our models in all; each gets its share of them.
+    overwrite : bool
+        Whether a page of an earlier run may be replaced.
+    console : rich.console.Console
+
+    Returns
+    -------
+    Path
+        The page.
+
+    Raises
+    ------
+    ParameterError
+        If ``max_seconds`` is not above zero.
+    FileExists
+        Where the page stands and ``overwrite`` is false; nothing is trained then.
+    """
+    usual = sum(SIZES.values()) + MAP_SECONDS + sum(GENERATOR_SECONDS.values())
+    check("demo", {"max_seconds": max_seconds}, {"max_seconds": nothing() | real(0, low_open=True)})
+    share = 1.0 if max_seconds is None else max_seconds / usual
+    page = out / "index.html"
+    if page.exists() and not overwrite:
+        raise FileExists(
+            f"{page} would be overwritten; choose another folder, or pass --overwrite."
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    check_folder(out)
+    tour = Tour(console)
+    with tour.timed("reading MNIST", "读取 MNIST"):
+        X, y = load_mnist("train", return_X_y=True)
+        X_test, y_test = load_mnist("test", return_X_y=True)
+    with tour.timed("PCA alone", "单独的 PCA"):
+        fit_pca(ArraySource(X).blocks, max(SIZES), 0)
+    tour.pca_seconds = tour.timings[-1].seconds
+    for size, seconds in SIZES.items():
+        train(tour, f"narrows-{size}", X, X_test, n_components=size, max_seconds=share * seconds)
+    for name in TUTORIAL:
+        train(tour, name, X, X_test)
+    train_map(tour, X, X_test, share * MAP_SECONDS)
+    for name, arguments in GENERATORS.items():
+        seconds = share * GENERATOR_SECONDS[name]
+        train_generator(tour, name, X, X_test, **arguments, max_seconds=seconds)
+    with tour.timed("the two classifiers", "两个分类器"):
+        encoder = tour.programs["narrows-32"].model
+        console.print("classifiers on 32 numbers and on pixels …")
+        small, big = classifiers(encoder, X, y, X_test, y_test)
+    with tour.timed("neighbours on the planes", "平面上的近邻"):
+        planes = panels.planes(tour, X, y, X_test, y_test)
+    started = time.perf_counter()
+    content = DemoContent(
+        n_train=len(X),
+        n_test=len(X_test),
+        results=panels.results(tour),
+        restored=panels.restored(tour, X_test[:SHOWN]),
+        planes=[panel for panel, _ in planes],
+        classes=[(str(digit), figures.PALETTE[digit]) for digit in range(10)],
+        classifiers=[
+            panels.classifier(Words("narrows code", "narrows 编码"), small, ours=True),
+            panels.classifier(Words("pixels", "像素"), big, ours=False),
+        ],
+        generated=panels.generated(tour),
+        ways=panels.ways(tour, X_test),
+        scree=panels.scree(tour),
+        timings=[
+            *tour.timings,
+            Timing(Words("drawing this page", "绘制本页"), time.perf_counter() - started),
+        ],
+        commands=closing.commands(),
+        facts=closing.facts(tour.programs["narrows-128"].model),
+        training=panels.training(tour),
+    )
+    with replacing(page) as temporary:
+        temporary.write_text(demo_page(content), encoding="utf-8")
+    closing.closing_table(tour, [accuracy for _, accuracy in planes], small, big)
+    console.print(f"wrote {page}", soft_wrap=True)
+    return page

@@ -1,0 +1,43 @@
+"""Which rows are held out, and which fold a row belongs to: by a hash of seed and row number.
+
+Legend: N rows.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+RowNumbers = NDArray[np.int64]
+
+
+def held_out_rows(n_rows: int, n_held_out: int, seed: int) -> RowNumbers:
+    """Return the row numbers with the smallest hash of (seed, row number), in rising order.
+
+    The hash is the finaliser of splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom
+    number generators", OOPSLA 2014), so a row's fate does not depend on how many rows there are.
+    """
+    order = np.argsort(_hashes(n_rows, seed), kind="stable")
+    return np.sort(order[:n_held_out])
+
+
+def folds(n_rows: int, n_folds: int, seed: int) -> list[RowNumbers]:
+    """Cut the rows, ordered by their hash, into parts whose sizes differ by one at most."""
+    order = np.argsort(_hashes(n_rows, seed), kind="stable")
+    return [np.sort(part) for part in np.array_split(order, n_folds)]
+
+
+def count_held_out(n_rows: int, fraction: float) -> int:
+    """Return ⌈fraction × n⌉, but leave at least one row to train on."""
+    return min(math.ceil(fraction * n_rows), n_rows - 1)
+
+
+def _hashes(n_rows: int, seed: int) -> NDArray[np.uint64]:
+    with np.errstate(over="ignore"):
+        state = np.arange(1, n_rows + 1, dtype=np.uint64) + np.uint64(seed) * np.uint64(1 << 32)
+        state = state * np.uint64(0x9E3779B97F4A7C15)
+        state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return state ^ (state >> np.uint64(31))

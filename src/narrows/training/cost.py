@@ -1,0 +1,60 @@
+"""How long a fit will take, from one short timing: a guess to plan by, not a promise."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from narrows.training.plan import Plan
+
+TIMED_SECONDS = 0.1
+"""Seconds that the matrix product is timed for."""
+STEP_SECONDS = 1.2e-3
+"""Seconds of a step that no arithmetic explains: a hundred small calls of torch, and the batch."""
+REACHED = 0.6
+"""Part of the rate of a bare matrix product that training reaches."""
+
+
+def estimate_seconds(plan: Plan, max_seconds: float | None = None) -> float:
+    """Guess the seconds that a fit takes, its PCA left out.
+
+    Parameters
+    ----------
+    plan : Plan
+    max_seconds : float, optional
+        The limit that the user set, which is the answer where it decides the number of steps.
+
+    Returns
+    -------
+    float
+        Seconds.
+    """
+    if plan.n_steps is None:
+        assert max_seconds is not None, "without a number of steps, time decides"
+        return max_seconds
+    per_step = plan.flops(1) / (REACHED * matrix_rate(plan)) + STEP_SECONDS
+    seconds = plan.n_runs * plan.n_steps * per_step
+    return seconds if max_seconds is None else min(seconds, max_seconds)
+
+
+def matrix_rate(plan: Plan) -> float:
+    """Time a matrix product as tall as a batch, in the dtype that training computes in.
+
+    Returns
+    -------
+    float
+        Floating-point operations per second.
+    """
+    width = 512
+    left = torch.ones(plan.batch_size, width, dtype=plan.dtype, device=plan.device)
+    right = torch.ones(width, width, dtype=plan.dtype, device=plan.device)
+    (left @ right).sum().item()  # the first product also loads the library
+    started, products, spent = time.perf_counter(), 0, 0.0
+    while spent < TIMED_SECONDS:
+        for _ in range(8):
+            product = left @ right
+        product[0, 0].item()  # waits for a device that computes in the background
+        products += 8
+        spent = time.perf_counter() - started
+    return 2.0 * plan.batch_size * width * width * products / spent

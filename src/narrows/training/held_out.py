@@ -1,0 +1,193 @@
+"""Rows that training does not see, and what networks do on them.
+
+Legend: N held-out rows, D features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from narrows.linear.neighbors import Floats32, compact, nearest, nearest_rows
+from narrows.linear.pca import PrincipalComponents
+from narrows.linear.scaling import Scaling
+from narrows.networks import Autoencoding, Network, OnAxes
+from narrows.objectives import Batch, Bounds, Objective, Reconstruction, Step
+from narrows.objectives.ordered import lengths_to_measure
+from narrows.sources.array import ArraySource
+from narrows.training.batches import Near, ScaledRows
+from narrows.training.loop import drawn
+from narrows.training.plan import Plan
+
+Errors = NDArray[np.float64]
+Interval = tuple[float, float]
+
+NETWORK, DATA = 0, 1
+"""Columns of held-out errors: the family's loss, and the squared error in data units."""
+HELD_OUT_VALUES = 1 << 24
+"""Values of held-out rows that go through at once (64 MiB), where 1,024 rows have more."""
+SCORED_ROWS = 4096
+"""Rows that are scored on principal axes at once."""
+CURVE_CODES = 1 << 17
+"""Codes, each length of each row being one, that a size curve is measured by."""
+
+
+class HeldOut:
+    """Rows that training does not see, and the error of a network on each."""
+
+    def __init__(
+        self, source: ArraySource, scaling: Scaling, plan: Plan, bounds: Interval | None
+    ) -> None:
+        self._objective: Objective = plan.objective
+        self._n_components, self._seed = plan.n_components, plan.seed
+        self._rows = ScaledRows(source, scaling, torch.float32, plan.device)
+        self._bounds = scaled_bounds(bounds, self._rows, plan.network)
+        self._divisor = scaling.divisor.cpu()
+        self.n_rows = source.n_rows
+
+    def look_around(self, compact_rows: Floats32, near: Near, pca: PrincipalComponents) -> None:
+        """Find the neighbours that these rows have among training rows.
+
+        Parameters
+        ----------
+        compact_rows : ndarray (n, axes)
+            Of the training rows, as `find_neighbors` gave them.
+        near : Near
+            Neighbours of the training rows among themselves.
+        pca : PrincipalComponents
+        """
+        own = compact(self._rows.source, pca, self._rows.scaling)
+        numbers = nearest(own, compact_rows, near.numbers.shape[1])
+        self._rows.near = Near(numbers, near.rows)
+
+    def errors(self, net: Autoencoding) -> Errors:
+        """Return per row (N, 2) the family's held-out loss, and the mean squared error.
+
+        The loss is in the units that the family states, the error in data units.
+        """
+        return self._errors(net, self._objective)
+
+    @torch.no_grad()
+    def curve(self, net: Autoencoding, *, pca: bool = False) -> Errors:
+        """Return mean squared errors (1 + L, 2) of codes cut to nothing, and to each length.
+
+        In the network's units, and in data units; ``pca`` tells that the network is PCA's. Where
+        rows and lengths are many, by some of the rows, evenly spread.
+        """
+        objective = Reconstruction() if pca else self._objective
+        cuts = (0, *lengths_to_measure(self._n_components))
+        was_training = net.training
+        net.eval()
+        sums, n_rows = np.zeros((len(cuts), 2)), 0
+        for _, batch in self._blocks(self.n_curve_codes // len(cuts)):
+            z_BK = objective.code(net, batch.x)
+            n_rows += len(batch.x)
+            for place, length in enumerate(cuts):
+                shorter_BK = z_BK.clone()
+                shorter_BK[:, length:] = 0
+                x_hat_BD = self._clipped(objective.reconstruction(net, shorter_BK))
+                squares_D = (x_hat_BD - batch.x).square_().sum(dim=0).cpu().double()
+                sums[place] += float(squares_D.mean()), float((squares_D * self._divisor**2).mean())
+        net.train(was_training)
+        return sums / n_rows
+
+    @property
+    def n_curve_codes(self) -> int:
+        """Codes that a size curve is measured by, each length of each row being one."""
+        n_cuts = 1 + len(lengths_to_measure(self._n_components))
+        return n_cuts * max(1, min(self.n_rows, CURVE_CODES // n_cuts))
+
+    def squared_errors(self, net: Autoencoding) -> Errors:
+        """Return (N, 2) as for the plain autoencoder, for a network that belongs to no family."""
+        return self._errors(net, Reconstruction())
+
+    @torch.no_grad()
+    def _errors(self, net: Autoencoding, objective: Objective) -> Errors:
+        was_training = net.training
+        net.eval()
+        found = []
+        for number, batch in self._blocks():
+            x_hat_BD = self._clipped(objective.reconstruction(net, objective.code(net, batch.x)))
+            noise = drawn(objective, batch.x, self._n_components, (self._seed, number))
+            step = Step(noise, self._bounds)
+            loss_B = objective.held_out_loss(net, batch, step, x_hat_BD)
+            errors_B2 = self._both_units(x_hat_BD, batch.x)
+            errors_B2[:, NETWORK] = loss_B
+            found.append(errors_B2)
+        net.train(was_training)
+        return torch.cat(found).numpy()
+
+    def _blocks(self, most_rows: int | None = None) -> Iterator[tuple[int, Batch]]:
+        """Give all rows in blocks, numbered, or some of them, evenly spread."""
+        n_rows = min(self.n_rows, most_rows or self.n_rows)
+        chosen = np.linspace(0, self.n_rows - 1, n_rows).round().astype(np.int64)
+        n_block = max(1, min(1024, HELD_OUT_VALUES // self._rows.source.n_features))
+        for number, first in enumerate(range(0, n_rows, n_block)):
+            yield number, self._rows.take(chosen[first : first + n_block])
+
+    def _clipped(self, x_hat: Tensor) -> Tensor:
+        return x_hat if self._bounds is None else x_hat.clamp(*self._bounds)
+
+    def _both_units(self, x_hat: Tensor, x: Tensor) -> Tensor:
+        """Return mean squared errors (B, 2), in the network's units and in data units."""
+        # In float64, for squares in data units may lie beyond what float32 holds.
+        squares_BD = (x_hat - x).cpu().double().square_()
+        units_D = self._divisor.square().expand(squares_BD.shape[1])
+        return torch.stack([squares_BD.mean(dim=1), squares_BD @ units_D / len(units_D)], dim=1)
+
+
+def find_neighbors(
+    rows: ScaledRows, pca: PrincipalComponents, plan: Plan, encoder: nn.Module
+) -> Floats32 | None:
+    """Find the neighbours of training rows, for a family that asks for them.
+
+    Parameters
+    ----------
+    rows : ScaledRows
+    pca : PrincipalComponents
+        Of these rows.
+    plan : Plan
+    encoder : nn.Module
+        Of scores on principal axes, where it reads those, neighbours are kept as such.
+
+    Returns
+    -------
+    ndarray (N, axes) or None
+        Rows as distances are taken between them.
+    """
+    if not plan.n_neighbors:
+        return None
+    found = compact(rows.source, pca, rows.scaling)
+    n_neighbors = max(1, min(plan.n_neighbors, len(found) - 1))
+    numbers = nearest_rows(found, n_neighbors, plan.seed)
+    rows.near = Near(numbers, _as_read(rows, encoder), plan.objective.n_partners)
+    return found
+
+
+@torch.no_grad()
+def _as_read(rows: ScaledRows, encoder: nn.Module) -> Tensor | ScaledRows:
+    """Return all rows by the scores (N, A) that an encoder reads, or themselves."""
+    if not isinstance(encoder, OnAxes):
+        return rows
+    blocks = rows.batches(SCORED_ROWS, seed=0, epoch=0, shuffle=False)
+    return torch.cat([encoder.scores(block.x.float()).to(rows.dtype) for block in blocks])
+
+
+def scaled_bounds(bounds: Interval | None, rows: ScaledRows, network: Network) -> Bounds | None:
+    """Bring bounds to the network's units, each (D,), rounded as the rows are.
+
+    Bounds that the network's outputs keep to of themselves are left out.
+    """
+    if bounds is None:
+        return None
+    # All of width D, for torch clamps to a single number in a tensor several times more slowly.
+    ends = (torch.full((rows.source.n_features,), end, dtype=torch.float64) for end in bounds)
+    low, high = (rows.scaling(end).to(rows.dtype) for end in ends)
+    lowest, highest = network.output_range()
+    if bool((low <= lowest).all()) and bool((high >= highest).all()):
+        return None
+    return Bounds(low.to(rows.device, torch.float32), high.to(rows.device, torch.float32))

@@ -1,0 +1,403 @@
+"""From the estimator's parameters to the numbers of a run: nothing is ``"auto"`` afterwards.
+
+What the defaults were chosen on stands in ``docs/decisions/0005-defaults.md``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from narrows.common.processor import has_bfloat16_products
+from narrows.common.sizes import FEW_ROWS, MANY_ROWS
+from narrows.errors import ParameterError
+from narrows.linear.neighbors import neighbor_memory
+from narrows.linear.patches import Cells, cells_for_pca
+from narrows.model.parts import named_part
+from narrows.networks import LinearPath, Network, Widths
+from narrows.networks.base import AXES
+from narrows.objectives import Objective
+from narrows.objectives.ordered import as_ordered
+from narrows.sources.split import count_held_out
+from narrows.training.batches import CACHE_BYTES
+from narrows.training.optimizers import Optimizer
+
+N_FOLDS = 5
+"""Runs of the cross-fitting, where rows are too few for a single held-out part."""
+MARGIN = 0.95
+"""Part of the time left that steps are laid out for; the rest absorbs a machine's drift."""
+MOST_HELD_OUT = 2_500
+"""Held-out rows that ``validation_fraction="auto"`` asks for at the most."""
+MOST_BATCH_VALUES = 1 << 24
+"""Values in a batch (64 MiB in float32) that ``batch_size="auto"`` asks for at the most."""
+N_EVALUATIONS = 24
+"""Times that the held-out error is measured over a run whose learning rate falls."""
+SMALL_STEP = 2e8
+"""Arithmetic of a step below which one thread is faster than several."""
+WORK_FOR_BFLOAT16 = 1 << 25
+"""Weights times rows of a batch from which bfloat16 pays for its conversions."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a fit will do, in numbers.
+
+    Attributes
+    ----------
+    n_rows, n_features, n_components : int
+    widths : Widths
+        Of encoder and decoder.
+    network : Network
+        With nothing left to choose.
+    objective : Objective
+    optimizer : Optimizer
+    n_parameters, n_products : int
+        Trainable numbers, and multiplications of one row; the linear path included.
+    batch_size : int
+        Rows per optimizer step.
+    n_steps : int or None
+        Optimizer steps per run; None until a short timing has fixed it (``max_seconds``).
+    most_steps : int
+        Steps that time may not exceed.
+    n_folds : int
+        Runs of the cross-fitting; 0 for a single held-out part or none.
+    n_held_out : int
+        Rows of the single held-out part; 0 for none.
+    device : torch.device
+    dtype : torch.dtype
+        That training computes in.
+    learning_rate : float
+    schedule : str
+    patience : int
+        Measurements of the held-out error without a gain after which a run stops.
+    seed : int
+    cells : Cells or None
+        What pictures are cut into that are too large for a PCA of whole ones.
+    n_neighbors : int
+        Of each row, for a family that asks for them; 0 for none.
+    """
+
+    n_rows: int
+    n_features: int
+    n_components: int
+    widths: Widths
+    network: Network
+    objective: Objective
+    optimizer: Optimizer
+    n_parameters: int
+    n_products: int
+    batch_size: int
+    n_steps: int | None
+    most_steps: int
+    n_folds: int
+    n_held_out: int
+    device: torch.device
+    dtype: torch.dtype
+    learning_rate: float
+    schedule: str
+    patience: int
+    seed: int
+    cells: Cells | None = None
+    n_neighbors: int = 0
+
+    @property
+    def n_axes(self) -> int:
+        """Principal components that a run needs: as many as the code has, or distances ask for."""
+        most = AXES if self.n_neighbors and self.cells is None else 0
+        return min(max(self.n_components, most), self.n_features)
+
+    def n_warm_up(self, n_steps: int) -> int:
+        """Return over how many steps the learning rate rises, for a run of some length."""
+        if self.schedule == "averaged":
+            return min(20, n_steps)
+        return math.ceil(0.03 * n_steps)
+
+    def evaluation_steps(self, n_steps: int) -> set[int]:
+        """Return the steps at which the held-out error is measured.
+
+        Evenly spread where the learning rate falls; else, since few rows are soon learned by
+        heart, at steps that grow by about a third.
+        """
+        if self.schedule != "averaged":
+            return {round(n_steps * i / N_EVALUATIONS) for i in range(1, N_EVALUATIONS + 1)}
+        steps, step = {n_steps}, 25.0
+        while step < n_steps:
+            steps.add(round(step))
+            step *= 4 / 3
+        return steps
+
+    def threads(self, available: int) -> int:
+        """Return how many of the available threads a run should use."""
+        return 1 if self.flops(1) < SMALL_STEP else available
+
+    @property
+    def n_train_rows(self) -> int:
+        """Rows that one run trains on."""
+        if self.n_folds:
+            return self.n_rows - self.n_rows // self.n_folds
+        return self.n_rows - self.n_held_out
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps that see every training row once."""
+        return math.ceil(self.n_train_rows / self.batch_size)
+
+    def flops(self, n_steps: int) -> float:
+        """Return the arithmetic of one run: 2 per product and row forward, 4 backward."""
+        return 6.0 * self.n_products * self.batch_size * n_steps
+
+    @property
+    def may_repeat(self) -> bool:
+        """Tell whether a run that won is repeated from the PCA of all rows: where rows are few.
+
+        It depends on the data alone, so that ``max_steps=n_steps_`` repeats what
+        ``max_seconds`` made.
+        """
+        return self.n_rows < MANY_ROWS
+
+    @property
+    def n_runs(self) -> int:
+        """Runs that a fit makes at the most: folds or one, and one more on all rows."""
+        held_out = self.n_folds > 0 or self.n_held_out > 0
+        return max(self.n_folds, 1) + (held_out and self.may_repeat)
+
+    def steps_in(self, seconds: float, per_step: float, per_run: float) -> int:
+        """Return how many steps each of the remaining runs may take, at least one.
+
+        Parameters
+        ----------
+        seconds : float
+            Until the deadline.
+        per_step : float
+            Seconds of one step.
+        per_run : float
+            Seconds that each further run takes beside its steps: PCA, rows, evaluations.
+        """
+        n_steps = (MARGIN * seconds / self.n_runs - per_run) / per_step
+        return int(max(1, min(n_steps, self.most_steps)))
+
+    @property
+    def memory(self) -> int:
+        """Bytes that a fit takes beside the data: scaled rows, network, optimizer, covariance."""
+        rows = min(self.n_rows * self.n_features * self.dtype.itemsize, CACHE_BYTES)
+        network = self.n_parameters * (4 * 5 + 2 * self.dtype.itemsize)
+        activations = self.batch_size * (self.n_features * 8 + self.n_parameters // 100) * 4
+        covariance = 3 * 8 * min(self.n_features, self.n_rows, 4096) * self.n_features
+        return rows + network + activations + covariance + self.graph_memory
+
+    @property
+    def graph_memory(self) -> int:
+        """Bytes that finding neighbours takes."""
+        if not self.n_neighbors:
+            return 0
+        return neighbor_memory(self.n_train_rows, self.n_axes, self.n_neighbors)
+
+
+def make_plan(
+    params: dict[str, Any],
+    n_rows: int,
+    n_features: int,
+    seed: int,
+    *,
+    sample_shape: tuple[int, ...] = (),
+    class_shares: tuple[float, ...] = (),
+    partial: bool = False,
+) -> Plan:
+    """Resolve checked constructor parameters for data of a given shape.
+
+    Parameters
+    ----------
+    params : dict
+        The estimator's parameters by name, as `check_params` has passed them.
+    n_rows, n_features : int
+    seed : int
+        Drawn from ``random_state``.
+    sample_shape : tuple of int
+        Shape of one row; () where it is not known.
+    class_shares : tuple of float
+        Part of the rows in each class; () where there are none.
+    partial : bool
+        Plan for ``partial_fit``: nothing held out, one pass, constant learning rate.
+
+    Raises
+    ------
+    ParameterError
+        Where parameters do not fit the data or each other.
+    """
+    objective = named_part("objective", params["objective"])
+    if params["ordered"]:
+        objective = as_ordered(objective)
+    n_components = int(params["n_components"])
+    if params["init"] == "pca" and n_components > n_features:
+        raise ParameterError(
+            f"`n_components`={n_components} is more than the data has (n_features = {n_features}),"
+            " and init='pca' starts from at most that many. Ask for fewer components, or use"
+            " init='random' for an overcomplete code."
+        )
+    encoder_out, decoder_out = objective.output_sizes(n_features, n_components)
+    shape = sample_shape or (n_features,)
+    sizes = (n_features, n_components, encoder_out, decoder_out)
+    widths = Widths(*sizes, shape, class_shares, ordered=bool(params["ordered"]))
+    network = named_part("network", params["network"])
+    if params["network"] == "auto":
+        network = objective.usual_network(n_rows, n_components) or network
+    n_axes = max(AXES, n_components)
+    if objective.n_neighbors and network.reads_axes and n_features > n_axes:
+        widths = widths._replace(axes=n_axes)
+    network = network.resolved(widths, n_rows)
+    n_parameters, n_products = network.n_parameters(widths), network.n_products(widths)
+    if objective.needs_linear_ends and not network.linear_ends():
+        raise ParameterError(
+            f"{objective!r} reads logits or log variances, which may be any number, so code and"
+            f" output of the network must be linear. Set `code_activation` and `output_activation`"
+            f" to 'linear', or choose another objective for {network!r}."
+        )
+    cells = cells_for_pca(shape, min(n_components, n_features))
+    if cells is not None and (params["ordered"] or objective.n_neighbors):
+        raise ParameterError(
+            f"Pictures of {cells.height} × {cells.width} × {cells.channels} values are too large"
+            " for one PCA at this code size, which ordered codes and maps need; give smaller"
+            " pictures or fewer components."
+        )
+    if params["init"] == "pca":
+        network.check_start(widths)
+        read = widths.axes or n_features
+        in_path = read * encoder_out + n_components * decoder_out
+        if cells is not None:
+            _check_starts_as_pca(objective, cells)
+            in_path = 2 * cells.size * n_components
+        n_parameters += in_path // (1 if cells is None else cells.n_cells)
+        n_products += in_path
+    n_folds, n_held_out = (0, 0) if partial else _split(params, n_rows)
+    batch_size = _batch_size(params["batch_size"], objective, n_rows, n_features)
+    n_train_rows = n_rows - (n_rows // n_folds if n_folds else n_held_out)
+    steps_per_epoch = math.ceil(n_train_rows / batch_size)
+    n_steps, most_steps = _budget(params, n_rows, steps_per_epoch)
+    device = _device(params["device"])
+    return Plan(
+        n_rows=n_rows,
+        n_features=n_features,
+        n_components=n_components,
+        widths=widths,
+        network=network,
+        objective=objective,
+        optimizer=named_part("optimizer", params["optimizer"]).resolved(objective.usual_decay),
+        n_parameters=n_parameters,
+        n_products=n_products,
+        batch_size=batch_size,
+        n_steps=steps_per_epoch if partial else n_steps,
+        most_steps=most_steps,
+        n_folds=n_folds,
+        n_held_out=n_held_out,
+        device=device,
+        dtype=_precision(params["precision"], device, n_products * batch_size, network),
+        learning_rate=_learning_rate(
+            params["learning_rate"], objective.usual_rates(n_components), n_rows, partial
+        ),
+        schedule=(schedule := _schedule(params["schedule"], n_rows, partial)),
+        patience=_patience(params["patience"], schedule),
+        seed=seed,
+        cells=cells,
+        n_neighbors=min(objective.n_neighbors, max(n_train_rows - 1, 1)),
+    )
+
+
+def _check_starts_as_pca(objective: Objective, cells: Cells) -> None:
+    one = torch.ones(1)
+    path = LinearPath(one[None], one, one, one[None], one, one, one, 1.0, 1.0)
+    if objective.start(path) is not path or type(objective).build is not Objective.build:
+        raise ParameterError(
+            f"Pictures of {cells.height} × {cells.width} × {cells.channels} values are too large"
+            f" for one PCA at this code size, and objective={objective.name!r} cannot start at the"
+            f" PCA of {cells.rows} × {cells.columns} cells. Use init='random', smaller pictures,"
+            " or objective='reconstruction'."
+        )
+
+
+def _split(params: dict[str, Any], n_rows: int) -> tuple[int, int]:
+    """Return the number of folds and of rows in the single held-out part."""
+    fraction = params["validation_fraction"]
+    if fraction == "auto":
+        if params["keep"] == "best" and params["init"] == "pca" and n_rows < FEW_ROWS:
+            return min(N_FOLDS, n_rows), 0
+        fraction = min(0.1, MOST_HELD_OUT / n_rows)
+    return 0, count_held_out(n_rows, float(fraction))
+
+
+def _batch_size(asked: str | int, objective: Objective, n_rows: int, n_features: int) -> int:
+    if asked != "auto":
+        return int(asked)
+    usual = 128 if n_rows < MANY_ROWS else objective.usual_batch
+    return max(1, min(usual, MOST_BATCH_VALUES // n_features))
+
+
+def _budget(params: dict[str, Any], n_rows: int, steps_per_epoch: int) -> tuple[int | None, int]:
+    """Return the steps of a run (None where time decides) and the most there may be."""
+    automatic = params["max_epochs"] == "auto"
+    few = min(1_200, max(200, 8 * n_rows))
+    usual = few if n_rows < FEW_ROWS else max(2_400, 20 * steps_per_epoch)
+    from_epochs = usual if automatic else int(params["max_epochs"]) * steps_per_epoch
+    if params["max_steps"] is not None:
+        most = int(params["max_steps"])
+        return (most if automatic else min(most, from_epochs)), most
+    if params["max_seconds"] is not None:
+        return None, (max(usual, 200 * steps_per_epoch) if automatic else from_epochs)
+    return from_epochs, from_epochs
+
+
+def _device(asked: str) -> torch.device:
+    if asked == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(asked)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ParameterError(
+            f"`device`={asked!r} cannot be used here: {error}. Use 'auto' or 'cpu'."
+        ) from error
+    return device
+
+
+def _precision(asked: str, device: torch.device, work: int, network: Network) -> torch.dtype:
+    """Choose bfloat16 where the processor has it and the products outweigh the rounding."""
+    if asked == "auto" and not network.bfloat16:
+        return torch.float32
+    if asked == "auto":
+        on_gpu = device.type == "cuda"
+        fast = _gpu_has_bfloat16_products() if on_gpu else has_bfloat16_products()
+        return torch.bfloat16 if fast and work >= WORK_FOR_BFLOAT16 else torch.float32
+    return torch.bfloat16 if asked == "bfloat16" else torch.float32
+
+
+def _gpu_has_bfloat16_products() -> bool:
+    """Tell the same of the CUDA device; older ones multiply it by way of float32."""
+    return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+
+
+def _learning_rate(
+    asked: str | float, usual: tuple[float, float, float], n_rows: int, partial: bool
+) -> float:
+    if asked != "auto":
+        return float(asked)
+    few, some, many = usual
+    if partial or n_rows < FEW_ROWS:
+        return few
+    return some if n_rows < MANY_ROWS else many
+
+
+def _schedule(asked: str, n_rows: int, partial: bool) -> str:
+    if partial:
+        return "constant"
+    if asked != "auto":
+        return asked
+    return "averaged" if n_rows < MANY_ROWS else "cosine"
+
+
+def _patience(asked: str | int, schedule: str) -> int:
+    if asked != "auto":
+        return int(asked)
+    # While the learning rate is still to fall, a standstill says little.
+    return 6 if schedule == "averaged" else N_EVALUATIONS

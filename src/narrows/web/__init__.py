@@ -1,0 +1,1 @@
+"""Pages: templates, drawings, the map."""
