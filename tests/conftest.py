@@ -24,7 +24,7 @@ torch.set_num_threads(1)
 LONG = (
     "test_documents.py",
     "test_demo.py",
-    "test_neighbors.py",
+    "test_nearest_rows.py",
     "test_recipes.py",
     "test_estimator_contract.py",
 )
