@@ -7,7 +7,8 @@ whenever a digit is seen, and has 40 numbers in a code and hidden layers of 512 
 is trained in a process of its own, for the same seconds by the wall clock. Then the log-likelihood
 of 1,000 test digits, the ones of ``RandomState(0).choice(10000, 1000, replace=False)``, binarised
 once by ``RandomState(1)``, is estimated with 5,000 importance samples from the encoder. The
-estimator is `narrows.model.density.measure_density` for narrows, and the same sums here for pythae.
+estimator is `narrows.evaluation.density.measure_density` for narrows, and the same sums here for
+pythae.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def digits() -> tuple[Pictures, Pictures]:
 def run_narrows(program: str, seconds: float, n_samples: int, seed: int, **more: Any) -> Any:
     """Train ours and measure it; further arguments are those of `Autoencoder`."""
     from narrows import MLP, AdamW, Autoencoder
-    from narrows.model.density import measure_density
+    from narrows.evaluation.density import measure_density
     from narrows.model.parts import from_json
 
     rows, test = digits()

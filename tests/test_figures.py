@@ -18,7 +18,7 @@ from narrows.errors import DataError
 from narrows.figures import lettering as lettering_module
 from narrows.figures.lettering import lettering, shorten
 from narrows.figures.theme import MARKERS, PALETTE, THEMES
-from narrows.objectives.ordered import size_curve
+from narrows.model.size_curve import size_curve
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((12, 28, 28))

@@ -11,7 +11,6 @@ from conftest import pixels
 from narrows import Autoencoder, figures
 from narrows.errors import DataError, ParameterError
 from narrows.figures.theme import THEMES
-from narrows.model.sampling import lattice
 
 RNG = np.random.default_rng(0)
 SAMPLES = RNG.random((24, 6, 6))
@@ -174,7 +173,7 @@ def fitted(n_components=2, **changes):
 
 def test_a_lattice_lies_at_quantiles_of_the_codes():
     ae, X = fitted()
-    Z = lattice(ae, 5)
+    Z = ae.model_.lattice(5)
     codes = ae.transform(X)
     mean, deviations = codes.mean(axis=0), codes.std(axis=0, ddof=1)
     for axis in (0, 1):
@@ -186,15 +185,15 @@ def test_a_lattice_lies_at_quantiles_of_the_codes():
 
 def test_a_lattice_of_a_model_with_a_prior_lies_at_its_quantiles():
     ae, _ = fitted(objective="vae")
-    values = np.unique(lattice(ae, 3)[:, 0])
+    values = np.unique(ae.model_.lattice(3)[:, 0])
     np.testing.assert_allclose(values, norm.ppf([1 / 6, 1 / 2, 5 / 6]), atol=1e-6)
 
 
 def test_a_lattice_needs_two_numbers_and_two_steps():
     with pytest.raises(ParameterError, match=r"of this model has 3.*use traverse"):
-        lattice(fitted(3)[0])
+        fitted(3)[0].model_.lattice()
     with pytest.raises(ParameterError, match="`steps` of lattice must be an integer ≥ 2, got 1"):
-        lattice(fitted()[0], 1)
+        fitted()[0].model_.lattice(1)
 
 
 # Ways between codes ----------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import torch
 from conftest import curved, noise, quick
 from narrows import IWAE, VAE, load
 from narrows.errors import DataError, ParameterError
-from narrows.model.sampling import between, lattice
+from narrows.model.sampling import between
 from narrows.objectives.priors import PRIORS
 
 A, B = np.array([3.0, 0.0]), np.array([0.0, 1.0])
@@ -215,8 +215,8 @@ def test_traverse_moves_one_number_by_its_deviation(trained, X):
         (lambda ae, X: ae.traverse(X[0], 2), "from 0 to 1"),
         (lambda ae, X: ae.traverse(X[0], 1.0), "integer"),
         (lambda ae, X: ae.traverse(X[0], 0, span=0), "`span`"),
-        (lambda ae, X: lattice(ae, steps=1), "`steps`"),
-        (lambda ae, X: lattice(quick(3, max_steps=2).fit(X)), "two numbers"),
+        (lambda ae, X: ae.model_.lattice(1), "`steps`"),
+        (lambda ae, X: quick(3, max_steps=2).fit(X).model_.lattice(), "two numbers"),
     ],
 )
 def test_wrong_ways_say_what_is_right(trained, X, use, words):
@@ -226,11 +226,11 @@ def test_wrong_ways_say_what_is_right(trained, X, use, words):
 
 def test_a_lattice_has_as_many_codes_where_codes_are_frequent(trained):
     normal = trained.priors_["normal"]
-    codes = lattice(trained, steps=9).astype(np.float64)
+    codes = trained.model_.lattice(9).astype(np.float64)
     assert codes.shape == (81, 2)
     z = (codes - normal.mean.numpy()) / normal.deviations.numpy()
     assert (np.abs(z) < 0.6745).mean(axis=0) == pytest.approx(0.5, abs=0.1)
-    own = lattice(quick(objective=IWAE(), max_steps=2).fit(curved()), steps=3)
+    own = quick(objective=IWAE(), max_steps=2).fit(curved()).model_.lattice(3)
     np.testing.assert_allclose(own[0], [-0.9674, -0.9674], atol=1e-3)
 
 
@@ -248,7 +248,7 @@ def test_a_model_stands_though_its_codes_were_not_taken(X, monkeypatch, tmp_path
             ae.fit(X)
     assert ae.transform(X).tobytes() == quick().fit(X).transform(X).tobytes()
     with monkeypatch.context() as patch:
-        patch.setattr("narrows.training.remembering.Normal.fit", interrupt)
+        patch.setattr("narrows.training.fit.Normal.fit", interrupt)
         with pytest.raises(KeyboardInterrupt):
             ae.fit(X)
     ae.save(tmp_path / "model.safetensors")

@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits, load_wine
 from conftest import pixels, quick
 from narrows import Autoencoder, Conv, figures, loadings_table
 from narrows.errors import DataError, DataTypeError, ParameterError
-from narrows.model.loadings import spread_out
+from narrows.model.loadings import representatives
 
 
 @pytest.fixture(scope="module")
@@ -143,11 +143,11 @@ def test_spots_are_one_in_each_group(rng):
     middles = np.array([[0, 0], [50, 0], [0, 50], [50, 50]])
     group = np.repeat(np.arange(4), [40, 30, 20, 10])
     codes = middles[group] + rng.normal(size=(100, 2))
-    chosen = spread_out(codes, 4)
+    chosen = representatives(codes, 4)
     assert group[chosen].tolist() == [0, 1, 2, 3]
     assert np.abs(codes[chosen] - middles).max() < 2
-    assert len(spread_out(np.ones((9, 2)), 4)) == 1
-    assert spread_out(codes[:3], 4).tolist() == [0, 1, 2]
+    assert len(representatives(np.ones((9, 2)), 4)) == 1
+    assert representatives(codes[:3], 4).tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -160,7 +160,9 @@ def test_the_picture_shows_what_grows_and_what_shrinks(channels, theme):
     Z = ae.transform(images)
     figure = figures.loadings(ae, Z, spots=2, theme=theme)
     sheet = np.asarray(figure.axes[0].images[0].get_array())
-    slopes = ae.loadings(Z[spread_out(Z, 2)])[0].mean(axis=2)[..., 0]  # of z0, at the first spot
+    slopes = ae.loadings(Z[representatives(Z, 2)])[0].mean(axis=2)[
+        ..., 0
+    ]  # of z0, at the first spot
     shown = sheet[:6, 8:14]  # after the picture and its gap
     warm = shown[..., 0] - shown[..., 2]
     assert np.corrcoef(warm.ravel(), slopes.ravel())[0, 1] > 0.98

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from narrows.training.optimizers import OPTIMIZERS, SCHEDULE, Adam, AdamW, learning_rate_factor
+from narrows.common.optimizers import OPTIMIZERS, SCHEDULE, Adam, AdamW, learning_rate_factor
 
 
 def parameter():

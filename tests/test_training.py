@@ -11,13 +11,13 @@ import torch
 from sklearn.decomposition import PCA
 
 from conftest import curved, quick
+from narrows.common.optimizers import Adam, AdamW, learning_rate_factor
 from narrows.linear.scaling import Scaling
 from narrows.networks import MLP, Autoencoding, Widths
 from narrows.objectives import Bounds, Reconstruction
 from narrows.sources.array import ArraySource
 from narrows.training.batches import ScaledRows
 from narrows.training.loop import Pace, StepRule, start_training, train
-from narrows.training.optimizers import Adam, AdamW, learning_rate_factor
 
 D, K = 6, 2
 IDENTITY = Scaling(np.zeros(1), np.ones(1))

@@ -11,7 +11,7 @@ from conftest import quick
 from narrows import Autoencoder, load
 from narrows.datasets import load_mnist
 from narrows.errors import DataError
-from narrows.model.trust import Clusters, _part_as_strange
+from narrows.model.trust import Clusters, part_as_strange
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +109,8 @@ def test_thinness_is_minus_the_log_density_of_the_mixture():
 
 def test_of_equals_all_are_as_strange():
     known = np.r_[np.zeros(10), np.linspace(0.2, 1, 10)]
-    assert _part_as_strange(known, np.array([0.0]))[0] == 1
-    falling = _part_as_strange(known, np.array([0.5, 1.0, 2.0, 10.0, 100.0]))
+    assert part_as_strange(known, np.array([0.0]))[0] == 1
+    falling = part_as_strange(known, np.array([0.5, 1.0, 2.0, 10.0, 100.0]))
     assert (np.diff(falling) < 0).all()
     assert falling[-1] > 0
 

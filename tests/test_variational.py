@@ -13,7 +13,7 @@ from torch.distributions import Normal, kl_divergence
 from conftest import quick
 from narrows import IWAE, MLP, VAE, evaluate
 from narrows.errors import NarrowsWarning, ParameterError
-from narrows.model.density import measure_density
+from narrows.evaluation.density import measure_density
 from narrows.objectives.priors import ClassNormals
 from narrows.objectives.shared.variational import kl_per_number, log_posterior, seen
 

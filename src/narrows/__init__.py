@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from narrows.common.optimizers import Adam, AdamW
     from narrows.estimator import Autoencoder, load
     from narrows.evaluation.scorecard import Report, evaluate
     from narrows.model.loadings import loadings_table
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
         Reconstruction,
         Sparse,
     )
-    from narrows.training.optimizers import Adam, AdamW
 
 __version__ = "0.1.0"
 
@@ -39,8 +39,8 @@ _HOMES = {
     "IWAE": "narrows.objectives",
     "Conv": "narrows.networks",
     "MLP": "narrows.networks",
-    "Adam": "narrows.training.optimizers",
-    "AdamW": "narrows.training.optimizers",
+    "Adam": "narrows.common.optimizers",
+    "AdamW": "narrows.common.optimizers",
     "Autoencoder": "narrows.estimator",
     "Contractive": "narrows.objectives",
     "Denoising": "narrows.objectives",

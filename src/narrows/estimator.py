@@ -1,4 +1,4 @@
-"""`Autoencoder`, a scikit-learn transformer, and `load`.
+"""`Autoencoder`, the scikit-learn face of a model, and `load`.
 
 Legend: N rows, D features, K code size.
 """
@@ -7,29 +7,30 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted
 
-from narrows.errors import DataTypeError, ParameterError
-from narrows.linear.pca import PrincipalComponents
-from narrows.model import sampling, serialise
-from narrows.model.inference import Floats, Inference
+from narrows.common.learned import Learned
+from narrows.common.limits import is_integer
+from narrows.common.seeds import seed_of
+from narrows.common.warn import warn
+from narrows.errors import DataError, InconsistentModelFile, ParameterError
+from narrows.model.inference import Floats
+from narrows.model.model import Model, model_of
 from narrows.model.parts import named_part
-from narrows.model.trust import TrustScale
-from narrows.networks import Autoencoding, Network
-from narrows.networks.prefixes import prefix_reader
-from narrows.objectives import Objective
-from narrows.objectives.ordered import Ordered, SizeCurve
-from narrows.objectives.priors import Prior
-from narrows.training import checking, fit, parameters, remembering
+from narrows.model.sampling import class_numbers
+from narrows.sources import inputs
+from narrows.training import fit as training
 from narrows.training.align import Movement
-from narrows.training.loop import HistoryRow, TrainingState
-from narrows.training.run import Callback
+from narrows.training.deadline import Deadline
+from narrows.training.loop import TrainingState
+from narrows.training.parameters import changed_parts, check_params, described, restored
+from narrows.training.progress import Callback
 
 
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -209,6 +210,28 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self.random_state = random_state
         self.verbose = verbose
 
+    n_components_ = Learned(lambda model: int(model.n_components))
+    sample_shape_ = Learned(lambda model: tuple(model.sample_shape))
+    bounds_ = Learned(lambda model: model.bounds)
+    network_ = Learned(lambda model: model.net)
+    pca_ = Learned(lambda model: model.pca)
+    n_steps_ = Learned(lambda model: int(model.record.n_steps))
+    best_step_ = Learned(lambda model: int(model.record.best_step))
+    ended_ = Learned(lambda model: str(model.record.ended))
+    size_curve_ = Learned(lambda model: model.size_curve, optional=True)
+    history_ = Learned(lambda model: list(model.record.history))
+    priors_ = Learned(lambda model: dict(model.priors))
+    validation_error_ = Learned(lambda model: float(model.record.validation_error))
+    pca_validation_error_ = Learned(lambda model: float(model.record.pca_validation_error))
+    explained_variance_ratio_ = Learned(lambda m: np.float64(m.record.explained_variance_ratio))
+    device_ = Learned(lambda model: str(model.record.device))
+    precision_ = Learned(lambda model: str(model.record.precision))
+    n_threads_ = Learned(lambda model: int(model.record.n_threads))
+    model_: Model
+    movement_: Movement
+    n_features_in_: int
+    _training: TrainingState | None = None
+
     def fit(self, X: Any, y: Any = None, *, align_to: Any = None) -> Self:
         """Learn to rebuild rows.
 
@@ -225,10 +248,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             ``network="auto"``. Nothing is held out, for the earlier model may have seen any row:
             the last state is kept, and errors on held-out rows are NaN.
 
-        Returns
-        -------
-        self
-
         Raises
         ------
         ParameterError
@@ -238,166 +257,121 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         KeyboardInterrupt
             Raised again, once the best state so far is in place.
         """
-        fit.fit(self, X, y, None if align_to is None else _fitted(align_to))
+        started = time.perf_counter()
+        seconds = self.max_seconds
+        check_params(self.get_params(deep=False))
+        deadline = None if seconds is None else Deadline(started + float(seconds), float(seconds))
+        origin = _origin(align_to)
+        with self._all_or_nothing():
+            data = self._data(X, y, least=2)
+            found = training.fit(data, self.get_params(deep=False), deadline, origin)
+            self.model_, self._training = found.model, None
+            self.__dict__.pop("movement_", None)
+            if found.movement is not None:
+                self.movement_ = found.movement
+        for complaint in found.complaints:
+            warn(complaint)
+        if self.scaling != "standard" and not data.came_shaped:
+            inputs.warn_of_dominant_columns(found.model.column_moments()[1], data.names)
+        if found.interrupted is not None:
+            raise found.interrupted
         return self
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
-        """Pass once over rows in the order given, at a constant learning rate.
+        """Pass once over rows (as in `fit`) in the order given, at a constant learning rate.
 
         Nothing is held out and nothing stops early, so errors on held-out rows become NaN. The
-        first call sets scaling and PCA from its own rows; after `fit` or `load` training goes on
-        from the model as it is, its network and objective included, with the optimizer's running
-        means empty. Priors fitted to codes are dropped, for the codes have moved; `sample` fits
-        them anew to codes of the rows passed so far.
-
-        Parameters
-        ----------
-        X : array, frame or tensor (N, D), (N, H, W) or (N, H, W, C)
-            At least two rows in the first call.
-        y : as in `fit`
-            The first call must hold every class.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        As `fit`.
+        first call sets scaling and PCA for good: its rows must vary in K directions, and ``y``
+        must hold every class. After `fit` or `load` training goes on from the model as it is, its
+        network and objective included, with the optimizer's running means empty. Priors fitted to
+        codes are dropped, for the codes have moved; `sample` fits them anew to codes of the rows
+        passed so far. Raises what `fit` raises.
         """
-        fit.partial_fit(self, X, y)
+        check_params(self.get_params(deep=False))
+        with self._all_or_nothing():
+            model = vars(self).get("model_")
+            data = self._data(X, y, least=2 if model is None else 1, model=model)
+            params = self.get_params(deep=False)
+            self.model_, self._training = training.partial_fit(data, params, model, self._training)
+            self.__dict__.pop("movement_", None)
         return self
 
     def transform(self, X: Any) -> Floats:
-        """Return the codes of rows.
+        """Return the codes (N, K) of rows (as in `fit`, one or more).
 
-        Parameters
-        ----------
-        X : as in `fit`, one row or more
-
-        Returns
-        -------
-        Z : ndarray (N, K), float32 for float32 input, float64 for all else
-            The same bits for a row alone, in any batch and in any order.
+        float32 for float32 input, float64 for all else; the same bits for a row alone, in any
+        batch and in any order.
         """
-        check_is_fitted(self)
-        return self._inference.encode(self._read(X, reset=False))
+        return self._model().encode(self._rows(X))
 
     def inverse_transform(self, Z: Any) -> Floats:
-        """Return the rows that codes decode to.
+        """Return the rows that codes (N, K) decode to, in data units, within ``bounds_``.
 
-        Parameters
-        ----------
-        Z : array-like (N, K), or of ordered codes the first columns alone
-
-        Returns
-        -------
-        X : ndarray (N, D), or (N, H, W) or (N, H, W, C) if `fit` was given that
-            In data units, within ``bounds_``; dtype as in `transform`.
-
-        Raises
-        ------
-        DataError
-            If codes do not have K columns, or of ordered codes more than K.
+        (N, D), or pictures as `fit` was given them; dtype as in `transform`. Of ordered codes the
+        first columns alone will do. Raises a DataError for another number of columns.
         """
-        check_is_fitted(self)
-        codes = checking.codes_of(self, Z)
-        X = self._inference.decode(codes)
-        return X.reshape(len(X), *self.sample_shape_) if self._came_shaped else X
+        return self._shaped(self._model().decode(self._codes(Z)))
 
     def loadings(self, Z: Any) -> Floats:
         """Return what changes in a row as its code moves: the local loadings of each number.
 
-        Parameters
-        ----------
-        Z : array-like (N, K), or of ordered codes the first columns alone
-
-        Returns
-        -------
-        L : ndarray (N, D, K), or (N, H, W, K) or (N, H, W, C, K) if `fit` was given pictures
-            Derivatives of what `inverse_transform` gives: data units per unit of the code; zero
-            where ``bounds_`` cut a value off. Of PCA they are the same everywhere, its components.
-
-        Raises
-        ------
-        DataError
-            As `inverse_transform`.
+        (N, D, K), or (N, H, W, K) or (N, H, W, C, K) if `fit` was given pictures: derivatives of
+        what `inverse_transform` gives, in data units per unit of the code; zero where ``bounds_``
+        cut a value off. Of PCA they are the same everywhere, its components. Codes are taken, and
+        errors raised, as by `inverse_transform`.
         """
-        check_is_fitted(self)
-        codes = checking.codes_of(self, Z)
-        slopes = self._inference.loadings(codes)
-        shape = self.sample_shape_ if self._came_shaped else (self.n_features_in_,)
+        codes = self._codes(Z)
+        slopes = self._model().loadings(codes)
+        shape = self.sample_shape_ if self.model_.came_shaped else (self.model_.n_features,)
         whole: Floats = slopes.reshape(len(codes), *shape, codes.shape[1])
         return whole
 
     def trust(self, Z: Any, X: Any = None) -> NDArray[np.float64]:
-        """Return how far to trust codes: the part of held-out rows that are at least as strange.
+        """Return how far to trust codes (N, K): the part of held-out rows as strange or stranger.
 
-        A code is strange where codes of training rows are thin, and where it drifts when decoded
-        and encoded again; a row, where it comes back badly, too. Codes of new rows like those of
-        training are spread evenly over 0 to 1; off the data trust falls to 0.
+        It is much like a p-value, from 0 to 1. A code is strange where few codes of training rows
+        lie, and where it moves when decoded and encoded again; with its row in ``X`` (as in `fit`,
+        N rows), also where that comes back badly. New rows like those of training have trusts
+        spread evenly over 0 to 1; far off the data trust falls to 0. Below 10,000 rows, where the
+        model has learned from all of them, each is judged by a summary of others, and errors are
+        scaled to that of held-out rows.
 
-        Parameters
-        ----------
-        Z : array-like (N, K)
-            Codes of rows, or any others: spots of a map, codes to be decoded.
-        X : as in `fit`, N rows, optional
-            The rows that ``Z`` are the codes of, so that their errors count.
-
-        Returns
-        -------
-        ndarray (N,), float64
-            From 0 to 1. Below 10,000 rows, where the model that is returned has learned from all
-            rows, they are held against these, with errors scaled to that of held-out rows.
-
-        Raises
-        ------
-        DataError
-            If codes do not have K columns, or rows are not as many; for a model that `partial_fit`
-            has made, or a file of an earlier narrows, which have not measured held-out rows.
+        Raises a DataError if codes do not have K columns, or rows are not as many; and for a model
+        of `partial_fit`, or a file of an early version, which have not measured held-out rows.
         """
-        check_is_fitted(self)
-        return checking.trust_of(self, Z, X)
+        return self._model().trust(self._codes(Z), None if X is None else self._rows(X))
 
     def reconstruct(self, X: Any) -> Floats:
         """Return the rows that come back through the code, in the shape of ``X``."""
-        check_is_fitted(self)
-        rows = self._read(X, reset=False)
-        X_hat = self._inference.reconstruct(rows)
+        X_hat = self._model().inference.reconstruct(self._rows(X))
         shape = np.shape(X)
         return X_hat.reshape(shape) if len(shape) > 2 else X_hat
 
     def reconstruction_error(self, X: Any) -> NDArray[np.float64]:
         """Return the mean squared error per value of each row (N,), in squared data units."""
-        check_is_fitted(self)
-        rows = self._read(X, reset=False)
-        return self._inference.squared_errors(rows)
+        return self._model().inference.squared_errors(self._rows(X))
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return 1 − Σ‖x − x̂‖² / Σ‖x − mean‖², with the mean of the training rows.
 
-        1 is perfect; 0 is no better than always giving the mean.
+        1 is perfect; 0 is no better than always giving the mean. In the unit of
+        ``validation_error_``.
         """
         del y
-        check_is_fitted(self)
-        rows = self._read(X, reset=False)
-        unexplained = self._inference.squared_errors(rows).mean()
-        spread = self._spread(rows)
-        return float(1.0 - unexplained / spread) if spread > 0 else 0.0
+        model, rows = self._model(), self._rows(X)
+        variance = model.variance(rows)
+        return float(1.0 - model.errors(rows).mean() / variance) if variance > 0 else 0.0
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one ``.safetensors`` file; an older file is replaced in one step.
 
         The file holds weights, scaling, the PCA beside them, the history and the parameters; no
-        row, no callback; of codes, what priors and trust are made of: means and spreads.
-
-        Raises
-        ------
-        OSError
-            Where the file cannot be written; an older file then stands as it was.
+        row, no callback; of codes, what priors and trust are made of: means and spreads. Raises an
+        OSError where it cannot be written; an older file then stands as it was.
         """
-        check_is_fitted(self)
-        serialise.save(self, path)
+        model, params = self._model(), self.get_params(deep=False)
+        check_params(params)
+        model.changed(params=described(params)).save(path)
 
     def sample(
         self,
@@ -418,11 +392,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             Where codes come from. ``"auto"`` is what the family was trained to follow (N(0, 1)
             for a VAE, or the flow trained with it), and ``"normal"`` for a family that follows
             none. A name that the family trained with means that prior too; the others are fitted
-            to the codes of training rows, when they are first asked for: a normal distribution, a
-            mixture of them, or a normalising flow.
+            to the codes of training rows when they are first asked for.
         temperature : float, default=1.0
-            Factor on the deviations of what is drawn: below 1 samples are more typical and more
-            alike.
+            Factor on the deviations: below 1 samples are more typical and more alike.
         y : label or array-like (n,), optional
             Classes to draw, for a model that was trained with classes.
         random_state : int, RandomState or None, default=None
@@ -430,7 +402,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
         Returns
         -------
-        X : ndarray (n, D), or (n, H, W) or (n, H, W, C) if `fit` was given that, float32
+        X : ndarray (n, D), or pictures as `fit` was given them, float32
             In data units, within ``bounds_``: what the decoder gives, without pixel noise.
 
         Raises
@@ -441,137 +413,131 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             For classes that `fit` did not see, or for a prior that needs training rows where the
             model was read from a file: see `fit_prior`.
         """
-        check_is_fitted(self)
-        return sampling.sample(self, n, prior, temperature, y, random_state)
+        model = self._model()
+        name = model.fitted_prior_for(prior, classes=y is not None)
+        if name is not None and name not in model.priors:
+            self.model_ = model = model.with_prior(name)
+        options: dict[str, Any] = {"prior": prior, "temperature": temperature, "y": y}
+        return self._shaped(model.sample(n, **options, seed=seed_of(random_state)))
 
     def fit_prior(self, prior: str = "mixture", X: Any = None) -> Self:
         """Fit a prior for `sample` to the codes of rows; it is saved with the model.
 
-        A prior that the family itself was trained with, under the same name, goes before it.
-
-        Parameters
-        ----------
-        prior : {"normal", "mixture", "flow"}, default="mixture"
-        X : array, frame or tensor, optional
-            Rows as in `fit`; by default the codes that `fit` kept, of at most 30,000 of its rows.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        ParameterError
-            For another name.
-        DataError
-            Without ``X`` where the model was read from a file, which holds no codes.
+        ``prior`` is "normal", "mixture" or "flow"; a prior of that name which the family was
+        trained with goes before it. ``X`` are rows as in `fit`; by default the codes that `fit`
+        kept, of at most 30,000 of its rows. Raises a ParameterError for another name, and a
+        DataError without ``X`` where the model was read from a file, which holds no codes.
         """
-        check_is_fitted(self)
-        sampling.fit_prior(self, prior, X)
+        codes = None if X is None else self.transform(X)
+        self.model_ = self._model().with_prior(prior, codes)
         return self
 
     def interpolate(self, a: Any, b: Any, steps: int = 8, *, how: str = "linear") -> Floats:
-        """Decode the way from one row's code to another's.
+        """Decode the way from the code of one row to that of another: ``steps`` rows.
 
-        Parameters
-        ----------
-        a, b : array-like, a row each: (D,) or (1, D), or of the shape of a sample
-        steps : int, default=8
-            Rows to make, the two ends included.
-        how : {"linear", "spherical"}, default="linear"
-            Straight, or around the mean of the codes at the distance of the two ends.
-
-        Returns
-        -------
-        X : ndarray (steps, D), or shaped as `inverse_transform` gives it
-
-        Raises
-        ------
-        ParameterError, DataError
+        ``a`` and ``b`` are a row each, (D,), (1, D) or of the shape of a sample; both ends are
+        included. ``how`` is "linear" for straight, or "spherical" for around the mean of the codes
+        at the distance of the two ends. Rows are shaped as by `inverse_transform`. Raises
+        ParameterError and DataError.
         """
-        check_is_fitted(self)
-        return sampling.interpolate(self, a, b, steps, how)
+        start, end = self._code(a), self._code(b)
+        return self._shaped(self._model().interpolate(start, end, steps, how))
 
     def traverse(self, x: Any, dimension: int, steps: int = 9, *, span: float = 3.0) -> Floats:
-        """Decode a row's code with one of its numbers moved step by step.
+        """Decode a row's code with one of its numbers moved: ``steps`` rows.
 
-        Parameters
-        ----------
-        x : array-like, one row: (D,) or (1, D), or of the shape of a sample
-        dimension : int
-            Which number of the code, from 0.
-        steps : int, default=9
-            Rows to make; the middle one of an odd number is the reconstruction.
-        span : float, default=3.0
-            How far to either side, in deviations of that number over training rows.
-
-        Returns
-        -------
-        X : ndarray (steps, D), or shaped as `inverse_transform` gives it
-
-        Raises
-        ------
-        ParameterError, DataError
+        ``x`` is one row as in `interpolate`; ``dimension`` the number, from 0; ``span`` how far it
+        moves to either side, in deviations of that number over training rows. The middle one of an
+        odd number of rows is the reconstruction. Raises ParameterError and DataError.
         """
-        check_is_fitted(self)
-        return sampling.traverse(self, x, dimension, steps, span)
+        model = self._model()
+        if not is_integer(dimension) or not 0 <= dimension < model.n_components:
+            raise ParameterError(
+                f"`dimension` of traverse must be an integer from 0 to {model.n_components - 1},"
+                f" got {dimension!r}."
+            )
+        return self._shaped(model.traverse(self._code(x), dimension, steps, span))
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters; ``network__hidden`` and the like replace a part by a changed copy.
 
-        Where a part is given by name, the name is first replaced by that part.
-
-        Raises
-        ------
-        ParameterError
-            For a field that the part does not have.
+        Where a part is given by name, the name is first replaced by that part. Raises a
+        ParameterError for a field that the part does not have.
         """
-        own = {name: value for name, value in params.items() if "__" not in name}
-        super().set_params(**own)
-        parameters.set_fields(self, params)
+        super().set_params(**{name: value for name, value in params.items() if "__" not in name})
+        for kind, part in changed_parts(self.get_params(deep=False), params).items():
+            setattr(self, kind, part)
         return self
 
-    _training: TrainingState | None = None
-    _classes: NDArray[Any] | None = None
-    _codes: Floats | None = None
-    _trust: TrustScale | None = None
-    _prior_seed: int = 0
-    _came_shaped: bool = False
-    _network_part: Network
-    _objective: Objective
-    _inference: Inference
-    n_components_: int
-    sample_shape_: tuple[int, ...]
-    bounds_: tuple[float, float] | None
-    network_: Autoencoding
-    pca_: PrincipalComponents
-    n_steps_: int
-    best_step_: int
-    size_curve_: SizeCurve
-    movement_: Movement
-    history_: list[HistoryRow]
-    priors_: dict[str, Prior]
-    validation_error_: float
-    pca_validation_error_: float
-    explained_variance_ratio_: np.floating[Any]
-    device_: str
-    precision_: str
-    n_threads_: int
+    # ------------------------------------------------------------------ what methods share
 
     @property
     def _n_features_out(self) -> int:
         return self.n_components_
 
-    @property
-    def _family(self) -> Objective:
-        """The family that the model was trained as, ordered or not."""
-        return self._objective.inner if isinstance(self._objective, Ordered) else self._objective
+    def _model(self) -> Model:
+        return model_of("This method", self)
 
-    @property
-    def _code_size(self) -> int:
-        """Numbers that the network itself works with, of which codes may be the first."""
-        reader = prefix_reader(self.network_.decoder)
-        return self.n_components_ if reader is None else len(reader.left_over)
+    def _rows(self, X: Any) -> NDArray[np.generic]:
+        model = self._model()
+        rows, shape = inputs.rows_of(self, X, reset=False)
+        if model.came_shaped:
+            inputs.check_same_shape(shape, model.sample_shape)
+        return rows
+
+    def _codes(self, Z: Any) -> Floats:
+        model, codes = self._model(), inputs.codes_of(Z)
+        model.check_codes(codes)
+        return codes
+
+    def _code(self, row: Any) -> Floats:
+        """Return the code (K,) of one row, given alone or as an array of one."""
+        code: Floats = self.transform(inputs.one_row(row, self._model().sample_shape))[0]
+        return code
+
+    def _shaped(self, rows: Floats) -> Floats:
+        model = self._model()
+        return rows.reshape(len(rows), *model.sample_shape) if model.came_shaped else rows
+
+    def _data(self, X: Any, y: Any, *, least: int, model: Model | None = None) -> training.Data:
+        """Check the rows of a fit, or of a further pass with a model, and their classes."""
+        rows, shape = inputs.rows_of(self, X, reset=model is None, least=least)
+        if model is None:
+            sample_shape = inputs.sample_shape(self.sample_shape, shape, rows.shape[1])
+            came_shaped, objective = shape is not None, named_part("objective", self.objective)
+        else:
+            sample_shape, came_shaped = model.sample_shape, model.came_shaped
+            objective = model.objective
+            if came_shaped:
+                inputs.check_same_shape(shape, sample_shape)
+        names = getattr(self, "feature_names_in_", None)
+        columns = None if names is None else tuple(map(str, names))
+        if not objective.needs_classes:
+            return training.Data(rows, sample_shape, came_shaped, columns)
+        if y is None:
+            raise DataError(
+                "This objective learns from classes, and y is None; call fit(X, y) with one label"
+                " per row."
+            )
+        labels = inputs.as_labels(y, len(rows))
+        classes, numbers = np.unique(labels, return_inverse=True)
+        if model is not None and model.classes is not None:
+            classes = model.classes
+            numbers = np.asarray(class_numbers(labels, classes, len(rows)))
+        return training.Data(
+            rows, sample_shape, came_shaped, columns, classes, numbers.astype(np.int64)
+        )
+
+    @contextlib.contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Undo what a fit that fails has set, so that an earlier model stands."""
+        before = dict(vars(self))
+        try:
+            yield
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before, _training=None)
+            raise
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -580,52 +546,18 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             tags.target_tags.required = named_part("objective", self.objective).needs_classes
         return tags
 
-    def __getstate__(self) -> dict[str, Any]:
-        state = dict(super().__getstate__())
-        state.pop("_inference", None)
-        state.pop("_training", None)
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        if "network_" in state:
-            remembering.keep_network(self, self.network_)
-
-    def _check_params(self) -> None:
-        parameters.check_params(self)
-
-    def _read(self, X: Any, *, reset: bool, least: int = 1) -> NDArray[np.generic]:
-        return checking.rows_of(self, X, reset=reset, least=least)
-
-    def _spread(self, rows: NDArray[np.generic]) -> float:
-        return remembering.spread(self, rows)
-
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "_inference")
+        return "model_" in vars(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in super().__getstate__().items() if key != "_training"}
 
 
-def _fitted(align_to: Any) -> Autoencoder:
-    """Return an earlier model, given as such or by its file.
-
-    Raises
-    ------
-    DataTypeError
-        If it is neither.
-    ParameterError
-        If it is not fitted.
-    OSError, ModelFileError
-        As `load`.
-    """
-    if isinstance(align_to, (str, os.PathLike)):
-        return load(align_to)
-    if not isinstance(align_to, Autoencoder):
-        raise DataTypeError(
-            "align_to takes a fitted Autoencoder or the path of a model file, and was given"
-            f" {type(align_to).__name__}."
-        )
-    if not align_to.__sklearn_is_fitted__():
-        raise ParameterError("align_to was given an Autoencoder that is not fitted; fit it first.")
-    return align_to
+def _origin(align_to: Any) -> Model | None:
+    """Return the earlier model that a fit starts from, given as such or by its file."""
+    if align_to is None or isinstance(align_to, (str, os.PathLike)):
+        return None if align_to is None else load(align_to).model_
+    return model_of("align_to", align_to)
 
 
 def load(
@@ -657,6 +589,16 @@ def load(
     ParameterError
         Where the user's own network or family is missing, needless, or another one.
     """
-    ae = Autoencoder()
-    serialise.restore(ae, path, {"network": network, "objective": objective})
+    own_parts = {"network": network, "objective": objective}
+    model = Model.load(path, own_parts)
+    try:
+        ae = Autoencoder(**restored(model.params, own_parts))
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise InconsistentModelFile(
+            f"{os.fspath(path)}: its parameters are not those of a model ({error}). Save the model"
+            " again."
+        ) from error
+    ae.model_, ae.n_features_in_ = model, model.n_features
+    if model.feature_names is not None:
+        ae.feature_names_in_ = np.array(model.feature_names, dtype=object)
     return ae

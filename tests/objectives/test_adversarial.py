@@ -9,6 +9,7 @@ from torch import nn
 
 from conftest import noise, quick
 from narrows import Adversarial
+from narrows.common.optimizers import Adam
 from narrows.linear.scaling import Scaling
 from narrows.networks import MLP, Autoencoding, Widths
 from narrows.objectives import Batch, Step
@@ -16,7 +17,6 @@ from narrows.objectives.adversarial import Adversary
 from narrows.objectives.priors import ClassNormals
 from narrows.objectives.shared.standard_normal import squared_discrepancies
 from narrows.training.loop import Pace, StepRule, start_training, train
-from narrows.training.optimizers import Adam
 
 B, D, K = 20, 5, 2
 

@@ -10,8 +10,8 @@ import torch
 
 from conftest import curved, quick
 from narrows import IWAE, VAE
+from narrows.evaluation.density import measure_density
 from narrows.linear.scaling import Scaling
-from narrows.model.density import measure_density
 from narrows.networks import MLP, Autoencoding, Widths
 from narrows.objectives import Batch, Step
 

@@ -17,21 +17,20 @@ from narrows.common.seeds import seed_of
 from narrows.errors import DataError, ModelFileError, NarrowsWarning, ParameterError
 from narrows.linear.pca import components_needed, fit_pca
 from narrows.linear.scaling import choose_scaling
+from narrows.model.size_curve import SizeCurve, lengths_to_measure, size_curve
 from narrows.networks.prefixes import first_numbers
 from narrows.objectives import Batch, Step
 from narrows.objectives.ordered import (
     FALL,
     LENGTHS_PER_ROW,
     SHARE_WHOLE,
-    SizeCurve,
     as_ordered,
     left_over_by_length,
-    lengths_to_measure,
-    size_curve,
 )
 from narrows.sources.array import ArraySource
 from narrows.training.plan import make_plan
-from narrows.training.start import linear_path, start
+from narrows.networks.pca_path import linear_path
+from narrows.training.start import start
 
 
 @pytest.fixture(scope="module")

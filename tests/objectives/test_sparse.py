@@ -17,7 +17,7 @@ from narrows.networks import Autoencoding
 from narrows.objectives import Batch, Step
 from narrows.objectives.sparse import bernoulli_kl
 from narrows.training.loop import drawn
-from narrows.training.start import linear_path
+from narrows.networks.pca_path import linear_path
 
 B, K = 200, 12
 

@@ -16,7 +16,7 @@ from narrows.linear.scaling import Scaling
 from narrows.networks import MLP, Autoencoding, Widths
 from narrows.objectives import Batch, Reconstruction, Step
 from narrows.training.loop import drawn
-from narrows.training.select import stands_out
+from narrows.training.judge import choose
 
 B, D, K = 9, 6, 3
 
@@ -226,8 +226,9 @@ def test_whether_a_gain_stands_out_does_not_depend_on_the_unit(unit):
 def test_gains_in_nats_are_not_taken_relative_to_them():
     before = np.linspace(10, 1_000, 200)  # rows differ far more than what each gains
     after = before - np.where(np.arange(200) % 3 == 0, -1.0, 1.0)
-    assert stands_out(before, after, absolute=True)
-    assert not stands_out(before, after)
+    losses = np.stack([before, after])
+    assert choose(losses, absolute=True).leaves_start
+    assert not choose(losses).leaves_start
     assert VAE().absolute_gains
 
 

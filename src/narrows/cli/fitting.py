@@ -23,8 +23,9 @@ from narrows.errors import DataError, ParameterError
 from narrows.estimator import load
 from narrows.linear.neighbors import is_exact
 from narrows.model.parts import named_part
-from narrows.model.sampling import check_name
+from narrows.model.sampling import check_prior_name
 from narrows.objectives.shared.terms import is_plain, term_words
+from narrows.sources import inputs
 from narrows.sources.array import ArraySource
 from narrows.sources.open import Table, naming, read_labels, read_table
 from narrows.training.align import aligned_params
@@ -34,7 +35,7 @@ from narrows.training.start import with_code_size
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
-    from narrows.training import run
+    from narrows.training.progress import Progress as Seen
 
 REFRESH_SECONDS = 0.1
 """Between two looks of the progress bar."""
@@ -75,7 +76,7 @@ def fit_to_file(
         With 130 after Ctrl-C; the best state so far is then saved.
     """
     for prior in priors:
-        check_name(prior)
+        check_prior_name(prior)
     interrupted, seconds = learn(ae, data, labels=labels, priors=priors, align_to=align_to)
     save(ae, target)
     say_pairs(_summary(ae, target, seconds), title="result")
@@ -150,7 +151,7 @@ def _plan(
     if origin is not None:
         params = aligned_params(params, origin)
     if not is_integer(ae.n_components):
-        rows = ae._read(table.frame(), reset=True, least=2)
+        rows = inputs.rows_of(ae, table.frame(), reset=True, least=2)[0]
         params, _ = with_code_size(params, ArraySource(rows), seed=0)
     return make_plan(
         params,
@@ -270,7 +271,7 @@ def _new_bar(console: Console) -> Progress:
     )
 
 
-def _share(progress: run.Progress) -> float:
+def _share(progress: Seen) -> float:
     """Return how much of all runs is done, from 0 to 1."""
     return (progress.run - 1 + progress.step / max(progress.n_steps, 1)) / progress.n_runs
 
@@ -281,7 +282,7 @@ class _Errors:
     def __init__(self) -> None:
         self._words = ""
 
-    def __call__(self, progress: run.Progress) -> str:
+    def __call__(self, progress: Seen) -> str:
         """Return our held-out error and PCA's, or the loss where nothing is held out."""
         if not math.isnan(progress.validation_error):
             ours, pca = progress.validation_error, progress.pca_validation_error
@@ -298,7 +299,7 @@ class _Bar:
         self._bar, self._errors, self._shown = bar, _Errors(), -math.inf
         self._task = bar.add_task("training", total=1.0, errors="")
 
-    def __call__(self, progress: run.Progress) -> None:
+    def __call__(self, progress: Seen) -> None:
         now = time.monotonic()
         if now - self._shown < REFRESH_SECONDS:
             return
@@ -313,7 +314,7 @@ class _Lines:
     def __init__(self) -> None:
         self._errors, self._told = _Errors(), -1
 
-    def __call__(self, progress: run.Progress) -> None:
+    def __call__(self, progress: Seen) -> None:
         errors, tenth = self._errors(progress), int(10 * _share(progress))
         if tenth > self._told:
             self._told = tenth
@@ -347,7 +348,7 @@ def movement_lines(ae: Autoencoder) -> list[tuple[str, str]]:
 
 def _loss_lines(ae: Autoencoder) -> list[tuple[str, str]]:
     """Return the terms of the last epoch's loss, where it is more than a squared error."""
-    units = ae._objective.units
+    units = ae.model_.objective.units
     if not ae.history_ or is_plain(ae.history_[-1], units):
         return []
     return [("loss while training", term_words(ae.history_[-1], units))]

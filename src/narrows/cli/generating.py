@@ -22,7 +22,7 @@ from narrows.cli.using import check_prior, open_model
 from narrows.common.text import count
 from narrows.errors import DataError, ParameterError, near_miss
 from narrows.estimator import Autoencoder
-from narrows.model.sampling import check_options, normal_prior
+from narrows.model.sampling import check_options
 from narrows.sources.open import Table, read_table
 
 MOST_DIMENSIONS = 10
@@ -137,7 +137,8 @@ def _opened(model: str, out: str, overwrite: bool) -> tuple[Autoencoder, str, Pa
 
 def _labels(ae: Autoencoder, text: str) -> Any:
     """Read one label or several, as the model's classes are written."""
-    classes = [] if ae._classes is None else ae._classes.tolist()
+    known = ae.model_.classes
+    classes = [] if known is None else known.tolist()
     if not classes:
         raise ParameterError(
             f"--y {text}: this model was not trained with classes. Fit one with --objective vae"
@@ -195,7 +196,7 @@ def _row(ae: Autoencoder, table: Table, number: int) -> Any:
 
 def _most_varied(ae: Autoencoder) -> list[int]:
     """Return the numbers of a code that vary most over training rows, ten at the most."""
-    deviations = normal_prior(ae).deviations.numpy()
+    deviations = ae.model_.normal_prior.deviations.numpy()
     order: list[int] = np.argsort(-deviations, kind="stable")[:MOST_DIMENSIONS].tolist()
     return order
 

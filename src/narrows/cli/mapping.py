@@ -20,6 +20,7 @@ from narrows.cli.printing import in_seconds, say, say_pairs
 from narrows.cli.using import open_model
 from narrows.errors import DataError, ParameterError, near_miss
 from narrows.evaluation.map_accuracy import Accuracy, map_accuracy
+from narrows.sources import inputs
 from narrows.sources.open import (
     DATA_SUFFIXES,
     Table,
@@ -77,7 +78,7 @@ class Found:
 
         Those of earlier versions and of `partial_fit` have not measured held-out rows.
         """
-        if self.ae._trust is None:
+        if self.ae.model_.trust_scale is None:
             return None
         return self.ae.trust(self.codes, rows_for(self.ae, self.table))
 
@@ -215,7 +216,7 @@ def _place(
 ) -> Found:
     """Encode the rows, and see what their neighbours know of their labels."""
     with expected_failures(asked.data):
-        rows = ae._read(rows_for(ae, table), reset=False)
+        rows = inputs.rows_of(ae, rows_for(ae, table), reset=False)[0]
         codes = ae.transform(rows_for(ae, table))
     accuracy = None
     if labels is not None and colours.kind == "classes":
@@ -282,7 +283,7 @@ def _write_page(asked: Asked, found: Found) -> None:
                 "这就是 PCA 的平面：没有明显超出噪声的改进。",
             )
         )
-    elif ae._objective.name == "neighbors":
+    elif ae.model_.objective.name == "neighbors":
         notes.append(
             Words(
                 "Neighbours were kept beside each other; how far apart distant groups lie says"
@@ -295,7 +296,7 @@ def _write_page(asked: Asked, found: Found) -> None:
         Fact(
             Words("features → code", "特征 → 编码"), f"{ae.n_features_in_:,} → {ae.n_components_}"
         ),
-        Fact(Words("objective", "目标函数"), repr(ae._objective)),
+        Fact(Words("objective", "目标函数"), repr(ae.model_.objective)),
     ]
     ours, pca = float(ae.validation_error_), float(ae.pca_validation_error_)
     if np.isfinite(ours):

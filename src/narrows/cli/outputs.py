@@ -18,7 +18,6 @@ from narrows.cli.printing import say
 from narrows.common.atomic_files import umask
 from narrows.common.text import count
 from narrows.errors import DataError, FileExists
-from narrows.model.pictures import shape_of_pictures
 from narrows.sources.open import (
     DATA_SUFFIXES,
     Table,
@@ -74,14 +73,14 @@ def _check_picture_folder(path: Path, overwrite: bool) -> None:
 
 
 def picture_shape(ae: Autoencoder) -> tuple[int, ...]:
-    """Return (H, W) or (H, W, C) of a model's rows, as `narrows.model.pictures` finds it.
+    """Return (H, W) or (H, W, C) of a model's rows, as `Model.picture_shape` finds it.
 
     Raises
     ------
     DataError
         Where rows are no pictures.
     """
-    shape = shape_of_pictures(ae)
+    shape = ae.model_.picture_shape
     if shape is None:
         raise DataError(
             f"A row of this model has the shape {ae.sample_shape_}, which is not known to be a"

@@ -47,6 +47,7 @@ def make_autoencoder(given: Mapping[str, str | None], settings: Sequence[str]) -
         limits.
     """
     from narrows.estimator import Autoencoder
+    from narrows.training.parameters import check_params
 
     values = {name: parsed(text) for name, text in given.items() if text is not None}
     for setting in settings:
@@ -64,11 +65,11 @@ def make_autoencoder(given: Mapping[str, str | None], settings: Sequence[str]) -
     ae = Autoencoder()
     # Parts first: a field is set on the part that was chosen.
     ae.set_params(**{name: value for name, value in values.items() if "__" not in name})
-    ae._check_params()
+    check_params(ae.get_params(deep=False))
     fields = {name: value for name, value in values.items() if "__" in name}
     _check_parts(fields, ae)
     ae.set_params(**fields)
-    ae._check_params()
+    check_params(ae.get_params(deep=False))
     return ae
 
 

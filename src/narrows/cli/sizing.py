@@ -15,7 +15,7 @@ from narrows.cli.printing import say, say_columns
 from narrows.common.limits import is_integer
 from narrows.errors import ParameterError
 from narrows.estimator import Autoencoder
-from narrows.objectives.ordered import SizeCurve
+from narrows.model.size_curve import SizeCurve
 from narrows.sources.open import Table, check_target, write_table, writing
 
 ROWS_SHOWN = 12

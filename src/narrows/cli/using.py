@@ -18,7 +18,7 @@ from narrows.cli.printing import in_bytes, say, say_pairs
 from narrows.common.text import count
 from narrows.errors import DataError
 from narrows.estimator import Autoencoder, load
-from narrows.model.sampling import check_name, own_prior
+from narrows.model.sampling import check_prior_name
 from narrows.sources.open import (
     DATA_SUFFIXES,
     Table,
@@ -52,8 +52,8 @@ def check_prior(ae: Autoencoder, prior: str, model: str) -> None:
     ------
     ParameterError, DataError
     """
-    check_name(prior, more=("auto",))
-    own = own_prior(ae)
+    check_prior_name(prior, more=("auto",))
+    own = ae.model_.own_prior
     known = ("auto", *ae.priors_, *(() if own is None else (own.name,)))
     if prior not in known:
         raise DataError(
@@ -112,8 +112,8 @@ def info(model: str) -> None:
             ("features → code", f"{ae.n_features_in_:,} → {ae.n_components_}"),
             ("shape of a row", shape),
             ("names of columns", _some(feature_names(ae))),
-            ("network", repr(ae._network_part)),
-            ("objective", repr(ae._objective)),
+            ("network", repr(ae.model_.architecture)),
+            ("objective", repr(ae.model_.objective)),
             ("classes", _classes(ae)),
             ("priors", _priors(ae)),
             ("start", f"init={ae.init!r}, scaling={ae.scaling!r}"),
@@ -130,12 +130,14 @@ def info(model: str) -> None:
 
 
 def _classes(ae: Autoencoder) -> str:
-    return "none" if ae._classes is None else _some(tuple(map(str, ae._classes.tolist())))
+    return (
+        "none" if (known := ae.model_.classes) is None else _some(tuple(map(str, known.tolist())))
+    )
 
 
 def _priors(ae: Autoencoder) -> str:
     """Name the priors that `sample` can draw from, as fitted to codes or trained with them."""
-    own = own_prior(ae)
+    own = ae.model_.own_prior
     fitted = f"{', '.join(ae.priors_) or 'none'} (fitted to codes)"
     return fitted if own is None else f"{own.name} (trained with the model); {fitted}"
 

@@ -13,7 +13,7 @@ import torch
 from narrows.evaluation.reconstruction import RoundTrip
 from narrows.evaluation.rows import MeasuredRows
 from narrows.evaluation.scores import Kind, Section, measure
-from narrows.training.start import pca_network
+from narrows.networks.pca_path import pca_network
 from narrows.web.drawings import Words
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from narrows.errors import DataError, DataTypeError, NarrowsWarning
 from narrows.evaluation.classifiers import NEIGHBOURS
-from narrows.sources.inputs import as_labels
+from narrows.sources.inputs import as_labels, rows_of
 from narrows.sources.split import held_out_rows
 from narrows.web.drawings import Words
 
@@ -84,7 +84,7 @@ def read_rows(ae: Autoencoder, X: Any, y: Any, X_train: Any, y_train: Any) -> Me
         For rows that do not fit the model, labels that do not fit the rows, fewer than 12 rows
         with labels, ``y_train`` without ``X_train``, or training rows that are ``X``.
     """
-    rows = ae._read(X, reset=False)
+    rows = rows_of(ae, X, reset=False)[0]
     if y_train is not None and X_train is None:
         raise DataError("y_train was given without X_train; give the training rows too.")
     train = None if X_train is None else _read_training_rows(ae, X_train)
@@ -114,7 +114,7 @@ def _labels(y: Any, n_rows: int, names: tuple[str, str]) -> NDArray[Any]:
 
 def _read_training_rows(ae: Autoencoder, X_train: Any) -> Rows:
     try:
-        return ae._read(X_train, reset=False)
+        return rows_of(ae, X_train, reset=False)[0]
     except (DataTypeError, TypeError) as error:
         raise DataTypeError(f"X_train: {error}") from error
     except ValueError as error:

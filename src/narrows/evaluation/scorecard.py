@@ -21,6 +21,7 @@ from narrows.evaluation import generation
 from narrows.evaluation.classifiers import ClassifierResult, classify, knn_accuracy
 from narrows.evaluation.clusters import clusters
 from narrows.evaluation.costs import costs
+from narrows.evaluation.density import measure_density
 from narrows.evaluation.neighbours import neighbours
 from narrows.evaluation.probes import nothing_to_probe, probes
 from narrows.evaluation.reconstruction import reconstruction, round_trip
@@ -32,8 +33,8 @@ from narrows.evaluation.seeds import check_seeds, fitted_again
 from narrows.evaluation.shown import Shown, gather
 from narrows.evaluation.splitting import split
 from narrows.evaluation.views import pca_inference, views
-from narrows.model.density import Density, is_probabilistic, measure_density
-from narrows.model.sampling import check_name
+from narrows.model.density import Density, is_probabilistic
+from narrows.model.sampling import check_prior_name
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
@@ -123,7 +124,7 @@ def evaluate(
     counts = {"samples": samples, "importance_samples": importance_samples}
     check("evaluate", counts, dict.fromkeys(counts, integer(0)))
     check("evaluate", {"seeds": seeds}, {"seeds": integer(1)})
-    check_name(prior, more=("auto",))
+    check_prior_name(prior, more=("auto",))
     check_seeds(ae, seeds, X_train, y_train)
     data = read_rows(ae, X, y, X_train, y_train)
     if samples and as_grey_pictures(data.rows[:1], ae.bounds_) is None:
@@ -177,7 +178,7 @@ def _measured(
     """Measure one model, with a number that sets what is drawn apart from other seeds."""
     seed = asked.seed + number
     trips = {
-        "narrows": round_trip(ae._inference, data.rows),
+        "narrows": round_trip(ae.model_.inference, data.rows),
         "pca": round_trip(pca_inference(ae), data.rows),
     }
     sections = reconstruction(ae, data, trips)
@@ -187,7 +188,7 @@ def _measured(
         more, table = _of_classes(ae, data, seed)
     sections += more
     density, quality = None, None
-    if asked.importance_samples and is_probabilistic(ae):
+    if asked.importance_samples and is_probabilistic(ae.model_):
         density = measure_density(ae, data.X, n_samples=asked.importance_samples, random_state=seed)
         sections.append(generation.likelihood(density))
     if asked.samples:

@@ -16,7 +16,6 @@ from narrows.evaluation.reconstruction import RoundTrip
 from narrows.evaluation.rows import MeasuredRows, some
 from narrows.evaluation.views import pca_inference
 from narrows.model.inference import Inference
-from narrows.model.pictures import shape_of_pictures
 from narrows.web.drawings import Words
 from narrows.web.parts import Label
 
@@ -96,7 +95,7 @@ def gather(
     seed: int,
 ) -> Shown:
     """Choose what is shown of a model and of the rows it was measured on."""
-    shape, chosen = shape_of_pictures(ae), some(data.rows, MOST_POINTS, seed)
+    shape, chosen = ae.model_.picture_shape, some(data.rows, MOST_POINTS, seed)
     classes, names = None, ()
     if data.no_classes() is None and data.classes is not None:
         # Those that are drawn, counted anew, for a figure numbers the classes that it is given.
@@ -120,7 +119,7 @@ def _strips(ae: Autoencoder, data: MeasuredRows, errors: NDArray[np.float64]) ->
     most = max(3, min(COLUMNS, MOST_PIXELS // data.rows.shape[1]))
     order, pca = np.argsort(errors, kind="stable")[::-1], pca_inference(ae)
     if len(order) < 3:
-        return (_strip(Words("All rows", "所有行"), data, order, ae._inference, pca),)
+        return (_strip(Words("All rows", "所有行"), data, order, ae.model_.inference, pca),)
     n = min(most, len(order) // 3)
     middle = (len(order) - n) // 2
     parts = [
@@ -128,7 +127,7 @@ def _strips(ae: Autoencoder, data: MeasuredRows, errors: NDArray[np.float64]) ->
         (Words("Middling errors", "误差居中的行"), order[middle : middle + n]),
         (Words("The smallest errors", "误差最小的行"), order[-n:]),
     ]
-    return tuple(_strip(name, data, rows, ae._inference, pca) for name, rows in parts)
+    return tuple(_strip(name, data, rows, ae.model_.inference, pca) for name, rows in parts)
 
 
 def _strip(
@@ -162,8 +161,8 @@ def _facts(ae: Autoencoder) -> tuple[tuple[Label, Label], ...]:
     return (
         (Words("numbers in a code", "编码长度"), f"{ae.n_components_:,}"),
         (Words("values in a row", "每行的数值"), f"{ae.n_features_in_:,}"),
-        (Words("network", "网络"), repr(ae._network_part)),
-        (Words("objective", "目标函数"), repr(ae._objective)),
+        (Words("network", "网络"), repr(ae.model_.architecture)),
+        (Words("objective", "目标函数"), repr(ae.model_.objective)),
         (Words("start", "起点"), f"init={ae.init!r}, scaling={ae.scaling!r}"),
         (Words("trained on", "训练数据"), Words(f"{rows} rows", f"{rows} 行")),
         (Words("steps", "步数"), f"{ae.best_step_:,} / {ae.n_steps_:,}"),

@@ -16,9 +16,9 @@ from torch import nn
 from narrows.model.inference import Inference
 from narrows.networks import Autoencoding, OnAxes, Widths
 from narrows.networks.own import Own
+from narrows.networks.pca_path import pca_network
 from narrows.objectives import Reconstruction
 from narrows.objectives.ordered import Ordered
-from narrows.training.start import pca_network
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
@@ -31,7 +31,7 @@ View = Callable[[NDArray[np.generic]], Array64]
 
 def views(ae: Autoencoder, seed: int) -> dict[str, View]:
     """Return by method what turns rows (N, D) into the numbers (N, …) that it knows them by."""
-    ours, pca, random = ae._inference, pca_inference(ae), untrained(ae, seed)
+    ours, pca, random = ae.model_.inference, pca_inference(ae), untrained(ae, seed)
     return {
         "narrows": lambda rows: ours.encode(rows).astype(np.float64),
         "pca": lambda rows: pca.encode(rows).astype(np.float64),
@@ -58,7 +58,8 @@ def untrained(ae: Autoencoder, seed: int) -> Inference:
     It is what ``init="random"`` starts from: without a linear path, in the model's scaling, and on
     the principal components that the model's own encoder reads, where it reads those.
     """
-    size, objective, classes = ae._code_size, ae._objective, ae._classes
+    model = ae.model_
+    size, objective, classes = model.code_size, model.objective, model.classes
     ours = ae.network_.encoder
     widths = Widths(
         ae.n_features_in_,
@@ -70,8 +71,8 @@ def untrained(ae: Autoencoder, seed: int) -> Inference:
         len(ours.bias) if isinstance(ours, OnAxes) else 0,
     )
     generator = torch.Generator().manual_seed(seed)
-    encoder, decoder = ae._network_part.build(widths, generator)
-    if isinstance(ae._network_part, Own):
+    encoder, decoder = model.architecture.build(widths, generator)
+    if isinstance(model.architecture, Own):
         _draw_again(encoder, seed)
     if isinstance(ours, OnAxes):
         encoder = OnAxes(encoder, ours.weight, ours.bias)

@@ -24,7 +24,7 @@ from narrows.figures.theme import (
     quiet_axes,
     widen,
 )
-from narrows.objectives.ordered import SizeCurve
+from narrows.model.size_curve import SizeCurve
 
 FEW_SIZES = 8
 """Code sizes up to which each has its tick."""

@@ -26,8 +26,9 @@ from narrows.figures.cells import (
 from narrows.figures.lettering import lettering
 from narrows.figures.map_key import draw_gradient
 from narrows.figures.theme import THEMES, Theme, ThemeName
-from narrows.model.loadings import USUAL_SPOTS, check_model, spread_out
-from narrows.training.checking import codes_of
+from narrows.model.loadings import USUAL_SPOTS, representatives
+from narrows.model.model import model_of
+from narrows.sources.inputs import codes_of
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
@@ -81,10 +82,11 @@ def loadings(
     ParameterError
         For ``spots`` below 1.
     """
-    check_model("loadings", ae)
+    model = model_of("loadings", ae)
     check("loadings", {"spots": spots}, {"spots": integer(1)})
-    codes, colours = codes_of(ae, Z), THEMES[theme]
-    codes = codes[spread_out(codes, spots)]
+    codes, colours = codes_of(Z), THEMES[theme]
+    model.check_codes(codes)
+    codes = codes[representatives(codes, spots)]
     decoded = ae.inverse_transform(codes).reshape(len(codes), -1)
     asked = sample_shape or (ae.sample_shape_ if len(ae.sample_shape_) > 1 else None)
     shape = picture_shape(decoded, asked)

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from narrows.errors import MissingExtra
-from narrows.linear.pca import PrincipalComponents
+from narrows.linear.pca import Blocks, PrincipalComponents
 from narrows.linear.scaling import Scaling
-from narrows.sources.array import ArraySource
 
 Floats32 = NDArray[np.float32]
 Numbers = NDArray[np.int64]
@@ -25,24 +24,24 @@ BLOCK_BYTES = 1 << 24
 """Memory of the distances that are looked at together: about what a processor keeps at hand."""
 
 
-def compact(source: ArraySource, pca: PrincipalComponents, scaling: Scaling) -> Floats32:
+def compact(blocks: Blocks, pca: PrincipalComponents, scaling: Scaling) -> Floats32:
     """Return rows by their scores (N, axes) on the components of a PCA, in the network's units.
 
     Parameters
     ----------
-    source : ArraySource
+    blocks : callable
+        Gives all rows in float64 blocks (n, D).
     pca : PrincipalComponents
         Of the rows, or of the scaled columns where each column has its own divisor.
     scaling : Scaling
     """
-    found = np.empty((source.n_rows, len(pca.components_)), dtype=np.float32)
-    first = 0
-    for block in source.blocks():
-        rows = scaling(torch.from_numpy(block)).numpy() if scaling.divisor.numel() > 1 else block
-        unit = float(scaling.divisor[0]) if scaling.divisor.numel() == 1 else 1.0
-        found[first : first + len(block)] = pca.transform(rows) / unit
-        first += len(block)
-    return found
+    own = scaling.divisor.numel() > 1
+    unit = 1.0 if own else float(scaling.divisor[0])
+    found = []
+    for block in blocks():
+        rows = scaling(torch.from_numpy(block)).numpy() if own else block
+        found.append((pca.transform(rows) / unit).astype(np.float32))
+    return np.concatenate(found)
 
 
 def is_exact(n_rows: int) -> bool:

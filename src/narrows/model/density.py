@@ -7,21 +7,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from narrows.common.limits import check, integer
 from narrows.errors import ParameterError
+from narrows.model.model import Model
 from narrows.networks import Autoencoding, converted
 from narrows.networks.fast_products import with_fast_products
 from narrows.objectives.shared.variational import ACTIVE_VARIANCE
-
-if TYPE_CHECKING:
-    from narrows.estimator import Autoencoder
 
 BLOCK_ROWS, BLOCK_SAMPLES, BLOCK_VALUES = 64, 100, 1 << 23
 """Rows, codes for each, and values (32 MiB in float32) that are decoded at once at the most."""
@@ -69,59 +66,38 @@ class Density:
         ]
 
 
-def is_probabilistic(ae: Autoencoder) -> bool:
-    """Tell whether a fitted model gives a density of rows."""
-    return hasattr(ae._objective, "log_weights")
+def is_probabilistic(model: Model) -> bool:
+    """Tell whether a model gives a density of rows."""
+    return hasattr(model.objective, "log_weights")
 
 
-def measure_density(
-    ae: Autoencoder,
-    X: Any,
-    *,
-    n_samples: int = 100,
-    random_state: int | np.random.RandomState | None = 0,
+def density_of(
+    model: Model,
+    X: NDArray[np.generic],
+    n_samples: int,
+    random: np.random.RandomState,
 ) -> Density:
-    """Estimate the log-likelihood of rows by importance sampling from q(z|x).
-
-    Parameters
-    ----------
-    ae : Autoencoder
-        Fitted with a probabilistic family: `VAE` or `IWAE`.
-    X : as in `Autoencoder.fit`, one row or more
-        Of a model that learned from rows drawn as 0 or 1 (``binarize=True``), grey values are
-        drawn so once.
-    n_samples : int, default=100
-        S.
-    random_state : int, RandomState or None, default=0
-
-    Returns
-    -------
-    Density
+    """Estimate the log-likelihood of rows (N, D) by importance sampling from q(z|x).
 
     Raises
     ------
     ParameterError
-        For a family without a density, or ``n_samples`` below 1.
+        For a family without a density.
     """
-    from sklearn.utils import check_random_state
-    from sklearn.utils.validation import check_is_fitted
-
-    check_is_fitted(ae)
-    check("measure_density", {"n_samples": n_samples}, {"n_samples": integer(1)})
-    if not is_probabilistic(ae):
+    if not is_probabilistic(model):
         raise ParameterError(
-            f"objective={ae._objective.name!r} gives no density of rows; fit 'vae' or 'iwae'."
+            f"objective={model.objective.name!r} gives no density of rows; fit 'vae' or 'iwae'."
         )
-    random = check_random_state(random_state)
-    rows = _scaled(ae, ae._read(X, reset=False))
-    if getattr(ae._objective, "binarize", False):
+    scaled: Tensor = model.net.scaling(torch.from_numpy(X.astype(np.float64)))
+    rows = scaled.float()
+    if getattr(model.objective, "binarize", False):
         rows = (torch.from_numpy(random.random_sample(rows.shape)) < rows).float()
     generator = torch.Generator().manual_seed(int(random.randint(2**31 - 1)))
-    net = with_fast_products(converted(ae.network_, torch.float32)).eval()
+    net = with_fast_products(converted(model.net, torch.float32)).eval()
     n_values = rows.shape[1] * min(n_samples, BLOCK_SAMPLES)
     n_block = max(1, min(BLOCK_ROWS, BLOCK_VALUES // n_values))
     found = [
-        _block(ae, net, rows[first : first + n_block], n_samples, generator)
+        _block(model, net, rows[first : first + n_block], n_samples, generator)
         for first in range(0, len(rows), n_block)
     ]
     log_likelihood, squared_error, elbo, kl, code = (
@@ -137,22 +113,17 @@ def measure_density(
     )
 
 
-def _scaled(ae: Autoencoder, rows: NDArray[np.generic]) -> Tensor:
-    scaled: Tensor = ae.network_.scaling(torch.from_numpy(rows.astype(np.float64)))
-    return scaled.float()
-
-
 @torch.no_grad()
 def _block(
-    ae: Autoencoder, net: Autoencoding, x_BD: Tensor, n_samples: int, generator: torch.Generator
+    model: Model, net: Autoencoding, x_BD: Tensor, n_samples: int, generator: torch.Generator
 ) -> tuple[Tensor, ...]:
     """Return per row: log-likelihood, its squared error, ELBO, KL (B,) and codes (B, K)."""
-    objective: Any = ae._objective
+    objective: Any = model.objective
     sums, squares, elbos = [], [], []
     reconstructions = []
     for first in range(0, n_samples, BLOCK_SAMPLES):
         size = min(BLOCK_SAMPLES, n_samples - first)
-        noise = torch.randn(size, len(x_BD), ae.n_components_, generator=generator)
+        noise = torch.randn(size, len(x_BD), model.n_components, generator=generator)
         weights_SB, likelihood_SB = objective.log_weights(net, x_BD, noise)
         weights_SB = weights_SB.double()
         sums.append(torch.logsumexp(weights_SB, dim=0))

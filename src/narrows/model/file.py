@@ -53,7 +53,7 @@ class ModelState:
     tensors: dict[str, NDArray[Any]]
 
 
-def write_model(path: str | os.PathLike[str], state: ModelState) -> None:
+def write_model(path: str | os.PathLike[str], content: ModelState) -> None:
     """Write a model file, or leave everything as it was.
 
     Raises
@@ -64,8 +64,8 @@ def write_model(path: str | os.PathLike[str], state: ModelState) -> None:
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
-    text = json.dumps(state.config, ensure_ascii=False, allow_nan=False, sort_keys=True)
-    tensors = {name: np.asarray(tensor, order="C") for name, tensor in state.tensors.items()}
+    text = json.dumps(content.config, ensure_ascii=False, allow_nan=False, sort_keys=True)
+    tensors = {name: np.asarray(tensor, order="C") for name, tensor in content.tensors.items()}
     metadata = {
         "format": "narrows",
         "version": str(VERSION),

@@ -22,8 +22,8 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from narrows.common.blocks import rows_at_once, slices
 from narrows.networks import Autoencoding
-from narrows.networks.prefixes import prefix_reader
 from narrows.objectives import Objective
 
 BLOCK_ROWS, ALIGNED_WIDTH = 64, 16
@@ -57,8 +57,7 @@ class Inference:
     ) -> None:
         self._net = net
         self._n_components = n_components
-        reader = prefix_reader(net.decoder)
-        self._width = None if reader is None else len(reader.left_over)
+        self._width = net.code_size
         self._objective = objective
         self._bounds = bounds
         self._by_dtype: dict[torch.dtype, Autoencoding] = {}
@@ -126,34 +125,37 @@ class Inference:
         return self.decode(self.encode(X))
 
     def squared_errors(
-        self, X: NDArray[np.generic], Z: Floats | None = None
+        self, X: NDArray[np.generic], Z: Floats | None = None, *, reported: bool = False
     ) -> NDArray[np.float64]:
         """Return the mean squared error per value (N,) of rows (N, D) after the round trip.
 
-        Or of decoding, where their codes (N, K) are known.
+        Or of decoding, where their codes (N, K) are known. In squared data units; if ``reported``,
+        and each column has its own divisor, in squared deviations of each column.
         """
         errors = np.empty(len(X))
-        n_block = max(1, min(4096, BLOCK_VALUES // X.shape[1]))
-        for first in range(0, len(X), n_block):
-            rows = X[first : first + n_block]
-            codes = self.encode(rows) if Z is None else Z[first : first + n_block]
-            difference = self.decode(codes).astype(np.float64) - rows.astype(np.float64)
-            errors[first : first + len(rows)] = np.square(difference).mean(axis=1)
+        divisor = self._net.scaling.divisor.numpy()
+        unit = divisor if reported and divisor.size > 1 else 1.0
+        for part in slices(len(X), rows_at_once(X.shape[1], BLOCK_VALUES, 4096)):
+            codes = self.encode(X[part]) if Z is None else Z[part]
+            difference = (self.decode(codes) - X[part].astype(np.float64)) / unit
+            errors[part] = np.square(difference).mean(axis=1)
         return errors
 
-    @property
-    def unit(self) -> float:
-        """Return what the network takes for one, in data units: the root of the mean square."""
-        return float(self._net.scaling.divisor.double().square().mean().sqrt())
+    def error_unit(self, *, reported: bool) -> float:
+        """Return the root of the squared error that the network takes for one.
+
+        In data units, or in those that `squared_errors` reports.
+        """
+        divisor = self._net.scaling.divisor.double()
+        return 1.0 if reported and divisor.numel() > 1 else float(divisor.square().mean().sqrt())
 
     def drift(self, Z: Floats) -> NDArray[np.float64]:
         """Return how far codes (N, K) move when decoded and encoded again: distances (N,)."""
         distances = np.empty(len(Z))
-        n_block = max(1, min(4096, BLOCK_VALUES // self.decode(Z[:1]).shape[1]))
-        for first in range(0, len(Z), n_block):
-            codes = Z[first : first + n_block]
-            moved = self.encode(self.decode(codes)).astype(np.float64) - codes
-            distances[first : first + len(codes)] = np.linalg.norm(moved, axis=1)
+        width = self.decode(Z[:1]).shape[1]
+        for part in slices(len(Z), rows_at_once(width, BLOCK_VALUES, 4096)):
+            moved = self.encode(self.decode(Z[part])).astype(np.float64) - Z[part]
+            distances[part] = np.linalg.norm(moved, axis=1)
         return distances
 
     def _clipped(self, x_BD: Tensor) -> Tensor:
@@ -167,15 +169,15 @@ class Inference:
         n_block = self._rows_at_once(way, block, net, rows.shape[1])
         padded = np.zeros((n_block, rows.shape[1]), dtype=numpy_dtype)
         found: Floats | None = None
-        for start in range(0, len(rows), n_block):
-            stop = min(start + n_block, len(rows))
-            padded[: stop - start] = rows[start:stop]
-            padded[stop - start :] = 0
+        for part in slices(len(rows), n_block):
+            n_real = part.stop - part.start
+            padded[:n_real] = rows[part]
+            padded[n_real:] = 0
             with _Steady():
                 result = block(net, torch.from_numpy(padded)).numpy()
             if found is None:
                 found = np.empty((len(rows), result.shape[1]), dtype=numpy_dtype)
-            found[start:stop] = result[: stop - start]
+            found[part] = result[:n_real]
         assert found is not None, "no rows"
         return found
 
@@ -189,7 +191,7 @@ class Inference:
             rows = net.scaling.inverse(rows) if way == "encode" else rows * net.code_unit
             with _Steady():
                 widest = max(width, block(net, rows[:1]).shape[1])
-                rows = rows[: max(1, BLOCK_VALUES // widest)]
+                rows = rows[: rows_at_once(widest, BLOCK_VALUES)]
                 steady = _keeps_bits(lambda chosen: block(net, chosen), rows)
             self._block_rows[way, dtype] = len(rows) if steady else 1
         return self._block_rows[way, dtype]

@@ -11,13 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrows.common.limits import check, integer, nothing
-from narrows.errors import DataTypeError
-from narrows.training.checking import codes_of
+from narrows.model.model import model_of
+from narrows.sources.inputs import codes_of
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from narrows.estimator import Autoencoder
 
 USUAL_SPOTS = 5
 MOST_CODES = 10_000
@@ -25,19 +23,18 @@ MOST_CODES = 10_000
 
 
 def loadings_table(
-    ae: Autoencoder, Z: Any, *, spots: int = USUAL_SPOTS, top: int | None = 10
+    ae: Any, Z: Any, *, spots: int = USUAL_SPOTS, top: int | None = 10
 ) -> pd.DataFrame:
     """Say which features change most as each number of a code moves, at some codes.
 
     Parameters
     ----------
-    ae : Autoencoder
+    ae : Autoencoder or Model
         Fitted.
     Z : array-like (n, K)
         Codes.
     spots : int, default=5
-        Codes to look at, spread out as `spread_out` chooses them; all of them where there are no
-        more.
+        Codes to look at, as `representatives` chooses them; all of them where there are no more.
     top : int or None, default=10
         Features for each number of each code; None for all.
 
@@ -65,15 +62,15 @@ def loadings_table(
     """
     import pandas as pd
 
-    check_model("loadings_table", ae)
+    model = model_of("loadings_table", ae)
     given = {"spots": spots, "top": top}
     check("loadings_table", given, {"spots": integer(1), "top": integer(1) | nothing()})
-    codes = codes_of(ae, Z)
-    chosen = spread_out(codes, spots)
-    slopes = ae.loadings(codes[chosen])
-    slopes = slopes.reshape(len(chosen), -1, slopes.shape[-1])
-    unit = np.broadcast_to(ae.network_.scaling.divisor.cpu().numpy(), slopes.shape[1])
-    names = np.array(feature_names(ae), dtype=object)
+    codes = codes_of(Z)
+    model.check_codes(codes)
+    chosen = representatives(codes, spots)
+    slopes = model.loadings(codes[chosen])
+    unit = np.broadcast_to(model.net.scaling.divisor.numpy(), slopes.shape[1])
+    names = np.array(model.names, dtype=object)
     lines = []
     for spot, slopes_DK in zip(chosen, slopes, strict=True):
         for number, slope_D in enumerate(slopes_DK.T):
@@ -93,34 +90,7 @@ def loadings_table(
     return pd.concat(lines, ignore_index=True)
 
 
-def check_model(owner: str, ae: Any) -> None:
-    """Check that something is a fitted model.
-
-    Raises
-    ------
-    DataTypeError, sklearn.exceptions.NotFittedError
-    """
-    from sklearn.utils.validation import check_is_fitted
-
-    from narrows.estimator import Autoencoder
-
-    if not isinstance(ae, Autoencoder):
-        raise DataTypeError(
-            f"{owner}(ae, Z) takes a fitted Autoencoder first, then codes; its first argument is of"
-            f" type {type(ae).__name__}."
-        )
-    check_is_fitted(ae)
-
-
-def feature_names(ae: Autoencoder) -> list[str]:
-    """Return the names of the columns that a model learned from, or ``x0``, ``x1`` and so on."""
-    names = getattr(ae, "feature_names_in_", None)
-    if names is None:
-        return [f"x{number}" for number in range(ae.n_features_in_)]
-    return [str(name) for name in names]
-
-
-def spread_out(codes: NDArray[Any], most: int) -> NDArray[np.intp]:
+def representatives(codes: NDArray[Any], most: int) -> NDArray[np.intp]:
     """Choose codes that stand for all: those nearest to the middles of as many groups.
 
     Parameters

@@ -16,9 +16,9 @@ from typing import Any
 
 import torch
 
+import narrows.common.optimizers
 import narrows.networks
 import narrows.objectives
-import narrows.training.optimizers
 from narrows.common.limits import check_part
 from narrows.errors import ParameterError, near_miss
 from narrows.networks import Network
@@ -47,7 +47,7 @@ def _found_in(package: ModuleType, interface: Any) -> dict[str, type]:
 PARTS: dict[str, dict[str, type]] = {
     "network": _found_in(narrows.networks, Network),
     "objective": _found_in(narrows.objectives, Objective),
-    "optimizer": dict(narrows.training.optimizers.OPTIMIZERS),
+    "optimizer": dict(narrows.common.optimizers.OPTIMIZERS),
 }
 """Kind of part, to name, to class."""
 

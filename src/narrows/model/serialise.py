@@ -1,33 +1,34 @@
-"""Between a fitted estimator and the tensors and JSON of a model file."""
+"""Between the fields of a trained model and the tensors and JSON of its file."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from narrows import __version__
-from narrows.common.limits import boolean, check, integer, interval, nothing, widths
+from narrows.common.limits import boolean, check, integer, interval, nothing, one_of, widths
 from narrows.errors import InconsistentModelFile, ParameterError
 from narrows.linear.patches import Cells, as_picture
 from narrows.linear.pca import PrincipalComponents
 from narrows.linear.scaling import Scaling
+from narrows.model.bare import bare_network
 from narrows.model.file import ModelState, read_model, write_model
-from narrows.model.parts import OWN, PARTS, check_given, from_json, is_own, named_part, to_json
+from narrows.model.fitted import ENDINGS, Fitted, HistoryRow, Record
+from narrows.model.parts import check_given, from_json, is_own, to_json
+from narrows.model.size_curve import SizeCurve
 from narrows.model.trust import Clusters, TrustScale
-from narrows.networks import Autoencoding, LinearPlus, OnAxes, Widths, is_finite
-from narrows.objectives.ordered import Ordered, SizeCurve, as_ordered
+from narrows.networks import Autoencoding, LinearPlus, Network, OnAxes, Widths, is_finite
+from narrows.objectives import Objective
+from narrows.objectives.ordered import Ordered, as_ordered
 from narrows.objectives.priors import PRIORS, Prior
-from narrows.training.remembering import keep_network
-from narrows.training.start import bare_network
-
-if TYPE_CHECKING:
-    from narrows.estimator import Autoencoder
+from narrows.sources.split import Split
 
 _FORGED = (AttributeError, ArithmeticError, LookupError, RuntimeError, TypeError, ValueError)
 """What building a model from a configuration that does not describe it may raise."""
@@ -39,10 +40,10 @@ _PCA_TENSORS = (
     "singular_values_",
     "variances_",
 )
-_NUMBERS = ("validation_error_", "pca_validation_error_", "explained_variance_ratio_")
-_PLAIN = ("n_features_in_", "n_components_", "n_steps_", "best_step_", "n_threads_")
-_TEXTS = ("device_", "precision_")
-TRUST_TENSORS = {f"trust.{name}" for name in (*Clusters._fields, *TrustScale._fields[1:])}
+_NUMBERS = ("validation_error", "pca_validation_error", "explained_variance_ratio")
+_PLAIN = ("n_steps", "best_step", "n_threads", "device", "precision")
+_SCALE_TENSORS = ("thinness", "drift", "misfit", "of_codes", "of_rows")
+TRUST_TENSORS = {f"trust.{name}" for name in (*Clusters._fields, *_SCALE_TENSORS)}
 _LATER: dict[str, Any] = {
     "cells": None,
     "classes": None,
@@ -53,33 +54,35 @@ _LATER: dict[str, Any] = {
     "size_curve": False,
     "axes": 0,
     "trust": False,
+    "trust_in_reported_units": False,
+    "ended": "unknown",
+    "split": None,
 }
-"""What the first formats lack, and what holds for their models."""
+"""Entries that files of earlier versions lack, and what holds for their models."""
 
 
-def save(ae: Autoencoder, path: str | os.PathLike[str]) -> None:
-    """Write a fitted estimator to a model file.
+def write(model: Fitted, path: str | os.PathLike[str]) -> None:
+    """Write a model to a file.
 
     Raises
     ------
     ParameterError
-        If parameters have been set to what `load` would refuse, or the model holds NaN.
+        If the network holds NaN or infinity.
+    OSError
     """
-    ae._check_params()
-    if not is_finite(ae.network_):
+    if not is_finite(model.net):
         raise ParameterError("The model holds NaN or infinity and is not saved; train it again.")
-    write_model(path, ModelState(_config(ae), _tensors(ae)))
+    write_model(path, ModelState(_config(model), _tensors(model)))
 
 
-def restore(ae: Autoencoder, path: str | os.PathLike[str], given: dict[str, Any]) -> None:
-    """Make a new estimator the one that a model file holds.
+def read(path: str | os.PathLike[str], own_parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Read the fields of a model, as `Fitted` has them.
 
     Parameters
     ----------
-    ae : Autoencoder
     path : path-like
-    given : dict
-        A user's own parts by kind, None where there is none.
+    own_parts : mapping
+        A user's own parts by kind; None, or left out, where there is none.
 
     Raises
     ------
@@ -88,14 +91,16 @@ def restore(ae: Autoencoder, path: str | os.PathLike[str], given: dict[str, Any]
     ParameterError
         Where a user's own part is missing, needless, or does not fit the tensors.
     """
-    state = read_model(path)
-    check_given(given, state.config)
+    given = {kind: own_parts.get(kind) for kind in ("network", "objective")}
+    content = read_model(path)
+    config, tensors = content.config, content.tensors
+    check_given(given, config)
     try:
-        for name, value in _LATER.items():  # what files of earlier formats do not have
-            state.config.setdefault(name, value)
-        state.config["code_size"] = state.config["code_size"] or state.config["n_components_"]
-        _check_consistent(state.config, state.tensors)
-        _restore(ae, state, given)
+        for name, value in _LATER.items():
+            config.setdefault(name, value)
+        config["code_size"] = config["code_size"] or config["n_components_"]
+        _check_consistent(config, tensors)
+        return _fields(config, tensors, given)
     except _FORGED as error:
         words = " ".join(str(error).split())
         own = ", ".join(f"`{kind}`" for kind, part in given.items() if part is not None)
@@ -110,6 +115,93 @@ def restore(ae: Autoencoder, path: str | os.PathLike[str], given: dict[str, Any]
         ) from error
 
 
+# ------------------------------------------------------------------------ writing
+
+
+def _config(model: Fitted) -> dict[str, Any]:
+    family, record = model.objective, model.record
+    ordered = isinstance(family, Ordered)
+    encoder, cells, split = model.net.encoder, model.pca.cells, record.split
+    names = model.feature_names
+    config = {
+        "narrows": __version__,
+        "params": model.params,
+        "network": to_json(model.architecture),
+        "objective": to_json(family.inner if isinstance(family, Ordered) else family),
+        "ordered": ordered,
+        "code_size": model.code_size,
+        "size_curve": model.size_curve is not None,
+        "axes": len(encoder.bias) if isinstance(encoder, OnAxes) else 0,
+        "trust": model.trust_scale is not None,
+        "trust_in_reported_units": model.trust_scale is not None
+        and model.trust_scale.reported_units,
+        "n_features_in_": model.n_features,
+        "n_components_": model.n_components,
+        "sample_shape": model.sample_shape,
+        "came_shaped": model.came_shaped,
+        "bounds": model.bounds,
+        "feature_names": names,
+        "n_samples": model.pca.n_samples_,
+        "cells": None if cells is None else cells[3:],
+        "history_columns": list(record.history[0]) if record.history else [],
+        "priors": sorted(model.priors),
+        "prior_seed": model.prior_seed,
+        "classes": None if model.classes is None else model.classes.tolist(),
+        "ended": record.ended,
+        "split": None if split is None else dataclasses.asdict(split),
+    }
+    config |= {f"{name}_": getattr(record, name) for name in _PLAIN}
+    for name in _NUMBERS:
+        value = float(getattr(record, name))
+        config[f"{name}_"] = value if math.isfinite(value) else None
+    plain: dict[str, Any] = as_json(config)
+    return plain
+
+
+def as_json(value: Any) -> Any:
+    """Turn NumPy's numbers and arrays, and tuples, into what JSON has."""
+    if isinstance(value, Mapping):
+        return {str(key): as_json(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [as_json(item) for item in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _tensors(model: Fitted) -> dict[str, NDArray[Any]]:
+    state = model.net.state_dict()
+    tensors = {f"network.{name}": _floating(tensor).numpy() for name, tensor in state.items()}
+    for kind, prior in model.priors.items():
+        for name, tensor in prior.state_dict().items():
+            tensors[f"prior.{kind}.{name}"] = tensor.numpy()
+    for name in _PCA_TENSORS:
+        tensors[f"pca.{name}"] = getattr(model.pca, name)
+    if model.size_curve is not None:
+        for name, values in vars(model.size_curve).items():
+            tensors[f"size_curve.{name}"] = values.astype(np.float64)
+    scale = model.trust_scale
+    if scale is not None:
+        tensors |= {f"trust.{name}": part for name, part in scale.clusters._asdict().items()}
+        tensors |= {f"trust.{name}": getattr(scale, name) for name in _SCALE_TENSORS}
+    history = model.record.history
+    for column in history[0] if history else ():
+        values = [row[column] for row in history]
+        tensors[f"history.{column}"] = np.array(values, dtype=np.float64)
+    return tensors
+
+
+def _floating(tensor: torch.Tensor) -> torch.Tensor:
+    """Return a tensor as a file holds it: counts, as batch normalisation has, become float64."""
+    tensor = tensor.detach().cpu()
+    if tensor.is_complex():
+        raise ParameterError("The network holds complex numbers, which a model file cannot.")
+    return tensor if tensor.is_floating_point() else tensor.double()
+
+
+# ------------------------------------------------------------------------ checking
+
+
 def _check_consistent(config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> None:
     """Check what building the model would not notice.
 
@@ -121,8 +213,9 @@ def _check_consistent(config: dict[str, Any], tensors: dict[str, NDArray[Any]]) 
     numbers = ("n_features_in_", "n_components_", "n_samples", "code_size")
     limits = {name: integer(1) for name in numbers}
     limits |= {"axes": integer(0), "ordered": boolean(), "size_curve": boolean()}
-    limits["trust"] = boolean()
+    limits |= {"trust": boolean(), "trust_in_reported_units": boolean()}
     limits |= {"bounds": nothing() | interval(), "sample_shape": widths()}
+    limits["ended"] = one_of(*ENDINGS)
     check("a model file", config, limits)
     n_features = config["n_features_in_"]
     cells = _cells(config)
@@ -173,123 +266,50 @@ def _cells(config: dict[str, Any]) -> Cells | None:
     return Cells(*picture, *cut)
 
 
-def _config(ae: Autoencoder) -> dict[str, Any]:
-    params = ae.get_params(deep=False)
-    del params["callbacks"]  # code never enters a model file
-    for kind in PARTS:
-        params[kind] = to_json(named_part(kind, params[kind]))
-    if isinstance(params["random_state"], np.random.RandomState):
-        params["random_state"] = None
-    names = getattr(ae, "feature_names_in_", None)
-    config = {
-        "narrows": __version__,
-        "params": params,
-        "network": to_json(ae._network_part),
-        "objective": to_json(ae._family),
-        "ordered": isinstance(ae._objective, Ordered),
-        "code_size": ae._code_size,
-        "size_curve": hasattr(ae, "size_curve_"),
-        "axes": _axes(ae),
-        "trust": ae._trust is not None,
-        "sample_shape": list(ae.sample_shape_),
-        "came_shaped": ae._came_shaped,
-        "bounds": None if ae.bounds_ is None else list(ae.bounds_),
-        "feature_names": None if names is None else [str(name) for name in names],
-        "n_samples": ae.pca_.n_samples_,
-        "cells": None if ae.pca_.cells is None else list(ae.pca_.cells[3:]),
-        "history_columns": list(ae.history_[0]) if ae.history_ else [],
-        "priors": sorted(ae.priors_),
-        "prior_seed": ae._prior_seed,
-        "classes": None if ae._classes is None else ae._classes.tolist(),
-    }
-    for name in (*_PLAIN, *_TEXTS):
-        config[name] = getattr(ae, name)
-    for name in _NUMBERS:
-        value = float(getattr(ae, name))
-        config[name] = value if math.isfinite(value) else None
-    plain: dict[str, Any] = _plain(config)
-    return plain
+# ------------------------------------------------------------------------ building
 
 
-def _axes(ae: Autoencoder) -> int:
-    """Count the principal components that the encoder reads; 0 where it reads features."""
-    encoder = ae.network_.encoder
-    return len(encoder.bias) if isinstance(encoder, OnAxes) else 0
-
-
-def _plain(value: Any) -> Any:
-    """Turn NumPy's numbers and tuples into what JSON has."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _tensors(ae: Autoencoder) -> dict[str, NDArray[Any]]:
-    tensors = {
-        f"network.{name}": _floating(tensor).numpy()
-        for name, tensor in ae.network_.state_dict().items()
-    }
-    for kind, prior in ae.priors_.items():
-        for name, tensor in prior.state_dict().items():
-            tensors[f"prior.{kind}.{name}"] = tensor.numpy()
-    for name in _PCA_TENSORS:
-        tensors[f"pca.{name}"] = getattr(ae.pca_, name)
-    if hasattr(ae, "size_curve_"):
-        for name, values in vars(ae.size_curve_).items():
-            tensors[f"size_curve.{name}"] = values.astype(np.float64)
-    if ae._trust is not None:
-        tensors |= _trust_tensors(ae._trust)
-    for column in ae.history_[0] if ae.history_ else ():
-        values = [row[column] for row in ae.history_]
-        tensors[f"history.{column}"] = np.array(values, dtype=np.float64)
-    return tensors
-
-
-def _floating(tensor: torch.Tensor) -> torch.Tensor:
-    """Return a tensor as a file holds it: counts, as batch normalisation has, become float64."""
-    tensor = tensor.detach().cpu()
-    if tensor.is_complex():
-        raise ParameterError("The network holds complex numbers, which a model file cannot.")
-    return tensor if tensor.is_floating_point() else tensor.double()
-
-
-def _restore(ae: Autoencoder, state: ModelState, given: dict[str, Any]) -> None:
-    config, tensors = state.config, state.tensors
-    params: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in config["params"].items()
-    }
-    for kind in PARTS:
-        own = params[kind].get("name") == OWN
-        # A user's own pair stays as it is given; the model has copies of its modules.
-        params[kind] = given[kind] if own else from_json(kind, params[kind])
-    ae.set_params(**params)
-    ae._check_params()
-    for name in (*_PLAIN, *_TEXTS):
-        setattr(ae, name, config[name])
-    for name in _NUMBERS:
-        setattr(ae, name, np.float64(math.nan if config[name] is None else config[name]))
-    ae._network_part = from_json("network", config["network"], given["network"])
+def _fields(
+    config: dict[str, Any], tensors: dict[str, NDArray[Any]], given: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the fields of the model that a checked configuration and its tensors describe."""
+    architecture = from_json("network", config["network"], given["network"])
     family = from_json("objective", config["objective"], given["objective"])
-    ae._objective = as_ordered(family) if config["ordered"] else family
-    ae.sample_shape_ = tuple(config["sample_shape"])
-    ae._came_shaped = bool(config["came_shaped"])
-    ae.bounds_ = None if config["bounds"] is None else tuple(config["bounds"])
-    if config["feature_names"] is not None:
-        ae.feature_names_in_ = np.array(config["feature_names"], dtype=object)
+    objective = as_ordered(family) if config["ordered"] else family
+    names, classes = config["feature_names"], config["classes"]
     pca = {name: np.array(tensors[f"pca.{name}"]) for name in _PCA_TENSORS}
-    ae.pca_ = PrincipalComponents(**pca, n_samples_=int(config["n_samples"]), cells=_cells(config))
-    ae.history_ = _history(config["history_columns"], tensors)
-    if config["size_curve"]:
-        ae.size_curve_ = _size_curve(config, tensors)
-    if config["trust"]:
-        ae._trust = _trust_scale(ae.n_components_, tensors)
-    ae._classes = None if config["classes"] is None else np.array(config["classes"])
-    ae._prior_seed = int(config["prior_seed"])
-    ae.priors_ = {name: _prior(name, ae, tensors) for name in config["priors"]}
-    keep_network(ae, _network(ae, config, tensors))
+    components = PrincipalComponents(
+        **pca, n_samples_=int(config["n_samples"]), cells=_cells(config)
+    )
+    measured: dict[str, Any] = {name: config[f"{name}_"] for name in (*_NUMBERS, *_PLAIN)}
+    measured |= {name: math.nan for name in _NUMBERS if measured[name] is None}
+    record = Record(
+        history=_history(config["history_columns"], tensors),
+        ended=config["ended"],
+        split=None if config["split"] is None else Split(**config["split"]),
+        **measured,
+    )
+    fields = {
+        "objective": objective,
+        "n_components": config["n_components_"],
+        "sample_shape": tuple(config["sample_shape"]),
+        "pca": components,
+        "came_shaped": bool(config["came_shaped"]),
+        "bounds": None if config["bounds"] is None else tuple(config["bounds"]),
+        "feature_names": None if names is None else tuple(names),
+        "classes": None if classes is None else np.array(classes),
+        "prior_seed": int(config["prior_seed"]),
+        "size_curve": _size_curve(config, tensors) if config["size_curve"] else None,
+        "trust_scale": _trust_scale(config, tensors) if config["trust"] else None,
+        "record": record,
+        "params": config["params"],
+    }
+    n_components = config["n_components_"]
+    fields["priors"] = {name: _prior(name, n_components, tensors) for name in config["priors"]}
+    fields["architecture"], fields["net"] = _network(
+        architecture, objective, config, components, _group("network.", tensors)
+    )
+    return fields
 
 
 def _size_curve(config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> SizeCurve:
@@ -300,20 +320,13 @@ def _size_curve(config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Siz
     return dataclasses.replace(curve, n_components=curve.n_components.astype(np.int64))
 
 
-def _trust_tensors(scale: TrustScale) -> dict[str, NDArray[Any]]:
-    """Return what a scale of trust is made of, as a file holds it."""
-    parts = {**scale.clusters._asdict(), **scale._asdict()}
-    del parts["clusters"]
-    return {f"trust.{name}": part for name, part in parts.items()}
-
-
-def _trust_scale(n_components: int, tensors: dict[str, NDArray[Any]]) -> TrustScale:
+def _trust_scale(config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> TrustScale:
     parts = {name: np.array(tensors[name], dtype=np.float64) for name in TRUST_TENSORS}
     n_clusters, n_quantiles = len(parts["trust.shares"]), len(parts["trust.of_rows"])
     for name, part in parts.items():
         wide = name in ("trust.means", "trust.variances")
         shape = (n_clusters,) if name in ("trust.shares", "trust.log_errors") else (n_quantiles,)
-        if part.shape != ((n_clusters, n_components) if wide else shape):
+        if part.shape != ((n_clusters, config["n_components_"]) if wide else shape):
             raise ValueError(f"tensor {name} has shape {part.shape}")
     finite = all(np.isfinite(part).all() for part in parts.values())
     if not finite or min(n_clusters, n_quantiles) < 1:
@@ -321,13 +334,14 @@ def _trust_scale(n_components: int, tensors: dict[str, NDArray[Any]]) -> TrustSc
     if min(parts["trust.shares"].min(), parts["trust.variances"].min()) <= 0:
         raise ValueError("shares and variances of trust are not above zero")
     clusters = Clusters(*(parts[f"trust.{name}"] for name in Clusters._fields))
-    return TrustScale(clusters, *(parts[f"trust.{name}"] for name in TrustScale._fields[1:]))
+    scale = {name: parts[f"trust.{name}"] for name in _SCALE_TENSORS}
+    return TrustScale(clusters, **scale, reported_units=config["trust_in_reported_units"])
 
 
-def _prior(name: str, ae: Autoencoder, tensors: dict[str, NDArray[Any]]) -> Prior:
+def _prior(name: str, n_components: int, tensors: dict[str, NDArray[Any]]) -> Prior:
     """Build a prior that was fitted to codes, and fill it from the tensors."""
     found = _group(f"prior.{name}.", tensors)
-    prior: Prior = PRIORS[name].blank(ae.n_components_, found)
+    prior: Prior = PRIORS[name].blank(n_components, found)
     prior.load_state_dict(found, assign=True)
     return prior.requires_grad_(False)
 
@@ -341,43 +355,49 @@ def _group(prefix: str, tensors: dict[str, NDArray[Any]]) -> dict[str, torch.Ten
     }
 
 
-def _history(columns: list[str], tensors: dict[str, NDArray[Any]]) -> list[dict[str, float]]:
+def _history(columns: list[str], tensors: dict[str, NDArray[Any]]) -> tuple[HistoryRow, ...]:
     read = {column: tensors[f"history.{column}"].tolist() for column in columns}
     for column in ("epoch", "step"):
         if column in read:
             read[column] = [int(value) for value in read[column]]
-    return [dict(zip(read, row, strict=True)) for row in zip(*read.values(), strict=True)]
+    return tuple(dict(zip(read, row, strict=True)) for row in zip(*read.values(), strict=True))
 
 
 def _network(
-    ae: Autoencoder, config: dict[str, Any], tensors: dict[str, NDArray[Any]]
-) -> Autoencoding:
-    """Build the network that the configuration describes, and fill it from the tensors."""
-    found = _group("network.", tensors)
-    n_features, n_components = ae.n_features_in_, config["code_size"]
-    sizes = ae._objective.output_sizes(n_features, n_components)
-    n_classes = 0 if ae._classes is None else len(ae._classes)
+    architecture: Network,
+    objective: Objective,
+    config: dict[str, Any],
+    pca: PrincipalComponents,
+    found: dict[str, torch.Tensor],
+) -> tuple[Network, Autoencoding]:
+    """Build the network that the configuration describes, and fill it from its tensors."""
+    n_features, n_components = config["n_features_in_"], config["code_size"]
+    sizes = objective.output_sizes(n_features, n_components)
+    n_classes = len(config["classes"] or ())
     # The shares of classes are tensors of the file; here their number is enough.
     shares = (1 / n_classes,) * n_classes if n_classes else ()
-    ordered = bool(config["ordered"])
-    axes = int(config["axes"])
-    sizes_of_net = Widths(n_features, n_components, *sizes, ae.sample_shape_, shares, ordered, axes)
-    if is_own(ae._network_part):
-        ae._network_part = ae._network_part.resolved(sizes_of_net, ae.pca_.n_samples_)
+    described = Widths(
+        n_features,
+        n_components,
+        *sizes,
+        tuple(config["sample_shape"]),
+        shares,
+        config["ordered"],
+        config["axes"],
+    )
+    if is_own(architecture):
+        architecture = architecture.resolved(described, pca.n_samples_)
     # Counted before anything is built: a forged width must not claim memory.
-    if ae._network_part.n_parameters(sizes_of_net) > sum(
-        tensor.numel() for tensor in found.values()
-    ):
+    if architecture.n_parameters(described) > sum(tensor.numel() for tensor in found.values()):
         raise ParameterError("the network described is larger than the tensors beside it")
     n_shift, n_divisor = (found[f"scaling.{name}"].numel() for name in ("shift", "divisor"))
-    scaling = Scaling(np.zeros(n_shift), np.ones(n_divisor))
     net = bare_network(
-        scaling,
-        ae._network_part,
-        ae._objective,
-        sizes_of_net,
+        Scaling(np.zeros(n_shift), np.ones(n_divisor)),
+        architecture,
+        objective,
+        described,
         linear="decoder.unit" in found,
-        cells=ae.pca_.cells,
+        cells=pca.cells,
     )
     # Filled in place, so that weights which a user's modules share stay shared and counts stay
     # whole numbers; but in the file's float32 or float64.
@@ -388,4 +408,4 @@ def _network(
     if isinstance(net.decoder, LinearPlus) and not net.decoder.weight.any():
         # A path that was left out in training, as maps do, stays left out.
         net.decoder.weight.requires_grad_(False)
-    return net
+    return architecture, net.eval()

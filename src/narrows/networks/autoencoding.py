@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from narrows.linear.scaling import Scaling
+from narrows.networks.prefixes import prefix_reader
 
 
 class Autoencoding(nn.Module):
@@ -45,6 +46,12 @@ class Autoencoding(nn.Module):
         self.decoder = decoder
         self.extra = extra
         self.register_buffer("code_unit", torch.tensor(code_unit, dtype=torch.float64))
+
+    @property
+    def code_size(self) -> int | None:
+        """Numbers of a code that may be cut short; None where codes are always whole."""
+        reader = prefix_reader(self.decoder)
+        return None if reader is None else len(reader.left_over)
 
 
 def is_finite(net: nn.Module) -> bool:

@@ -5,14 +5,11 @@ Legend: B batch, D features, K code size, n numbers given.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from narrows.errors import ParameterError
@@ -20,15 +17,12 @@ from narrows.networks import Autoencoding, LinearPath, Widths
 from narrows.networks.prefixes import ReadsPrefix, first_numbers, prefix_reader
 from narrows.objectives import Batch, Noise, Objective, Step
 
-Array64 = NDArray[np.float64]
 LENGTHS_PER_ROW = 2
 """Prefixes of each code that a step decodes."""
 SHARE_WHOLE = 0.25
 """Part of them that is the whole code."""
 FALL = 0.8
 """Of the others, n numbers are drawn with a probability that falls as n to this power."""
-EVERY_LENGTH = 128
-"""Code size up to which the size curve has every length; from there on it takes steps of 2 %."""
 SMALLEST_LEFT_OVER = 1e-3
 """Floor on what a prefix of PCA leaves over, as a part of the variance, where errors are weighed
 by it."""
@@ -91,14 +85,6 @@ def left_over_by_length(path: LinearPath, n_components: int) -> Tensor:
     beyond = squares.flip(0).cumsum(0).flip(0) - squares
     left_over = (path.left_over**2 + beyond / len(path.back_bias)).sqrt()
     return nn.functional.pad(left_over, (0, n_components - len(left_over)), value=path.left_over)
-
-
-def lengths_to_measure(n_components: int) -> tuple[int, ...]:
-    """Return the lengths of a size curve: all up to 128, and from there steps of 2 %."""
-    lengths = list(range(1, min(n_components, EVERY_LENGTH) + 1))
-    while lengths[-1] < n_components:
-        lengths.append(min(n_components, math.ceil(lengths[-1] * 1.02)))
-    return tuple(lengths)
 
 
 def _copied(batch: Batch, step: Step) -> tuple[Tensor, Batch, Step]:
@@ -250,59 +236,3 @@ def as_ordered(objective: Objective) -> Ordered:
             " `n_components` work with 'reconstruction' of squared errors and with 'denoising'."
         )
     return Ordered(objective)
-
-
-@dataclass(frozen=True)
-class SizeCurve:
-    """Held-out errors of every prefix of an ordered code, PCA's beside them.
-
-    Attributes
-    ----------
-    n_components : ndarray (L,) of int64
-        Numbers given: 1 to K, from 128 on in steps of 2 %.
-    error, pca_error : ndarray (L,)
-        Mean squared error per value in data units, both clipped to the bounds; where rows and
-        sizes are many, of some held-out rows alone (131,072 codes in all).
-    explained, pca_explained : ndarray (L,)
-        Part of the held-out variance that comes back: 1 − error / variance, of the columns as
-        ``scaling`` leaves them.
-    """
-
-    n_components: NDArray[np.int64]
-    error: Array64
-    pca_error: Array64
-    explained: Array64
-    pca_explained: Array64
-
-    def smallest(self, fraction: float, *, pca: bool = False) -> int | None:
-        """Return how many numbers explain a fraction of the variance; None where none do.
-
-        Parameters
-        ----------
-        fraction : float
-            From 0 to 1.
-        pca : bool
-            Answer for PCA instead.
-        """
-        enough = np.flatnonzero((self.pca_explained if pca else self.explained) >= fraction)
-        return int(self.n_components[enough[0]]) if len(enough) else None
-
-
-def size_curve(n_components: int, errors: Array64, pca_errors: Array64) -> SizeCurve:
-    """Make a curve of mean squared errors.
-
-    Parameters
-    ----------
-    n_components : int
-        Of whole codes.
-    errors, pca_errors : ndarray (1 + L, 2)
-        In the network's units and in data units: first without any number, then of each length
-        that `lengths_to_measure` gives.
-    """
-    variance = pca_errors[0, 0]  # PCA without a number is the mean
-    explained, pca_explained = (
-        1 - part[1:, 0] / variance if variance > 0 else np.ones(len(part) - 1)
-        for part in (errors, pca_errors)
-    )
-    numbers = np.array(lengths_to_measure(n_components), dtype=np.int64)
-    return SizeCurve(numbers, errors[1:, 1], pca_errors[1:, 1], explained, pca_explained)

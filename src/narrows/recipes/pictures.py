@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from narrows.estimator import Autoencoder
-    from narrows.training.run import Progress
+    from narrows.training.progress import Progress
 
 Picture = dict[str, Any]
 Pixels = NDArray[np.float32]
@@ -133,7 +133,7 @@ def _samples(picture: Picture, ae: Autoencoder, X: Pixels, y: Labels) -> Figure:
     """Draw ``count`` new digits from ``prior``; with ``classes``, as many of each, a row each."""
     from narrows import figures
 
-    count, classes = picture["count"], ae._classes
+    count, classes = picture["count"], ae.model_.classes
     if classes is None or not picture.get("classes", False):
         new = ae.sample(count, prior=picture.get("prior", "auto"), random_state=0)
         return figures.sheet(new, sample_shape=SHAPE, bounds=ae.bounds_)
@@ -147,9 +147,8 @@ def _samples(picture: Picture, ae: Autoencoder, X: Pixels, y: Labels) -> Figure:
 def _lattice(picture: Picture, ae: Autoencoder, X: Pixels, y: Labels) -> Figure:
     """Draw the plane of two numbers decoded at ``steps`` × ``steps`` places."""
     from narrows import figures
-    from narrows.model.sampling import lattice
 
-    Z = lattice(ae, picture["steps"])
+    Z = ae.model_.lattice(picture["steps"])
     return figures.lattice(ae.inverse_transform(Z), Z, sample_shape=SHAPE, bounds=ae.bounds_)
 
 
@@ -175,7 +174,7 @@ def _denoised(picture: Picture, ae: Autoencoder, X: Pixels, y: Labels) -> Figure
 def _terms(picture: Picture, ae: Autoencoder, X: Pixels, y: Labels) -> Figure:
     from narrows import figures
 
-    return figures.terms(ae.history_, ae._objective.units)
+    return figures.terms(ae.history_, ae.model_.objective.units)
 
 
 _DRAWN: dict[str, Callable[[Picture, Autoencoder, Pixels, Labels], Figure]] = {
@@ -199,7 +198,7 @@ def corrupted(ae: Autoencoder, X: Pixels, seed: int = 0) -> Pixels:
 
     from narrows.objectives.denoising import Denoising
 
-    objective, net = ae._family, ae.network_
+    objective, net = ae.model_.objective, ae.network_
     if not isinstance(objective, Denoising):
         return X
     x_ND = net.scaling(torch.from_numpy(X.astype(np.float64))).float()

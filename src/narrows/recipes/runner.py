@@ -24,8 +24,8 @@ from narrows.sources.open import check_folder
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
-    from narrows.training.loop import HistoryRow
-    from narrows.training.run import Progress
+    from narrows.model.fitted import HistoryRow
+    from narrows.training.progress import Progress
 
 Tell = Callable[[str], None]
 IMPORTANCE_SAMPLES = 10

@@ -1,4 +1,4 @@
-"""RowNumbers of an array in memory, or memory-mapped from a file.
+"""Rows of an array in memory, or memory-mapped from a file.
 
 Legend: N rows, D features.
 """
@@ -36,7 +36,7 @@ class ArraySource:
 
     @property
     def n_rows(self) -> int:
-        """RowNumbers of this source."""
+        """Rows of this source."""
         return len(self.X) if self.rows is None else len(self.rows)
 
     @property

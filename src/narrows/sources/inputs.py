@@ -6,14 +6,14 @@ Legend: N rows, D features.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from narrows.errors import DataError, DataTypeError, NarrowsWarning
+from narrows.common.warn import warn
+from narrows.errors import DataError, DataTypeError, ParameterError
 
 Shape = tuple[int, ...]
 PICTURE_SHARE = 0.001
@@ -22,8 +22,10 @@ PART_ROWS = 4096
 """Rows that are looked at together."""
 LARGEST = 1e100
 """Magnitude up to which squares, and sums of them, stay far from the end of float64."""
-DOMINANT_SHARE = 0.999
-"""Part of the variance in one column from which `fit` warns."""
+DOMINANT_SHARE = 0.95
+"""Part of the variance in few columns from which `fit` warns."""
+MOST_NAMED = 3
+"""Columns that a warning names."""
 
 
 def as_rows(X: Any) -> tuple[Any, Shape | None]:
@@ -137,18 +139,25 @@ def choose_bounds(bounds: Any, X: NDArray[np.generic]) -> tuple[float, float] | 
     return (0.0, 1.0) if min(int(zeros), ones) >= PICTURE_SHARE * X.size else None
 
 
-def warn_of_dominant_column(variances: NDArray[np.float64], names: Any = None) -> None:
-    """Warn where one column (D,) carries nearly all the variance, so that a code shows only it."""
-    total, column = float(variances.sum()), int(variances.argmax())
-    if len(variances) < 2 or variances[column] <= DOMINANT_SHARE * total:
+def warn_of_dominant_columns(variances: NDArray[np.float64], names: Any = None) -> None:
+    """Warn where few columns (D,) carry nearly all the variance, so that a code shows only them.
+
+    Few are a tenth of the columns that vary, or one; nearly all is 95 %.
+    """
+    order = np.argsort(-variances)
+    n_varying = int(np.count_nonzero(variances))
+    few = max(1, n_varying // 10)
+    shares = np.cumsum(variances[order]) / max(variances.sum(), np.finfo(np.float64).tiny)
+    if n_varying < 2 or shares[few - 1] < DOMINANT_SHARE:
         return
-    name = f" ({names[column]!r})" if names is not None else ""
-    warnings.warn(
-        f"Column {column}{name} carries {100 * variances[column] / total:.4g} % of the"
-        " variance, so the code describes little else. If columns have different units,"
-        " use scaling='standard'.",
-        NarrowsWarning,
-        stacklevel=4,  # where `fit` was called
+    count = int(np.searchsorted(shares, DOMINANT_SHARE)) + 1
+    columns = [f"{n}" if names is None else f"{n} ({names[n]!r})" for n in order[:count].tolist()]
+    listed = ", ".join(columns[:MOST_NAMED]) + (" and others" if count > MOST_NAMED else "")
+    which = f"Column {listed} carries" if count == 1 else f"Columns {listed} carry"
+    warn(
+        f"{which} {100 * shares[count - 1]:.4g} % of the variance of {len(variances)} columns, so"
+        " the code describes little else. If columns have different units, use"
+        " scaling='standard' (on the command line: --scaling standard)."
     )
 
 
@@ -186,3 +195,113 @@ def as_labels(y: Any, n_rows: int, names: tuple[str, str] = ("y", "X")) -> NDArr
             f"{names[0]} holds missing labels; leave those rows out, or give them a class."
         )
     return labels
+
+
+def rows_of(
+    ae: Any, X: Any, *, reset: bool, least: int = 1
+) -> tuple[NDArray[np.generic], Shape | None]:
+    """Check data with scikit-learn, and say more where it says too little.
+
+    Parameters
+    ----------
+    ae : estimator
+        Whose ``n_features_in_`` and ``feature_names_in_`` are set, or compared with.
+    X : array, frame or tensor (N, D), (N, H, W) or (N, H, W, C)
+    reset : bool
+        Whether these are the first rows of a fit, which later ones must be like.
+    least : int, default=1
+        Rows that there must be.
+
+    Returns
+    -------
+    X : ndarray (N, D)
+    sample_shape : tuple of int or None
+        Of pictures; None for rows that came flat.
+
+    Raises
+    ------
+    DataError, DataTypeError, ValueError, TypeError
+    """
+    from sklearn.utils.validation import validate_data
+
+    X, shape = as_rows(X)
+    try:
+        found = validate_data(ae, X, reset=reset, dtype="numeric", ensure_min_samples=least)
+    except ValueError as error:
+        not_finite = "NaN" in str(error) or "infinity" in str(error)
+        where = where_not_finite(X, getattr(X, "columns", None)) if not_finite else ""
+        if where:
+            raise DataError(str(error) + where) from error
+        raise
+    rows: NDArray[np.generic] = np.asarray(found)
+    if reset:
+        check_magnitude(rows)
+    return rows, shape
+
+
+def check_same_shape(shape: Shape | None, known: Shape) -> None:
+    """Check pictures against the shape that a model learned from.
+
+    Raises
+    ------
+    DataError
+    """
+    if shape not in (None, known):
+        raise DataError(
+            f"X holds pictures of shape {shape}, but this model learned from {known}. Pass that"
+            " shape, or flat rows of as many values."
+        )
+
+
+def sample_shape(given: Any, shape: Shape | None, n_features: int) -> Shape:
+    """Return the shape of one row, from the parameter, from what the data had, or flat.
+
+    Raises
+    ------
+    ParameterError
+        Where they do not fit each other.
+    """
+    asked = None if given is None else tuple(int(n) for n in given)
+    found = asked or shape or (n_features,)
+    if math.prod(found) != n_features or (asked and shape and asked != shape):
+        raise ParameterError(
+            f"`sample_shape`={asked} does not fit data whose rows have"
+            f" {n_features} values{f' in shape {shape}' if shape else ''}."
+        )
+    return found
+
+
+def one_row(row: Any, sample_shape: Shape) -> Any:
+    """Return one row, given alone or as an array of one, as an array of one.
+
+    Raises
+    ------
+    DataError
+    """
+    if hasattr(row, "to_frame") and not hasattr(row, "columns"):  # a row of a data frame
+        row = row.to_frame().T
+    array = row if hasattr(row, "shape") else np.asarray(row)
+    n_features = math.prod(sample_shape)
+    if array.shape in ((n_features,), sample_shape):
+        array = array[None]
+    if len(array) != 1:
+        raise DataError(
+            f"One row was expected, of shape {sample_shape} or ({n_features},), got an array of"
+            f" shape {array.shape}."
+        )
+    return array
+
+
+def codes_of(Z: Any) -> NDArray[np.floating[Any]]:
+    """Check that codes (N, k) are an array of finite numbers, float32 or float64.
+
+    Raises
+    ------
+    ValueError, TypeError
+    """
+    from sklearn.utils.validation import check_array
+
+    codes: NDArray[np.floating[Any]] = check_array(
+        Z, dtype=[np.float64, np.float32], input_name="Z"
+    )
+    return codes

@@ -6,6 +6,7 @@ Legend: N rows.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,3 +42,36 @@ def _hashes(n_rows: int, seed: int) -> NDArray[np.uint64]:
         state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         return state ^ (state >> np.uint64(31))
+
+
+@dataclass(frozen=True)
+class Split:
+    """The rule by which `fit` held rows out; a model keeps it.
+
+    Attributes
+    ----------
+    n_rows : int
+        Rows that `fit` was given.
+    n_held_out : int
+        Rows of the single held-out part; 0 for none.
+    n_folds : int
+        Folds of the cross-fitting, each held out once; 0 for none.
+    seed : int
+        Of the hash.
+    """
+
+    n_rows: int
+    n_held_out: int = 0
+    n_folds: int = 0
+    seed: int = 0
+
+    @property
+    def holds_out(self) -> bool:
+        """Tell whether any row is held out."""
+        return self.n_held_out > 0 or self.n_folds > 0
+
+    def parts(self) -> list[RowNumbers]:
+        """Return the held-out rows of each run: one part, each fold, or nothing."""
+        if self.n_folds:
+            return folds(self.n_rows, self.n_folds, self.seed)
+        return [held_out_rows(self.n_rows, self.n_held_out, self.seed)] if self.n_held_out else []

@@ -5,23 +5,23 @@ Legend: N rows, D features, K code size.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from narrows.common.blocks import evenly_spread, rows_at_once
 from narrows.common.limits import is_integer
 from narrows.errors import ParameterError
-from narrows.objectives.ordered import Ordered
+from narrows.model.model import Model
 from narrows.sources.array import ArraySource
 from narrows.training.plan import Plan
-from narrows.training.remembering import CODED_VALUES
-
-if TYPE_CHECKING:
-    from narrows.estimator import Autoencoder
 
 ALIGNED_RATE = 1 / 16
 """Part of the usual learning rate: what is nearly right is not to be shaken."""
+CODED_VALUES = 1 << 24
+"""Values of rows (128 MiB in float64) that are encoded at once."""
 MOST_COMPARED = 10_000
 """Rows whose movement is measured."""
 FAR = 0.95
@@ -54,11 +54,11 @@ class Movement(NamedTuple):
         )
 
 
-def aligned_params(params: dict[str, Any], origin: Autoencoder) -> dict[str, Any]:
-    """Return an estimator's parameters for a fit that starts from an earlier model.
+def aligned_params(params: dict[str, Any], origin: Model) -> dict[str, Any]:
+    """Return the parameters of a fit that starts from an earlier model.
 
     Its network takes the place of "auto". Nothing is held out, and the last state is kept: the
-    earlier model may have seen any row, which would speak for it, and for states near it.
+    earlier model may have seen any row, which would favour states near it.
 
     Raises
     ------
@@ -68,32 +68,41 @@ def aligned_params(params: dict[str, Any], origin: Autoencoder) -> dict[str, Any
     if not is_integer(params["n_components"]):
         raise ParameterError(
             f"`n_components`={params['n_components']:g} is judged by held-out rows, and align_to"
-            f" holds none out. Give the size of the earlier model's codes, {origin._code_size}."
+            f" holds none out. Give the size of the earlier model's codes, {origin.code_size}."
         )
-    network = origin._network_part if params["network"] == "auto" else params["network"]
+    network = origin.architecture if params["network"] == "auto" else params["network"]
     return {**params, "network": network, "keep": "last", "validation_fraction": 0.0}
 
 
-def check_same_kind(origin: Autoencoder, ae: Autoencoder, plan: Plan) -> None:
-    """Check that a model is laid out as an earlier one, so that it can start from its weights.
+def check_same_kind(
+    origin: Model, plan: Plan, params: dict[str, Any], names: Sequence[str] | None, classes: Any
+) -> None:
+    """Check that a fit builds a network as an earlier model has it, to start from its weights.
+
+    Parameters
+    ----------
+    origin : Model
+    plan : Plan
+    params : dict
+        The parameters of the fit.
+    names : sequence of str or None
+        Of the columns.
+    classes : ndarray (C,) or None
 
     Raises
     ------
     ParameterError
         Naming all that differs.
     """
-    objective = plan.objective.inner if isinstance(plan.objective, Ordered) else plan.objective
-    ordered = isinstance(plan.objective, Ordered)
     pairs = {
-        "features": (plan.n_features, origin.n_features_in_),
-        "n_components": (plan.n_components, origin._code_size),
-        "network": (plan.network, origin._network_part),
-        "objective": (objective, origin._family),
-        "classes": (_listed(ae._classes), _listed(origin._classes)),
-        "columns": (_columns(ae), _columns(origin)),
-        "ordered": (ordered, isinstance(origin._objective, Ordered)),
-        "init": (ae.init, origin.init),
-        "scaling": (_listed(ae.scaling), _listed(origin.scaling)),
+        "features": (plan.n_features, origin.n_features),
+        "n_components": (plan.n_components, origin.code_size),
+        "network": (plan.network, origin.architecture),
+        "objective": (plan.objective, origin.objective),
+        "classes": (_listed(classes), _listed(origin.classes)),
+        "columns": (_listed(names), _listed(origin.feature_names)),
+        "init": (params["init"], origin.params["init"]),
+        "scaling": (_listed(params["scaling"]), _listed(origin.params["scaling"])),
     }
     differing = [
         f"{name} {ours!r} here, {theirs!r} there"
@@ -112,19 +121,15 @@ def _listed(values: Any) -> list[Any] | None:
     return None if values is None else np.asarray(values).tolist()
 
 
-def _columns(ae: Autoencoder) -> list[Any] | None:
-    return _listed(getattr(ae, "feature_names_in_", None))
+def movement(origin: Model, model: Model, source: ArraySource) -> Movement:
+    """Measure how far the codes of rows moved between two models.
 
-
-def movement(origin: Autoencoder, ae: Autoencoder, source: ArraySource) -> Movement:
-    """Measure how far the codes of rows moved between two fitted models.
-
-    Of ordered codes that were cut to different lengths, what both have.
+    Of ordered codes that were cut to different lengths, the numbers that both have count.
     """
-    n_rows = max(1, min(source.n_rows, MOST_COMPARED, CODED_VALUES // source.n_features))
-    rows = source.take(np.linspace(0, source.n_rows - 1, n_rows).astype(np.int64))
-    n_common = min(origin.n_components_, ae.n_components_)
-    codes = (model._inference.encode(rows)[:, :n_common] for model in (origin, ae))
+    most = rows_at_once(source.n_features, CODED_VALUES, MOST_COMPARED)
+    rows = source.take(evenly_spread(source.n_rows, most))
+    n_common = min(origin.n_components, model.n_components)
+    codes = (each.encode(rows)[:, :n_common] for each in (origin, model))
     return _movement(*(part.astype(float) for part in codes))
 
 

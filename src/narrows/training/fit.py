@@ -1,216 +1,445 @@
-"""`Autoencoder.fit` and `partial_fit`, from parameters and rows to a model that is kept.
+"""From parameters and checked rows to a model: what `Autoencoder.fit` and `partial_fit` do.
 
-A fit that fails leaves the estimator as it was.
-
-Legend: N rows, D features.
+Legend: N rows, D features, K code size.
 """
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import math
-import time
-import warnings
-from collections.abc import Iterator
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
+from narrows.common.blocks import evenly_spread, rows_at_once, slices
 from narrows.common.limits import is_integer
 from narrows.common.seeds import seed_of
-from narrows.errors import DataError, NarrowsWarning, ParameterError
+from narrows.common.threads import compute_threads
+from narrows.errors import DataError, ParameterError
 from narrows.model.diagnosis import diagnose, rows_to_show
-from narrows.networks import converted
+from narrows.model.fitted import Record
+from narrows.model.model import Model
+from narrows.networks import converted, is_finite
+from narrows.objectives import Batch
 from narrows.objectives.ordered import Ordered
+from narrows.objectives.priors import Normal
 from narrows.sources import inputs
 from narrows.sources.array import ArraySource
-from narrows.training import align, checking, remembering
-from narrows.training.loop import start_training
-from narrows.training.parameters import check_params
+from narrows.sources.split import Split, held_out_rows
+from narrows.training import align
+from narrows.training.batches import ScaledRows
+from narrows.training.deadline import Deadline
+from narrows.training.held_out import find_neighbors, scaled_bounds
+from narrows.training.loop import Pace, StepRule, TrainingState, start_training, train
+from narrows.training.parameters import described
 from narrows.training.plan import Plan, make_plan
-from narrows.training.run import Request, print_epochs
-from narrows.training.select import Outcome, fit_model, train_on
-from narrows.training.start import start, with_code_size
+from narrows.training.progress import print_epochs
+from narrows.training.run import Request
+from narrows.training.select import Outcome, fit_model
+from narrows.training.start import pca_in_units_of, start, with_code_size
+from narrows.training.trust import trust_scale
 
-if TYPE_CHECKING:
-    from narrows.estimator import Autoencoder
-
-
-def fit(ae: Autoencoder, X: Any, y: Any, origin: Autoencoder | None = None) -> None:
-    """Fit and warn, for `Autoencoder.fit`, which says what is raised."""
-    started = time.perf_counter()
-    check_params(ae)
-    deadline = None if ae.max_seconds is None else started + float(ae.max_seconds)
-    with _all_or_nothing(ae):
-        interrupted, complaints = _fit(ae, X, y, deadline, origin)
-    for complaint in complaints:
-        warnings.warn(complaint, NarrowsWarning, stacklevel=3)
-    if ae.scaling != "standard":
-        names = getattr(ae, "feature_names_in_", None)
-        inputs.warn_of_dominant_column(remembering.column_moments(ae)[1], names)
-    if interrupted is not None:
-        raise interrupted
+MOST_CODES = 30_000
+"""Training rows whose codes are kept in memory, to fit priors to."""
+MOST_SUMMARISED, MOST_JUDGED = 5_000, 2_500
+"""Rows whose codes are summarised for trust, and held-out rows that it is measured on."""
+CODED_VALUES = 1 << 24
+"""Values of training rows (128 MiB in float64) that are encoded at once after a fit."""
+VARIES = 1e-9
+"""Part of the largest variance from which a direction counts as one in which rows vary."""
 
 
-def _fit(
-    ae: Autoencoder, X: Any, y: Any, deadline: float | None, origin: Autoencoder | None
-) -> tuple[KeyboardInterrupt | None, list[str]]:
-    """Find a model and keep it; return what interrupted it, and sentences to warn of."""
-    rows = checking.rows_of(ae, X, reset=True, least=2)
-    classes = checking.classes_of(ae, y, len(rows), ae.objective)
-    seed = seed_of(ae.random_state)
-    source = ArraySource(rows, y=classes)
-    params = ae.get_params(deep=False)
+@dataclass(frozen=True)
+class Data:
+    """The rows that a fit is given, checked.
+
+    Attributes
+    ----------
+    X : ndarray (N, D)
+    sample_shape : tuple of int
+        Shape of one row.
+    came_shaped : bool
+        Whether rows came as pictures.
+    names : tuple of str or None
+        Of the columns.
+    classes : ndarray (C,) or None
+        Labels, for a family that learns from them.
+    numbers : ndarray (N,) of int64 or None
+        The class of each row, counted from 0.
+    """
+
+    X: NDArray[np.generic]
+    sample_shape: tuple[int, ...]
+    came_shaped: bool = False
+    names: tuple[str, ...] | None = None
+    classes: NDArray[Any] | None = None
+    numbers: NDArray[np.int64] | None = None
+
+    @property
+    def class_shares(self) -> tuple[float, ...]:
+        """Part of the rows in each class; () where there are none."""
+        if self.numbers is None or self.classes is None:
+            return ()
+        counts = np.bincount(self.numbers, minlength=len(self.classes))
+        return tuple((counts / len(self.numbers)).tolist())
+
+
+@dataclass
+class Fit:
+    """A model, and what is to be said of it.
+
+    Attributes
+    ----------
+    model : Model
+    complaints : list of str
+        Sentences to warn of.
+    movement : Movement or None
+        How far codes moved from an earlier model's.
+    interrupted : KeyboardInterrupt or None
+        To be raised again once the model is in place.
+    """
+
+    model: Model
+    complaints: list[str] = field(default_factory=list)
+    movement: align.Movement | None = None
+    interrupted: KeyboardInterrupt | None = None
+
+
+def fit(
+    data: Data,
+    params: Mapping[str, Any],
+    deadline: Deadline | None = None,
+    origin: Model | None = None,
+) -> Fit:
+    """Find the model of some rows.
+
+    Parameters
+    ----------
+    data : Data
+    params : mapping
+        The parameters of an `Autoencoder`, checked.
+    deadline : Deadline, optional
+    origin : Model, optional
+        An earlier model, which training starts from in place of PCA.
+
+    Raises
+    ------
+    ParameterError
+        Where parameters do not fit the rows, each other or ``origin``.
+    """
+    seed = seed_of(params["random_state"])
+    source = ArraySource(data.X, y=data.numbers)
+    wanted = dict(params) if origin is None else align.aligned_params(dict(params), origin)
+    wanted, explained = with_code_size(wanted, source, seed)
+    plan = _plan(data, wanted, seed)
     if origin is not None:
-        params = align.aligned_params(params, origin)
-    params, explained = with_code_size(params, source, seed)
-    plan = _plan(ae, params, rows, seed, classes)
-    if origin is not None:
-        align.check_same_kind(origin, ae, plan)
-        if ae.learning_rate == "auto":
+        align.check_same_kind(origin, plan, wanted, data.names, data.classes)
+        if params["learning_rate"] == "auto":
             plan = replace(plan, learning_rate=align.ALIGNED_RATE * plan.learning_rate)
-    if explained is not None and not (plan.n_folds or plan.n_held_out):
+    split = Split(plan.n_rows, plan.n_held_out, plan.n_folds, seed)
+    if explained is not None and not split.holds_out:
         raise ParameterError(
             f"`n_components`={explained:g} is judged by held-out rows, and"
             " validation_fraction=0 leaves none. Give a fraction above 0, or a number of"
             " components."
         )
-    bounds = inputs.choose_bounds(ae.bounds, rows)
-    params["callbacks"] = [*ae.callbacks, *([print_epochs()] if ae.verbose else [])]
-    with _threads(ae, plan):
-        start_net = None if origin is None else origin.network_
-        outcome = fit_model(Request(source, plan, params, bounds, deadline, explained, start_net))
-        complaints = remembering.keep_model(ae, outcome, plan, bounds, explained)
-        ae.__dict__.pop("movement_", None)
-        ae._training, ae._codes, ae._trust, ae.priors_ = None, None, None, {}
+    bounds = inputs.choose_bounds(params["bounds"], data.X)
+    wanted["callbacks"] = [*params["callbacks"], *([print_epochs()] if params["verbose"] else [])]
+    with compute_threads(n_threads := _n_threads(params["n_threads"], plan)):
+        start_net = None if origin is None else origin.net
+        request = Request(source, plan, wanted, bounds, deadline, explained, start_net)
+        outcome = fit_model(request)
+        shortened, complaints = _shortened(outcome, explained)
+        model = _model(outcome, plan, data, bounds, params, n_threads, split)
+        result = Fit(model.changed(**shortened), complaints, None, outcome.interrupted)
         try:
-            if origin is not None:
-                ae.movement_ = align.movement(origin, ae, source)
-            codes = remembering.keep_codes(ae, source, seed)
-            remembering.keep_trust(ae, source, plan)
-            if outcome.interrupted is None:
-                shown = source.take(rows_to_show(source.n_rows, source.n_features))
-                complaints += diagnose(
-                    plan.objective, ae.network_, shown, codes, ae.pca_, plan.learning_rate
-                )
+            _look_back(result, source, plan, outcome, origin)
         except KeyboardInterrupt as interrupt:  # the model stands
-            outcome.interrupted = interrupt
-    return outcome.interrupted, complaints
+            result.interrupted = interrupt
+    return result
 
 
-def partial_fit(ae: Autoencoder, X: Any, y: Any) -> None:
-    """Pass once over rows, for `Autoencoder.partial_fit`, which says what is raised."""
-    check_params(ae)
-    with _all_or_nothing(ae):
-        _partial_fit(ae, X, y)
+def _look_back(
+    result: Fit, source: ArraySource, plan: Plan, outcome: Outcome, origin: Model | None
+) -> None:
+    """Encode training rows: for priors, for trust, and to see whether all went well."""
+    if origin is not None:
+        result.movement = align.movement(origin, result.model, source)
+    result.model, codes = with_codes(result.model, source, plan.seed)
+    scale = _trust_scale(result.model, source, saw_all=outcome.saw_all)
+    result.model = result.model.changed(trust_scale=scale)
+    if outcome.interrupted is None:
+        shown = source.take(rows_to_show(source.n_rows, source.n_features))
+        model, rate = result.model, plan.learning_rate
+        result.complaints += diagnose(plan.objective, model.net, shown, codes, model.pca, rate)
 
 
-def _partial_fit(ae: Autoencoder, X: Any, y: Any) -> None:
-    first = not hasattr(ae, "network_")
-    rows = checking.rows_of(ae, X, reset=first, least=2 if first else 1)
-    params = ae.get_params(deep=False)
-    if not first:
-        params |= {
-            "n_components": ae._code_size,
-            "network": ae._network_part,
-            "objective": ae._family,
-            "ordered": isinstance(ae._objective, Ordered),
-        }
-    elif not is_integer(ae.n_components):
-        raise ParameterError(
-            f"`n_components`={ae.n_components:g} is judged by held-out rows, and partial_fit"
-            " holds none out. Give a number of components, or use fit."
-        )
-    classes = checking.classes_of(ae, y, len(rows), params["objective"], known=not first)
-    seed = seed_of(ae.random_state)
-    plan = _plan(ae, params, rows, seed, classes, partial=True)
-    source = ArraySource(rows, y=classes)
-    with _threads(ae, plan):
-        if first:
-            bounds = inputs.choose_bounds(ae.bounds, rows)
-            net, pca = start(source, params, plan, bounds)
-            remembering.keep_model(ae, Outcome(net, pca, n_steps=0), plan, bounds)
-        _continue(ae, source, plan)
-        remembering.keep_codes(ae, source, seed, further=not first)
-
-
-def _continue(ae: Autoencoder, source: ArraySource, plan: Plan) -> None:
-    """Train on from the model as it is, through all rows once."""
-    if ae._training is None:
-        ae._training = start_training(
-            converted(ae.network_, torch.float32), plan.optimizer, plan.schedule
-        )
-        if ae.history_:
-            ae._training.step = ae.n_steps_
-            ae._training.epoch = int(ae.history_[-1]["epoch"])
-    state = ae._training
-    if not train_on(state, source, ae.network_.scaling, ae.bounds_, plan):
-        raise DataError(
-            "Training diverged on these rows, so the model is left as it was. Use a smaller"
-            f" learning_rate than {plan.learning_rate:g}, or look for far-off values."
-        )
-    ae.history_ = [*ae.history_, state.history[-1]]
-    for name in ("size_curve_", "movement_"):
-        ae.__dict__.pop(name, None)
-    ae._trust = None
-    ae.validation_error_ = ae.pca_validation_error_ = math.nan
-    ae.explained_variance_ratio_ = np.float64(math.nan)
-    ae.n_steps_ += plan.steps_per_epoch
-    ae.best_step_ = ae.n_steps_
-    remembering.keep_network(ae, copy.deepcopy(state.net).cpu())
-
-
-def _plan(
-    ae: Autoencoder,
-    params: dict[str, Any],
-    rows: NDArray[np.generic],
-    seed: int,
-    classes: NDArray[np.int64] | None,
-    *,
-    partial: bool = False,
-) -> Plan:
-    shares: tuple[float, ...] = ()
-    if classes is not None and ae._classes is not None:
-        counts = np.bincount(classes, minlength=len(ae._classes))
-        shares = tuple((counts / len(classes)).tolist())
+def _plan(data: Data, params: dict[str, Any], seed: int, *, partial: bool = False) -> Plan:
     return make_plan(
         params,
-        len(rows),
-        rows.shape[1],
+        len(data.X),
+        data.X.shape[1],
         seed,
-        sample_shape=ae.sample_shape_,
-        class_shares=shares,
+        sample_shape=data.sample_shape,
+        class_shares=data.class_shares,
         partial=partial,
     )
 
 
-@contextlib.contextmanager
-def _all_or_nothing(ae: Autoencoder) -> Iterator[None]:
-    """Undo whatever a fit that fails has set, so that an earlier model stands."""
-    before = dict(ae.__dict__)
-    try:
-        yield
-    except BaseException:
-        ae.__dict__.clear()
-        ae.__dict__.update(before)
-        ae._training = None
-        raise
+def _n_threads(asked: Any, plan: Plan) -> int:
+    return plan.threads(torch.get_num_threads()) if asked == "auto" else int(asked)
 
 
-@contextlib.contextmanager
-def _threads(ae: Autoencoder, plan: Plan) -> Iterator[None]:
-    """Use as many threads as the fit asks for, and restore torch's setting afterwards."""
-    before = torch.get_num_threads()
-    automatic = ae.n_threads == "auto"
-    ae.n_threads_ = plan.threads(before) if automatic else int(ae.n_threads)
-    torch.set_num_threads(ae.n_threads_)
-    try:
-        with threadpool_limits(ae.n_threads_, user_api="blas"):
-            yield
-    finally:
-        torch.set_num_threads(before)
+def _shortened(outcome: Outcome, explained: float | None) -> tuple[dict[str, Any], list[str]]:
+    """Return what changes where the smallest code that explains enough is chosen."""
+    curve, pca = outcome.curve, outcome.pca
+    if curve is None or explained is None:
+        return {}, []
+    size = curve.smallest(explained)
+    if size is None:
+        most = int(curve.n_components[-1])
+        return {}, [
+            f"{most} numbers explain {curve.explained[-1]:.4g} of the variance of held-out rows,"
+            f" less than the {explained:g} asked for; these rows are not enough to learn more. The"
+            " model has all of them."
+        ]
+    place = int(np.searchsorted(curve.n_components, size))
+    outcome.validation_error = float(curve.error[place])
+    outcome.pca_validation_error = float(curve.pca_error[place])
+    return {"n_components": size, "pca": pca.first(size)}, []
+
+
+def _model(
+    outcome: Outcome,
+    plan: Plan,
+    data: Data,
+    bounds: tuple[float, float] | None,
+    params: Mapping[str, Any],
+    n_threads: int,
+    split: Split | None,
+) -> Model:
+    """Put a model together from what a fit gave."""
+    # Of the columns as the PCA has them: errors are reported in the same unit.
+    variance = float(outcome.pca.variances_.mean())
+    record = Record(
+        n_steps=outcome.n_steps,
+        best_step=outcome.best_step,
+        history=tuple(outcome.history),
+        validation_error=outcome.validation_error,
+        pca_validation_error=outcome.pca_validation_error,
+        explained_variance_ratio=1 - outcome.validation_error / variance if variance > 0 else 0.0,
+        device=str(plan.device),
+        precision=str(plan.dtype).removeprefix("torch."),
+        n_threads=n_threads,
+        ended=outcome.ended,
+        split=split,
+    )
+    return Model(
+        net=copy.deepcopy(outcome.net).cpu().eval(),
+        architecture=plan.network,
+        objective=plan.objective,
+        n_components=plan.n_components,
+        sample_shape=data.sample_shape,
+        pca=outcome.pca.first(plan.n_components),
+        came_shaped=data.came_shaped,
+        bounds=bounds,
+        feature_names=data.names,
+        classes=data.classes,
+        prior_seed=plan.seed,
+        size_curve=outcome.curve,
+        record=record,
+        params=described(params),
+    )
+
+
+def with_codes(
+    model: Model, source: ArraySource, seed: int, *, further: bool = False
+) -> tuple[Model, NDArray[np.floating[Any]]]:
+    """Return a model that holds codes of some training rows, and their normal prior.
+
+    Parameters
+    ----------
+    model : Model
+    source : ArraySource
+    seed : int
+    further : bool
+        Codes join those that the model holds. As long as they are too few for a normal
+        distribution of K numbers, the priors that the model came with stand.
+
+    Returns
+    -------
+    model : Model
+    codes : ndarray (n, K)
+        Of these rows.
+    """
+    chosen = held_out_rows(source.n_rows, min(source.n_rows, MOST_CODES), seed)
+    parts = slices(len(chosen), rows_at_once(source.n_features, CODED_VALUES))
+    codes = np.concatenate([model.encode(source.take(chosen[part])) for part in parts])
+    kept, priors = codes, model.priors
+    if further and model.codes is not None:
+        kept = np.concatenate([model.codes, codes])[-MOST_CODES:]
+    if not (further and priors and len(kept) <= model.n_components):
+        priors = {"normal": Normal.fit(torch.from_numpy(kept).double(), seed)}
+    return model.changed(codes=kept, prior_seed=seed, priors=priors), codes
+
+
+def _trust_scale(model: Model, source: ArraySource, *, saw_all: bool) -> Any:
+    """Measure how strange rows are: held-out ones, or training rows left out of a summary."""
+    split = model.record.split
+    assert split is not None
+    everything = np.arange(source.n_rows)
+    held = _NO_ROWS if saw_all or not split.n_held_out else split.parts()[0]
+    seen = np.setdiff1d(everything, held) if len(held) else everything
+
+    def some(rows: NDArray[np.int64], most: int) -> NDArray[np.generic]:
+        n_most = rows_at_once(source.n_features, CODED_VALUES, most)
+        return source.take(rows[evenly_spread(len(rows), n_most)])
+
+    return trust_scale(
+        model.inference,
+        some(seen, MOST_SUMMARISED),
+        some(held, MOST_JUDGED) if len(held) else None,
+        model.record.validation_error,
+        split.seed,
+    )
+
+
+_NO_ROWS = np.zeros(0, dtype=np.int64)
+
+
+# ------------------------------------------------------------------------ partial_fit
+
+
+def plan_params(model: Model | None, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a pass: those of the model where there is one.
+
+    Raises
+    ------
+    ParameterError
+        For a fraction as ``n_components`` in the first call.
+    """
+    if model is not None:
+        family, ordered = model.objective, isinstance(model.objective, Ordered)
+        return {
+            **params,
+            "n_components": model.code_size,
+            "network": model.architecture,
+            "objective": family.inner if isinstance(family, Ordered) else family,
+            "ordered": ordered,
+        }
+    if not is_integer(params["n_components"]):
+        raise ParameterError(
+            f"`n_components`={params['n_components']:g} is judged by held-out rows, and partial_fit"
+            " holds none out. Give a number of components, or use fit."
+        )
+    return dict(params)
+
+
+def partial_fit(
+    data: Data, params: Mapping[str, Any], model: Model | None, state: TrainingState | None
+) -> tuple[Model, TrainingState]:
+    """Train on through all rows once, in the order given.
+
+    Parameters
+    ----------
+    data : Data
+    params : mapping
+        The parameters of an `Autoencoder`, checked.
+    model : Model or None
+        None in the first call.
+    state : TrainingState or None
+        Of the call before; None after `fit` and `load`.
+
+    Raises
+    ------
+    DataError
+        Where the first rows vary in fewer directions than a code has numbers, or where training
+        diverges.
+    ParameterError
+    """
+    seed = seed_of(params["random_state"])
+    wanted = plan_params(model, params)
+    plan = _plan(data, wanted, seed, partial=True)
+    source = ArraySource(data.X, y=data.numbers)
+    with compute_threads(n_threads := _n_threads(params["n_threads"], plan)):
+        first = model is None
+        if model is None:
+            bounds = inputs.choose_bounds(params["bounds"], data.X)
+            net, pca = start(source, wanted, plan, bounds)
+            _check_directions(pca.explained_variance_, plan)
+            begun = Outcome(net, pca, n_steps=0)
+            model = _model(begun, plan, data, bounds, params, n_threads, None)
+        state = _begun(model, plan) if state is None else state
+        if not _pass_once(state, source, model, plan):
+            raise DataError(
+                "Training diverged on these rows, so the model is left as it was. Use a smaller"
+                f" learning_rate than {plan.learning_rate:g}, or look for far-off values."
+            )
+        n_steps = model.record.n_steps + plan.steps_per_epoch
+        record = Record(
+            n_steps=n_steps,
+            best_step=n_steps,
+            history=(*model.record.history, state.history[-1]),
+            device=str(plan.device),
+            precision=str(plan.dtype).removeprefix("torch."),
+            n_threads=n_threads,
+            ended="finished",
+        )
+        trained = model.changed(
+            net=copy.deepcopy(state.net).cpu().eval(),
+            record=record,
+            size_curve=None,
+            trust_scale=None,
+        )
+        return with_codes(trained, source, seed, further=not first)[0], state
+
+
+def _check_directions(variances: NDArray[np.float64], plan: Plan) -> None:
+    """Refuse first rows that vary in fewer directions than a code has numbers."""
+    needed = min(plan.n_components, plan.n_features)
+    found = int((variances > VARIES * variances.max(initial=0.0)).sum())
+    if found < needed:
+        raise DataError(
+            f"The first call of partial_fit sets scaling and PCA for good, and its {plan.n_rows}"
+            f" rows vary in {found} directions, fewer than the {needed} numbers of a code. Pass"
+            f" more and more varied rows in the first call, or ask for n_components={found or 1}."
+        )
+
+
+def _begun(model: Model, plan: Plan) -> TrainingState:
+    """Begin to train on from a model as it is, with the optimizer's running means empty."""
+    state = start_training(converted(model.net, torch.float32), plan.optimizer, plan.schedule)
+    if model.record.history:
+        state.step = model.record.n_steps
+        state.epoch = int(model.record.history[-1]["epoch"])
+    return state
+
+
+def _pass_once(state: TrainingState, source: ArraySource, model: Model, plan: Plan) -> bool:
+    """Pass over rows in their order at a constant learning rate; tell whether it went well."""
+    scaling = model.net.scaling
+    state.net.to(plan.device)
+    # What rises over a run, such as the weight of a KL term, has risen in the first pass.
+    begun, until = state.step, state.step + plan.steps_per_epoch
+    rows = ScaledRows(source, scaling, plan.dtype, plan.device)
+    if plan.n_neighbors:
+        find_neighbors(rows, pca_in_units_of(source, scaling, plan), plan, state.net.encoder)
+    rule = StepRule(
+        plan.objective,
+        scaled_bounds(model.bounds, rows, plan.network),
+        plan.dtype,
+        plan.learning_rate,
+        "constant",
+        n_warm_up=0,
+        n_components=plan.n_components,
+        seed=plan.seed,
+    )
+
+    def in_order(epoch: int) -> Iterator[Batch]:
+        return rows.batches(plan.batch_size, seed=plan.seed, epoch=epoch, shuffle=False)
+
+    train(state, in_order, rule, Pace(begun or until, until))
+    return is_finite(state.net)

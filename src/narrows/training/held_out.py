@@ -6,30 +6,37 @@ Legend: N held-out rows, D features.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from narrows.common.blocks import evenly_spread, rows_at_once, slices
 from narrows.linear.neighbors import Floats32, compact, nearest, nearest_rows
 from narrows.linear.pca import PrincipalComponents
 from narrows.linear.scaling import Scaling
+from narrows.model.size_curve import lengths_to_measure
 from narrows.networks import Autoencoding, Network, OnAxes
 from narrows.objectives import Batch, Bounds, Objective, Reconstruction, Step
-from narrows.objectives.ordered import lengths_to_measure
 from narrows.sources.array import ArraySource
 from narrows.training.batches import Near, ScaledRows
 from narrows.training.loop import drawn
 from narrows.training.plan import Plan
 
-Errors = NDArray[np.float64]
+Errors = NDArray[np.float32]
+"""Held-out errors of rows, in the network's units; so many are kept that they are float32."""
+Curve = NDArray[np.float64]
+"""Mean squared errors of codes cut to each length, in the network's units."""
 Interval = tuple[float, float]
 
-NETWORK, DATA = 0, 1
-"""Columns of held-out errors: the family's loss, and the squared error in data units."""
+LOSS, SQUARES = 0, 1
+"""Columns of held-out errors: the family's loss, and the mean squared error per value."""
 HELD_OUT_VALUES = 1 << 24
 """Values of held-out rows that go through at once (64 MiB), where 1,024 rows have more."""
+FEWEST_COUPLED, N_COUPLED = 32, 10
+"""Rows of a block whose losses depend on each other, and blocks that are cut at the least."""
 SCORED_ROWS = 4096
 """Rows that are scored on principal axes at once."""
 CURVE_CODES = 1 << 17
@@ -46,7 +53,9 @@ class HeldOut:
         self._n_components, self._seed = plan.n_components, plan.seed
         self._rows = ScaledRows(source, scaling, torch.float32, plan.device)
         self._bounds = scaled_bounds(bounds, self._rows, plan.network)
-        self._divisor = scaling.divisor.cpu()
+        divisor = scaling.divisor.cpu().numpy()
+        # One common divisor is undone; where each column has its own, errors stay in deviations.
+        self._unit = float(divisor[0]) if divisor.size == 1 else 1.0
         self.n_rows = source.n_rows
 
     def look_around(self, compact_rows: Floats32, near: Near, pca: PrincipalComponents) -> None:
@@ -60,29 +69,45 @@ class HeldOut:
             Neighbours of the training rows among themselves.
         pca : PrincipalComponents
         """
-        own = compact(self._rows.source, pca, self._rows.scaling)
+        own = compact(self._rows.source.blocks, pca, self._rows.scaling)
         numbers = nearest(own, compact_rows, near.numbers.shape[1])
         self._rows.near = Near(numbers, near.rows)
 
     def errors(self, net: Autoencoding) -> Errors:
         """Return per row (N, 2) the family's held-out loss, and the mean squared error.
 
-        The loss is in the units that the family states, the error in data units.
+        The loss is in the unit that the family states, the error in the network's units.
         """
         return self._errors(net, self._objective)
 
-    @torch.no_grad()
-    def curve(self, net: Autoencoding, *, pca: bool = False) -> Errors:
-        """Return mean squared errors (1 + L, 2) of codes cut to nothing, and to each length.
+    def reported(self, squares: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+        """Bring squared errors from the network's units to those that are reported.
 
-        In the network's units, and in data units; ``pca`` tells that the network is PCA's. Where
-        rows and lengths are many, by some of the rows, evenly spread.
+        Squared data units, or squared deviations of each column where each is scaled by its own.
+        """
+        found: NDArray[np.float64] = squares.astype(np.float64) * self._unit**2
+        return found
+
+    @property
+    def coupled_rows(self) -> NDArray[np.int64] | None:
+        """Numbers (N,) of the blocks in which losses depend on each other; None where none do."""
+        if not self._objective.couples_rows:
+            return None
+        blocks = (len(part) for _, part in self._parts())
+        return np.repeat(*map(np.array, zip(*enumerate(blocks), strict=True)))
+
+    @torch.no_grad()
+    def curve(self, net: Autoencoding, *, pca: bool = False) -> Curve:
+        """Return mean squared errors (1 + L,) of codes cut to nothing, and to each length.
+
+        ``pca`` tells that the network is PCA's. Where rows and lengths are many, by some of the
+        rows, evenly spread.
         """
         objective = Reconstruction() if pca else self._objective
         cuts = (0, *lengths_to_measure(self._n_components))
         was_training = net.training
         net.eval()
-        sums, n_rows = np.zeros((len(cuts), 2)), 0
+        sums, n_rows = np.zeros(len(cuts)), 0
         for _, batch in self._blocks(self.n_curve_codes // len(cuts)):
             z_BK = objective.code(net, batch.x)
             n_rows += len(batch.x)
@@ -91,9 +116,10 @@ class HeldOut:
                 shorter_BK[:, length:] = 0
                 x_hat_BD = self._clipped(objective.reconstruction(net, shorter_BK))
                 squares_D = (x_hat_BD - batch.x).square_().sum(dim=0).cpu().double()
-                sums[place] += float(squares_D.mean()), float((squares_D * self._divisor**2).mean())
+                sums[place] += float(squares_D.mean())
         net.train(was_training)
-        return sums / n_rows
+        curve: Curve = sums / n_rows
+        return curve
 
     @property
     def n_curve_codes(self) -> int:
@@ -115,29 +141,28 @@ class HeldOut:
             noise = drawn(objective, batch.x, self._n_components, (self._seed, number))
             step = Step(noise, self._bounds)
             loss_B = objective.held_out_loss(net, batch, step, x_hat_BD)
-            errors_B2 = self._both_units(x_hat_BD, batch.x)
-            errors_B2[:, NETWORK] = loss_B
-            found.append(errors_B2)
+            squares_B = (x_hat_BD - batch.x).cpu().double().square_().mean(dim=1)
+            found.append(torch.stack([loss_B.cpu().double(), squares_B], dim=1))
         net.train(was_training)
-        return torch.cat(found).numpy()
+        errors: Errors = torch.cat(found).numpy().astype(np.float32)
+        return errors
+
+    def _parts(self, most_rows: int | None = None) -> Iterator[tuple[int, NDArray[np.int64]]]:
+        """Give the numbers of all rows in blocks, numbered, or of some rows, evenly spread."""
+        chosen = evenly_spread(self.n_rows, most_rows or self.n_rows)
+        # Rows of one block may be compared with each other, and a block then counts as one row.
+        coupled = bool(self._objective.couples_rows)
+        most = max(FEWEST_COUPLED, self.n_rows // N_COUPLED) if coupled else 1024
+        size = rows_at_once(self._rows.source.n_features, HELD_OUT_VALUES, most)
+        for number, part in enumerate(slices(len(chosen), size)):
+            yield number, chosen[part]
 
     def _blocks(self, most_rows: int | None = None) -> Iterator[tuple[int, Batch]]:
-        """Give all rows in blocks, numbered, or some of them, evenly spread."""
-        n_rows = min(self.n_rows, most_rows or self.n_rows)
-        chosen = np.linspace(0, self.n_rows - 1, n_rows).round().astype(np.int64)
-        n_block = max(1, min(1024, HELD_OUT_VALUES // self._rows.source.n_features))
-        for number, first in enumerate(range(0, n_rows, n_block)):
-            yield number, self._rows.take(chosen[first : first + n_block])
+        """Give the rows of `_parts`, in the network's units."""
+        return ((number, self._rows.take(rows)) for number, rows in self._parts(most_rows))
 
     def _clipped(self, x_hat: Tensor) -> Tensor:
         return x_hat if self._bounds is None else x_hat.clamp(*self._bounds)
-
-    def _both_units(self, x_hat: Tensor, x: Tensor) -> Tensor:
-        """Return mean squared errors (B, 2), in the network's units and in data units."""
-        # In float64, for squares in data units may lie beyond what float32 holds.
-        squares_BD = (x_hat - x).cpu().double().square_()
-        units_D = self._divisor.square().expand(squares_BD.shape[1])
-        return torch.stack([squares_BD.mean(dim=1), squares_BD @ units_D / len(units_D)], dim=1)
 
 
 def find_neighbors(
@@ -161,7 +186,7 @@ def find_neighbors(
     """
     if not plan.n_neighbors:
         return None
-    found = compact(rows.source, pca, rows.scaling)
+    found = compact(rows.source.blocks, pca, rows.scaling)
     n_neighbors = max(1, min(plan.n_neighbors, len(found) - 1))
     numbers = nearest_rows(found, n_neighbors, plan.seed)
     rows.near = Near(numbers, _as_read(rows, encoder), plan.objective.n_partners)

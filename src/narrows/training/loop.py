@@ -18,17 +18,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from narrows.common.optimizers import Optimizer, learning_rate_factor
 from narrows.common.seeds import mixed
+from narrows.model.fitted import HistoryRow
 from narrows.networks import Autoencoding, LinearPlus, OnAxes
 from narrows.networks.fast_products import with_fast_products
 from narrows.networks.own import Guest
 from narrows.networks.prefixes import prefix_reader
 from narrows.objectives.base import Batch, Bounds, Noise, Objective, Step
-from narrows.training.optimizers import Optimizer, learning_rate_factor
 
 AVERAGE_EVERY, AVERAGE_GAMMA = 4, 8
 """Steps between two blendings of the average, and how much it prefers late steps."""
-HistoryRow = dict[str, float]
 Batches = Callable[[int], Iterator[Batch]]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -23,13 +23,10 @@ from narrows.common.limits import (
     replaced,
     widths,
 )
+from narrows.common.optimizers import SCHEDULE
 from narrows.errors import ParameterError
 from narrows.linear.scaling import SCALING
-from narrows.model.parts import PARTS, named_part
-from narrows.training.optimizers import SCHEDULE
-
-if TYPE_CHECKING:
-    from narrows.estimator import Autoencoder
+from narrows.model.parts import OWN, PARTS, from_json, named_part, to_json
 
 LIMITS: dict[str, Limit] = {
     "n_components": integer(1) | real(0, 1, low_open=True),
@@ -62,14 +59,13 @@ LIMITS: dict[str, Limit] = {
 """Of every parameter but the parts, whose own fields have theirs."""
 
 
-def check_params(ae: Autoencoder) -> None:
-    """Report everything that is wrong with the parameters and the parts, at once.
+def check_params(values: Mapping[str, Any]) -> None:
+    """Report everything that is wrong with parameters, the parts among them, at once.
 
     Raises
     ------
     ParameterError
     """
-    values = ae.get_params(deep=False)
     tests: list[Callable[[], Any]] = [partial(check, "Autoencoder", values, LIMITS)]
     tests += [partial(named_part, kind, values[kind]) for kind in PARTS]
     found = []
@@ -82,13 +78,14 @@ def check_params(ae: Autoencoder) -> None:
         raise ParameterError(" ".join(found))
 
 
-def set_fields(ae: Autoencoder, params: Mapping[str, Any]) -> None:
-    """Replace parts by copies with some fields changed, for `Autoencoder.set_params`.
+def changed_parts(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return copies of parts with some fields changed, by kind.
 
     Parameters
     ----------
-    ae : Autoencoder
-    params : dict
+    values : mapping
+        The parameters as they are.
+    changes : mapping
         Values by ``part__field``; names without ``__`` are passed over.
 
     Raises
@@ -96,12 +93,41 @@ def set_fields(ae: Autoencoder, params: Mapping[str, Any]) -> None:
     ParameterError
         For a part that there is not, or a field that the part does not have.
     """
-    changes: dict[str, dict[str, Any]] = {}
-    for name, value in params.items():
+    by_kind: dict[str, dict[str, Any]] = {}
+    for name, value in changes.items():
         kind, separator, field = name.partition("__")
         if separator and kind not in PARTS:
             raise ParameterError(f"Autoencoder has no part {kind!r}; parts are {', '.join(PARTS)}.")
         if separator:
-            changes.setdefault(kind, {})[field] = value
-    for kind, fields in changes.items():
-        setattr(ae, kind, replaced(named_part(kind, getattr(ae, kind)), fields))
+            by_kind.setdefault(kind, {})[field] = value
+    return {
+        kind: replaced(named_part(kind, values[kind]), fields) for kind, fields in by_kind.items()
+    }
+
+
+def described(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters as a model file keeps them; callbacks are code, which no file holds."""
+    kept = {name: value for name, value in values.items() if name != "callbacks"}
+    kept |= {kind: to_json(named_part(kind, kept[kind])) for kind in PARTS}
+    if isinstance(kept["random_state"], np.random.RandomState):
+        kept["random_state"] = None
+    return kept
+
+
+def restored(params: Mapping[str, Any], own_parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters that `described` described, with a user's own parts as given.
+
+    Raises
+    ------
+    ParameterError
+        For parameters outside their limits.
+    """
+    values = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in params.items()
+    }
+    for kind in PARTS:
+        own = params[kind].get("name") == OWN
+        # A user's own pair stays as it is given; the model has copies of its modules.
+        values[kind] = own_parts.get(kind) if own else from_json(kind, params[kind])
+    check_params({**values, "callbacks": ()})
+    return values

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from narrows.common.optimizers import Optimizer
 from narrows.common.processor import has_bfloat16_products
 from narrows.common.sizes import FEW_ROWS, MANY_ROWS
 from narrows.errors import ParameterError
@@ -23,7 +24,6 @@ from narrows.objectives import Objective
 from narrows.objectives.ordered import as_ordered
 from narrows.sources.split import count_held_out
 from narrows.training.batches import CACHE_BYTES
-from narrows.training.optimizers import Optimizer
 
 N_FOLDS = 5
 """Runs of the cross-fitting, where rows are too few for a single held-out part."""

@@ -1,4 +1,4 @@
-"""One training run from its starting point, watched at a grid of steps.
+"""One training run from its starting point, measured on held-out rows at certain steps.
 
 Legend: N held-out rows, D features.
 """
@@ -8,101 +8,43 @@ from __future__ import annotations
 import copy
 import math
 import time
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from narrows.errors import NarrowsWarning
+from narrows.common.warn import warn
 from narrows.linear.pca import PrincipalComponents
+from narrows.model.fitted import HistoryRow
 from narrows.model.inference import Inference
 from narrows.networks import Autoencoding, converted, is_finite
+from narrows.networks.pca_path import pca_network
 from narrows.objectives import Batch, Objective
 from narrows.objectives.ordered import LENGTHS_PER_ROW, Ordered
 from narrows.sources.array import ArraySource
 from narrows.sources.split import RowNumbers
 from narrows.training.batches import ScaledRows
+from narrows.training.deadline import CODED_AFTERWARDS, Deadline, seconds_per_step
 from narrows.training.held_out import (
-    DATA,
-    NETWORK,
+    LOSS,
+    SQUARES,
+    Curve,
     Errors,
     HeldOut,
     Interval,
     find_neighbors,
     scaled_bounds,
 )
-from narrows.training.loop import HistoryRow, Pace, StepRule, TrainingState, start_training, train
+from narrows.training.judge import is_smaller
+from narrows.training.loop import Pace, StepRule, TrainingState, start_training, train
 from narrows.training.plan import Plan
-from narrows.training.start import pca_in_units_of, pca_network, start
+from narrows.training.progress import Callback, Progress
+from narrows.training.start import pca_in_units_of, start
 
 NOTHING_TO_GAIN = 1e-9
 """Held-out error of PCA, as a fraction of the variance, below which training is pointless."""
-TIMED_SECONDS = 0.5
-TIMED_STEPS = 10
-STEPS_PER_WAIT = 16
-"""Steps that are timed together on a GPU, which is handed steps before it has taken the last."""
-CODED_AFTERWARDS = 60_000
-"""RowNumbers whose way there and back takes as long as codes, priors and trust after a run."""
-HURRY_SECONDS, LATEST_SECONDS = 0.5, 1.0
-"""Seconds after ``max_seconds`` at which a run would end for it to be shortened, and is ended."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a callback is shown; nothing that it does to this changes training.
-
-    Attributes
-    ----------
-    epoch, step : int
-        Epochs finished and optimizer steps taken in this run.
-    history : tuple of dict
-        A row per finished epoch, as `narrows.training.loop.TrainingState` describes it.
-    model : Inference
-        ``encode``, ``decode`` and ``reconstruct`` with the parameters of this moment, made from
-        the training copy when first used.
-    n_steps : int
-        Steps that this run is planned for.
-    run, n_runs : int
-        Which run of the fit this is, from 1, and how many there may be.
-    validation_error, pca_validation_error : float
-        Latest held-out mean squared error of this run in data units, and PCA's on the same rows;
-        NaN where nothing is held out.
-    """
-
-    epoch: int
-    step: int
-    history: tuple[HistoryRow, ...]
-    model: Inference
-    n_steps: int
-    run: int
-    n_runs: int
-    validation_error: float
-    pca_validation_error: float
-
-
-Callback = Callable[[Progress], object]
-
-
-def print_epochs() -> Callback:
-    """Return a callback that prints a line for each epoch of each run."""
-    told = 0
-
-    def show(progress: Progress) -> None:
-        nonlocal told
-        if progress.epoch < told:
-            told = 0  # another run has begun
-        for row in progress.history[told:]:
-            error = row["validation_error"]
-            held_out = "" if math.isnan(error) else f"  held out {error:.6g}"
-            print(
-                f"epoch {row['epoch']:>4}  step {row['step']:>6}  loss {row['loss']:.6g}{held_out}"
-            )
-        told = progress.epoch
-
-    return show
 
 
 @dataclass(frozen=True)
@@ -117,8 +59,7 @@ class Request:
         The estimator's parameters by name.
     bounds : (float, float) or None
         In data units.
-    deadline : float or None
-        On the clock of `time.perf_counter`.
+    deadline : Deadline or None
     explained : float or None
         Part of the variance that the code, whose size is still open, is to explain.
     origin : Autoencoding or None
@@ -129,7 +70,7 @@ class Request:
     plan: Plan
     params: dict[str, Any]
     bounds: Interval | None
-    deadline: float | None = None
+    deadline: Deadline | None = None
     explained: float | None = None
     origin: Autoencoding | None = None
 
@@ -211,17 +152,16 @@ class Run:
                 self.held_out.look_around(compact_rows, self.rows.near, self.pca)
         self.errors_at: dict[int, Errors] = {}
         self.ordered = isinstance(plan.objective, Ordered) and self.held_out is not None
-        self.curves_at: dict[int, Errors] = {}
-        self.pca_curve: Errors | None = None
+        self.curves_at: dict[int, Curve] = {}
+        self.pca_curve: Curve | None = None
         self.best_step = 0
         self.latest_error = self.pca_error = math.nan
         self.diverged = False
+        self.ended = "finished"
         self._best_state = copy.deepcopy(self.state.result.state_dict())
         self._unimproved = 0
         self._grid: set[int] = set()
         self._pace = Pace(1, 1)
-        self._began = 0.0
-        self._hurried = False
         self._history: tuple[HistoryRow, ...] = ()
 
     def train(self, until: int | None = None) -> None:
@@ -234,13 +174,15 @@ class Run:
         self._measure()
         if self._nothing_to_gain():
             return
+        deadline = self.request.deadline
         if self.plan.n_steps is None:
-            self._fix_steps()
+            self._fix_steps(deadline)
         n_steps = self.n_steps
         self._grid = self.plan.evaluation_steps(n_steps)
         self._pace = Pace(n_steps, n_steps if until is None else until)
         rule = replace(self.rule, n_warm_up=self.plan.n_warm_up(n_steps))
-        self._began = time.perf_counter()
+        if deadline is not None:
+            deadline.start_run()
         train(self.state, self._batches, rule, self._pace, self._after_step)
         self._check_finite()
 
@@ -265,13 +207,13 @@ class Run:
         """Tell whether PCA already gives the held-out rows back."""
         if self.held_out is None or self.request.params["init"] != "pca":
             return False
-        loss, error = self.errors_at[0].mean(axis=0)
+        loss, error = self.errors_at[0].mean(axis=0, dtype=np.float64)
         divisor = self.start_net.scaling.divisor.numpy()
-        # In data units; where each column has its own divisor, the PCA is that of scaled columns.
-        variances = self.pca.variances_ * (divisor**2 if divisor.size > 1 else 1.0)
+        # Where each column has its own divisor, the PCA is that of scaled columns.
+        variances = self.pca.variances_ / (1.0 if divisor.size > 1 else divisor**2)
+        least = NOTHING_TO_GAIN * float(variances.mean())
         # A family whose loss is more than an error may gain where nothing is left of that.
-        exact = 0 <= loss <= NOTHING_TO_GAIN * float((variances / divisor**2).mean())
-        return bool(exact and error <= NOTHING_TO_GAIN * float(variances.mean()))
+        return bool(0 <= loss <= least and error <= least)
 
     def _measure(self) -> None:
         """Measure held-out errors, and remember the state if it is the best so far."""
@@ -285,28 +227,38 @@ class Run:
         # Folds leave no networks behind, so their curves are measured as they go.
         if self.ordered and self.plan.n_folds:
             self.curves_at[step] = self.held_out.curve(net)
-        self.latest_error = float(errors[:, DATA].mean())
+        self.latest_error = float(self.held_out.reported(errors[:, SQUARES]).mean())
         if self.state.history and self.state.history[-1]["step"] == step:
             self.state.history[-1]["validation_error"] = self.latest_error
         elif step > 0:
             self.state.validation_error = self.latest_error
         if step == 0:
-            self.pca_error = float(self.held_out.squared_errors(self.pca_net)[:, DATA].mean())
+            pca_errors = self.held_out.squared_errors(self.pca_net)
+            self.pca_error = float(self.held_out.reported(pca_errors[:, SQUARES]).mean())
             if self.ordered:
                 self.pca_curve = self.held_out.curve(self.pca_net, pca=True)
-        elif errors[:, NETWORK].mean() < self.errors_at[self.best_step][:, NETWORK].mean():
+        elif is_smaller(self._loss_at(step), self._loss_at(self.best_step)):
             self.best_step, self._unimproved = step, 0
             self._best_state = copy.deepcopy(self.state.result.state_dict())
         else:
             self._unimproved += 1
 
+    def _loss_at(self, step: int) -> float:
+        """Return the mean held-out loss at a step; infinite where one is not finite."""
+        mean = float(self.errors_at[step][:, LOSS].mean(dtype=np.float64))
+        return mean if math.isfinite(mean) else math.inf
+
     def _after_step(self, state: TrainingState) -> bool:
-        stop = self._keep_to_deadline(state.step)
-        if stop or state.step in self._grid or state.step == self._pace.until:
+        if self._keep_to_deadline(state.step):
+            self.ended = "late"
+        if self.ended == "late" or state.step in self._grid or state.step == self._pace.until:
             self._measure()
-            stop = stop or self._unimproved >= self.plan.patience
+            if self._unimproved >= self.plan.patience and self.ended == "finished":
+                self.ended = "patience"
         answers = [callback(self._progress()) for callback in self.request.callbacks]
-        return stop or any(answer is True for answer in answers)
+        if any(answer is True for answer in answers) and self.ended == "finished":
+            self.ended = "callback"
+        return self.ended != "finished"
 
     def _progress(self) -> Progress:
         net, state = self.state.result, self.state
@@ -333,66 +285,46 @@ class Run:
         finite_loss = not history or math.isfinite(history[-1]["loss"])
         self.diverged = not (finite_loss and is_finite(self.state.result))
         if self.diverged:
-            warnings.warn(
+            self.ended = "diverged"
+            warn(
                 f"The loss was no longer finite after step {self.state.step}; the best state before"
-                f" is returned. Try learning_rate={self.plan.learning_rate / 10:.2g}.",
-                NarrowsWarning,
-                stacklevel=2,
+                f" is returned. Try learning_rate={self.plan.learning_rate / 10:.2g}."
             )
 
     def _keep_to_deadline(self, step: int) -> bool:
         """Hurry where the run has fallen behind; tell whether its time is over."""
         deadline = self.request.deadline
-        if deadline is None or step >= self._pace.until:
+        if deadline is None:
             return False
-        now = time.perf_counter()
-        per_step = (now - self._began) / step
-        behind = now + (self._pace.until - step) * per_step - deadline
-        if step in self._grid and behind > HURRY_SECONDS:
-            left = int((deadline - now) / per_step)
-            if not self._hurried:
-                warnings.warn(
-                    f"Training is slower than it was timed, so it ends after about {step + left}"
-                    f" of {self._pace.until} steps to keep to max_seconds. The model cannot be"
-                    " repeated by max_steps.",
-                    NarrowsWarning,
-                    stacklevel=2,
-                )
-            self._hurried = True
-            self._pace.shorten(step, step + max(left, 1))
-        return now > deadline + LATEST_SECONDS
+        over, until = deadline.keep(step, self._pace, measured=step in self._grid)
+        if until is not None:
+            warn(
+                f"Training is slower than it was timed, so it ends after about {until} of"
+                f" {self.n_steps} steps to keep to max_seconds. The model cannot be repeated by"
+                " max_steps."
+            )
+        return over
 
-    def _fix_steps(self) -> None:
-        """Time a few steps on a copy, and lay out as many as fit before the deadline."""
-        assert self.request.deadline is not None
-        trial = copy.deepcopy(self.state)
-        until = time.perf_counter() + min(TIMED_SECONDS, 0.1 * self.request.params["max_seconds"])
-        ticks: list[float] = []
-        on_gpu = self.plan.device.type == "cuda"
-        stride = STEPS_PER_WAIT if on_gpu else 1
-
-        def note(state: TrainingState) -> bool:
-            if state.step % stride:
-                return False
-            if on_gpu:
-                torch.cuda.synchronize(self.plan.device)
-            ticks.append(time.perf_counter())
-            return ticks[-1] >= until and len(ticks) > TIMED_STEPS
-
-        train(trial, self._batches, self.rule, Pace(1 << 30, 1 << 30), note)
-        # The median is not fooled by the first steps, nor by a moment's load on the machine.
-        # A loss that is not finite ends the trial at once.
-        per_step = float(np.median(np.diff(ticks))) / stride if len(ticks) > 1 else math.inf
+    def _fix_steps(self, deadline: Deadline | None) -> None:
+        """Time a few steps on a copy, and plan as many as fit before the deadline."""
+        assert deadline is not None, "without a deadline the plan has a number of steps"
+        trial, endless = copy.deepcopy(self.state), Pace(1 << 30, 1 << 30)
+        per_step = seconds_per_step(
+            lambda note: train(trial, self._batches, self.rule, endless, note),
+            deadline.seconds,
+            self.plan.device,
+        )
         evaluations, afterwards = self._evaluation_seconds()
-        now = time.perf_counter() + afterwards
+        left = deadline.at - time.perf_counter() - afterwards
         per_run = evaluations + (self._setup_seconds if self.plan.may_repeat else 0.0)
-        n_steps = self.plan.steps_in(self.request.deadline - now, per_step, per_run)
+        n_steps = self.plan.steps_in(left, per_step, per_run)
         self.request = replace(self.request, plan=replace(self.plan, n_steps=n_steps))
 
     def _evaluation_seconds(self) -> tuple[float, float]:
-        """Time a measurement of held-out rows; return the seconds of all those of a run.
+        """Time a measurement of held-out rows.
 
-        And of what follows the last run, which codes rows, too.
+        Returns the seconds of all measurements of a run, and of what follows the last run, which
+        encodes rows.
         """
         if self.held_out is None:
             return 0.0, 0.0

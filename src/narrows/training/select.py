@@ -1,39 +1,31 @@
-"""Which model a fit returns: start at PCA, train, and leave PCA only for a gain that stands out.
+"""Which model a fit returns: start at PCA, train, and leave the start only for a gain.
 
-Where rows are many, one part is held out and the best state on it is kept. Where rows are few, the
-number of steps is chosen by cross-fitting: each fold starts at the PCA of its own rows, so every
-row is held out once. What won is repeated from the PCA of all rows where that is cheap.
+Where rows are many, one part is held out. Where they are few, each fold is held out once, by a run
+that starts at the PCA of the other rows. Either way a state is chosen on some held-out rows and
+judged on others (`narrows.training.judge`). What won is repeated from the PCA of all rows where
+that is cheap.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from narrows.linear.pca import PrincipalComponents
-from narrows.linear.scaling import Scaling
-from narrows.networks import Autoencoding, converted, is_finite
-from narrows.objectives import Batch
-from narrows.objectives.ordered import SizeCurve, size_curve
-from narrows.sources.array import ArraySource
-from narrows.sources.split import folds, held_out_rows
-from narrows.training.batches import ScaledRows
-from narrows.training.held_out import DATA, NETWORK, Errors, Interval, find_neighbors, scaled_bounds
-from narrows.training.loop import HistoryRow, Pace, StepRule, TrainingState, train
-from narrows.training.plan import Plan
+from narrows.model.fitted import HistoryRow
+from narrows.model.size_curve import SizeCurve, size_curve
+from narrows.networks import Autoencoding, converted
+from narrows.sources.split import Split
+from narrows.training.held_out import LOSS, SQUARES, Curve
+from narrows.training.judge import N_PARTS, Choice, choose
 from narrows.training.run import Request, Run, starting_point
-from narrows.training.start import pca_in_units_of
 
-RELATIVE_STANDARD_ERRORS = 4.0
-ABSOLUTE_STANDARD_ERRORS = 0.5
-"""Standard errors by which mean gains must lie above zero: relative ones, and plain ones."""
-PLAIN_STANDARD_ERRORS = 2.0
-"""The same for plain gains where nothing is relative: a loss in nats, or one below zero."""
 SAME_ERROR = 1e-5
 """Relative difference of two errors up to which they count as one, rounded in two ways."""
 
@@ -54,9 +46,14 @@ class Outcome:
     history : list of dict
         Of the first run.
     validation_error, pca_validation_error : float
-        Held-out mean squared errors in data units, from runs that never saw those rows.
+        Held-out mean squared errors in the unit that is reported, ours judged on other rows than
+        those that chose the state.
     curve : SizeCurve or None
         Held-out errors of every prefix of ordered codes.
+    ended : str
+        Why training ended: one of `narrows.model.fitted.ENDINGS`.
+    saw_all : bool
+        Whether the returned network has learned from all rows, the held-out ones too.
     interrupted : KeyboardInterrupt or None
         To be raised again once the model is in place.
     """
@@ -69,6 +66,8 @@ class Outcome:
     validation_error: float = math.nan
     pca_validation_error: float = math.nan
     curve: SizeCurve | None = None
+    ended: str = "finished"
+    saw_all: bool = True
     interrupted: KeyboardInterrupt | None = None
 
 
@@ -78,25 +77,81 @@ def fit_model(request: Request) -> Outcome:
     A `KeyboardInterrupt` after the first PCA is caught and handed on in the outcome, which then
     holds the best state so far.
     """
-    if request.plan.n_folds:
-        outcome = Outcome(*_fallback(request))
-        try:
-            _cross_fit(request, outcome)
-        except KeyboardInterrupt as interrupt:
-            outcome.interrupted = interrupt
-        return outcome
     plan = request.plan
-    run = Run(request, held_out_rows(plan.n_rows, plan.n_held_out, plan.seed), 1)
+    if plan.n_folds:
+        outcome = Outcome(*_fallback(request))
+        _caught(outcome, lambda: _cross_fit(request, outcome))
+        return outcome
+    held = Split(plan.n_rows, plan.n_held_out, 0, plan.seed).parts() or [_NO_ROWS]
+    run = Run(request, held[0], 1)
     outcome = Outcome(run.fallback_net, run.pca)
-    try:
-        run.train()
-    except KeyboardInterrupt as interrupt:
-        outcome.interrupted = interrupt
-    try:
-        _hold_out(run, outcome)
-    except KeyboardInterrupt as interrupt:
-        outcome.interrupted = interrupt
+    _caught(outcome, run.train)
+    _caught(outcome, lambda: _hold_out(run, outcome))
     return outcome
+
+
+_NO_ROWS = np.zeros(0, dtype=np.int64)
+
+
+def _caught(outcome: Outcome, work: Callable[[], object]) -> None:
+    """Do a piece of work, and note in the outcome where it was interrupted."""
+    try:
+        work()
+    except KeyboardInterrupt as interrupt:
+        outcome.interrupted, outcome.ended = interrupt, "interrupted"
+
+
+def _fallback(request: Request) -> tuple[Autoencoding, PrincipalComponents]:
+    """Return what is kept where training gained nothing: where it started, for all rows."""
+    return starting_point(request, request.source, fallback=True)
+
+
+class _Measured(NamedTuple):
+    """Held-out errors of every measured state, the start first.
+
+    Attributes
+    ----------
+    steps : list of int
+        Of the S states.
+    losses, squares : ndarray (S, N)
+        The family's loss, and the squared error in the unit that is reported.
+    pca_error : float
+        Mean squared error of PCA.
+    parts, blocks : ndarray (N,) or None
+        As `choose` takes them.
+    """
+
+    steps: list[int]
+    losses: NDArray[np.float32]
+    squares: NDArray[np.float64]
+    pca_error: float
+    parts: NDArray[np.int64] | None = None
+    blocks: NDArray[np.int64] | None = None
+
+    @classmethod
+    def by(cls, run: Run, steps: list[int]) -> _Measured:
+        """Return what a run measured at some steps."""
+        held_out = run.held_out
+        assert held_out is not None, "the run holds no rows out"
+        errors = np.stack([run.errors_at[step] for step in steps])
+        squares = held_out.reported(errors[:, :, SQUARES])
+        blocks = held_out.coupled_rows
+        return cls(steps, errors[:, :, LOSS], squares, run.pca_error, None, blocks)
+
+    def choose(self, request: Request) -> Choice:
+        """Choose a state on some of the rows, and judge it on others."""
+        parts = self.parts
+        if parts is None and self.blocks is None:
+            chance = np.random.default_rng(request.plan.seed)
+            parts = chance.permutation(self.losses.shape[1]) % N_PARTS
+        absolute = request.plan.objective.absolute_gains
+        return choose(self.losses, parts, blocks=self.blocks, absolute=absolute)
+
+    @property
+    def start_error(self) -> float:
+        """The error of the start; PCA's, where the two differ by rounding alone."""
+        error = float(self.squares[0].mean())
+        return self.pca_error if math.isclose(error, self.pca_error, rel_tol=SAME_ERROR) else error
 
 
 def _hold_out(run: Run, outcome: Outcome) -> None:
@@ -106,104 +161,134 @@ def _hold_out(run: Run, outcome: Outcome) -> None:
         run.restore_best()
     at_start = run.diverged and run.best_step == 0
     outcome.net = run.fallback_net if at_start else run.state.result
-    outcome.n_steps = run.n_steps
+    outcome.n_steps, outcome.saw_all = run.n_steps, run.held_out is None
     outcome.best_step = run.best_step if keep_best or run.diverged else run.state.step
     outcome.history, outcome.pca_validation_error = run.state.history, run.pca_error
+    if outcome.interrupted is None:
+        outcome.ended = run.ended
     if run.held_out is None or not run.errors_at:
         return
-    request, n_components = run.request, run.plan.n_components
-    if run.pca_curve is not None:
-        curve = run.held_out.curve(outcome.net)
-        outcome.curve = size_curve(n_components, curve, run.pca_curve)
+    curve = None if run.pca_curve is None else run.held_out.curve(outcome.net)
     if not keep_best and not run.diverged:
         errors = run.held_out.errors(outcome.net)
-        outcome.validation_error = float(errors[:, DATA].mean())
+        outcome.validation_error = float(run.held_out.reported(errors[:, SQUARES]).mean())
+        outcome.curve = _size_curve(run, curve)
         return
-    errors = run.errors_at[run.best_step]
-    outcome.validation_error = float(errors[:, DATA].mean())
-    if _leaves_start(request, run.errors_at[0], errors, outcome.curve):
-        _repeat(request, outcome)
+    measured = _Measured.by(run, sorted(run.errors_at))
+    choice = measured.choose(run.request)
+    outcome.curve = _size_curve(run, curve, _optimism(measured, choice))
+    if _leaves_start(run.request, choice, outcome.curve):
+        outcome.validation_error = float(choice.judged(measured.squares).mean())
+        _repeat(run.request, outcome)
         return
-    _return_to_start(outcome, run.errors_at[0])
+    outcome.best_step, outcome.validation_error = 0, measured.start_error
     if run.pca_curve is not None:
-        start_curve = run.held_out.curve(
-            converted(run.fallback_net, torch.float32).to(run.plan.device)
-        )
-        outcome.curve = size_curve(n_components, start_curve, run.pca_curve)
-    outcome.net, outcome.pca = _fallback(request)
+        start_net = converted(run.fallback_net, torch.float32).to(run.plan.device)
+        outcome.curve = _size_curve(run, run.held_out.curve(start_net))
+    outcome.net, outcome.pca = _fallback(run.request)
+    outcome.saw_all = True
 
 
-def _fallback(request: Request) -> tuple[Autoencoding, PrincipalComponents]:
-    """Return what is kept where training gained nothing: where it started, for all rows."""
-    return starting_point(request, request.source, fallback=True)
+def _size_curve(run: Run, curve: Curve | None, factor: float = 1.0) -> SizeCurve | None:
+    """Return the size curve of errors in the network's units, where there is one."""
+    if curve is None or run.pca_curve is None or run.held_out is None:
+        return None
+    curves = run.held_out.reported(curve * factor), run.held_out.reported(run.pca_curve)
+    return size_curve(run.plan.n_components, *curves)
+
+
+def _optimism(measured: _Measured, choice: Choice) -> float:
+    """Return by which factor the judged error exceeds that on the rows that chose the state."""
+    chosen = float(measured.squares[choice.best].mean())
+    return float(choice.judged(measured.squares).mean()) / chosen if chosen > 0 else 1.0
 
 
 class _Fold(NamedTuple):
-    """What a fold measured on the rows that it left out."""
+    """What a run measured on the rows of its fold; curves are in the unit that is reported."""
 
-    share: float
-    pca_error: float
-    errors_at: dict[int, Errors]
-    curves_at: dict[int, Errors]
-    pca_curve: Errors | None
+    measured: _Measured
+    curves_at: dict[int, Curve]
+    pca_curve: Curve | None
+
+    @classmethod
+    def of(cls, run: Run) -> _Fold:
+        """Return what a run measured, so that the run itself can be forgotten."""
+        held_out = run.held_out
+        assert held_out is not None, "a fold holds rows out"
+        curves_at = {step: held_out.reported(curve) for step, curve in run.curves_at.items()}
+        pca_curve = None if run.pca_curve is None else held_out.reported(run.pca_curve)
+        return cls(_Measured.by(run, sorted(run.errors_at)), curves_at, pca_curve)
 
 
 def _cross_fit(request: Request, outcome: Outcome) -> None:
-    """Choose between PCA and a number of steps by errors on rows that each fold left out."""
+    """Choose between the start and a number of steps by errors on rows that each fold left out."""
     plan = request.plan
     found: list[_Fold] = []
-    for number, held in enumerate(folds(plan.n_rows, plan.n_folds, plan.seed), start=1):
+    for number, held in enumerate(Split(plan.n_rows, 0, plan.n_folds, plan.seed).parts(), start=1):
         run = Run(request, held, number)
         run.train()
         request = run.request  # the first fold has fixed the number of steps
-        share = len(held) / plan.n_rows
-        found.append(_Fold(share, run.pca_error, run.errors_at, run.curves_at, run.pca_curve))
+        found.append(_Fold.of(run))
         outcome.history = outcome.history or run.state.history
         outcome.n_steps = run.n_steps
-    steps = sorted(set.intersection(*(set(fold.errors_at) for fold in found)))
-    pooled = {step: np.concatenate([fold.errors_at[step] for fold in found]) for step in steps}
-    best = min(steps, key=lambda step: float(pooled[step][:, NETWORK].mean()))
-    outcome.pca_validation_error = sum(fold.share * fold.pca_error for fold in found)
-    _return_to_start(outcome, pooled[0])
-    outcome.curve = _pooled_curve(found, 0, plan.n_components)
-    curve = _pooled_curve(found, best, plan.n_components)
-    if _leaves_start(request, pooled[0], pooled[best], curve):
-        start_curve = outcome.curve
-        outcome.best_step, outcome.validation_error = best, float(pooled[best][:, DATA].mean())
-        outcome.curve = curve
-        if not _repeat(request, outcome):
-            _return_to_start(outcome, pooled[0])  # folds leave no other model behind
-            outcome.curve = start_curve
+        outcome.ended = run.ended if run.ended not in ("finished", "patience") else outcome.ended
+    measured = _pooled([fold.measured for fold in found])
+    choice = measured.choose(request)
+    # Each fold is judged at the step that the others choose.
+    judges = [measured.steps[choice.by_row[measured.parts == n][0]] for n in range(len(found))]
+    start_curve, curve = (
+        _pooled_curve(plan.n_components, found, at) for at in ([0] * len(found), judges)
+    )
+    outcome.pca_validation_error = measured.pca_error
+    outcome.validation_error, outcome.curve = measured.start_error, start_curve
+    if _leaves_start(request, choice, curve):
+        outcome.best_step, outcome.curve = measured.steps[choice.best], curve
+        outcome.validation_error = float(choice.judged(measured.squares).mean())
+        if not _repeat(request, outcome):  # folds leave no other model behind
+            outcome.best_step, outcome.curve = 0, start_curve
+            outcome.validation_error = measured.start_error
 
 
-def _pooled_curve(found: list[_Fold], step: int, n_components: int) -> SizeCurve | None:
-    """Return the curve at a step over the rows of all folds, where there is one."""
-    shares = [fold.share for fold in found]
+def _pooled(found: list[_Measured]) -> _Measured:
+    """Join what the folds measured at the steps that all of them reached; a fold is a part."""
+    steps = sorted(set.intersection(*(set(fold.steps) for fold in found)))
+    places = [[fold.steps.index(step) for step in steps] for fold in found]
+    sizes = [fold.losses.shape[1] for fold in found]
+    blocks, n_blocks = [], 0
+    for fold in found:
+        if fold.blocks is not None:
+            blocks.append(fold.blocks + n_blocks)
+            n_blocks += int(fold.blocks.max()) + 1
+    return _Measured(
+        steps,
+        np.concatenate([fold.losses[at] for fold, at in zip(found, places, strict=True)], axis=1),
+        np.concatenate([fold.squares[at] for fold, at in zip(found, places, strict=True)], axis=1),
+        float(np.average([fold.pca_error for fold in found], weights=sizes)),
+        np.repeat(np.arange(len(found)), sizes),
+        np.concatenate(blocks) if blocks else None,
+    )
+
+
+def _pooled_curve(n_components: int, found: list[_Fold], steps: list[int]) -> SizeCurve | None:
+    """Return the size curve over the rows of all folds, each at a step of its own."""
     pca_curves = [fold.pca_curve for fold in found if fold.pca_curve is not None]
     if not pca_curves:
         return None
-    errors = np.average([fold.curves_at[step] for fold in found], axis=0, weights=shares)
-    return size_curve(n_components, errors, np.average(pca_curves, axis=0, weights=shares))
+    sizes = [fold.measured.losses.shape[1] for fold in found]
+    curves = [fold.curves_at[step] for fold, step in zip(found, steps, strict=True)]
+    mean, pca_mean = (np.average(part, axis=0, weights=sizes) for part in (curves, pca_curves))
+    return size_curve(n_components, mean, pca_mean)
 
 
-def _leaves_start(
-    request: Request, start_errors: Errors, errors: Errors, curve: SizeCurve | None
-) -> bool:
-    """Tell whether a state is to be kept in place of the start."""
+def _leaves_start(request: Request, choice: Choice, curve: SizeCurve | None) -> bool:
+    """Tell whether the chosen state is to be kept in place of the start."""
     if request.params["init"] != "pca":
         return True
     if curve is not None and request.explained is not None:
         ours, pca = (curve.smallest(request.explained, pca=pca) for pca in (False, True))
         if pca is not None and (ours is None or ours > pca):
             return False
-    absolute = request.plan.objective.absolute_gains
-    return stands_out(start_errors[:, NETWORK], errors[:, NETWORK], absolute=absolute)
-
-
-def _return_to_start(outcome: Outcome, start_errors: Errors) -> None:
-    error, pca_error = float(start_errors[:, DATA].mean()), outcome.pca_validation_error
-    same = math.isclose(error, pca_error, rel_tol=SAME_ERROR)  # where the family starts as PCA
-    outcome.best_step, outcome.validation_error = 0, pca_error if same else error
+    return choice.leaves_start
 
 
 def _repeat(request: Request, outcome: Outcome) -> bool:
@@ -214,82 +299,16 @@ def _repeat(request: Request, outcome: Outcome) -> bool:
     plan = request.plan
     if outcome.interrupted is not None or not plan.may_repeat:
         return False
-    run = None
-    try:
-        run = Run(request, np.zeros(0, dtype=np.int64), plan.n_runs)
-        run.train(outcome.best_step)
-    except KeyboardInterrupt as interrupt:
-        outcome.interrupted = interrupt
+    runs: list[Run] = []
+
+    def again() -> None:
+        runs.append(Run(request, _NO_ROWS, plan.n_runs))
+        runs[0].train(outcome.best_step)
+
+    _caught(outcome, again)
+    run = runs[0] if runs else None
     whole = run is not None and not run.diverged and run.state.step == outcome.best_step
     if outcome.interrupted is not None or run is None or not whole:
         return False
-    outcome.net, outcome.pca = run.state.result, run.pca
+    outcome.net, outcome.pca, outcome.saw_all = run.state.result, run.pca, True
     return True
-
-
-def stands_out(before: Errors, after: Errors, *, absolute: bool = False) -> bool:
-    """Tell whether errors (N,) of held-out rows have really become smaller, row by row.
-
-    The mean of the relative gains ``(before − after) / (before + after)`` must lie four standard
-    errors above zero, and the mean of the plain gains half a one. Plain gains alone would let a
-    single far-off row drown the evidence of all others, or make it up. Where losses have no natural
-    zero (``absolute``, or one is negative), the plain gain must lie two standard errors above zero.
-    """
-    if len(before) < 2:
-        return False
-    gain, total = before - after, before + after
-    if absolute or before.min() < 0 or after.min() < 0:
-        return _lies_above_zero(gain, PLAIN_STANDARD_ERRORS)
-    relative = np.divide(gain, total, out=np.zeros_like(gain), where=total > 0)
-    return _lies_above_zero(relative, RELATIVE_STANDARD_ERRORS) and _lies_above_zero(
-        gain, ABSOLUTE_STANDARD_ERRORS
-    )
-
-
-def _lies_above_zero(values: Errors, standard_errors: float) -> bool:
-    standard_error = float(values.std(ddof=1)) / math.sqrt(len(values))
-    return float(values.mean()) > max(standard_errors * standard_error, 0.0)
-
-
-def train_on(
-    state: TrainingState,
-    source: ArraySource,
-    scaling: Scaling,
-    bounds: Interval | None,
-    plan: Plan,
-) -> bool:
-    """Pass once over rows in their order at a constant learning rate; tell whether it went well.
-
-    Parameters
-    ----------
-    state : TrainingState
-        Changed in place.
-    source : ArraySource
-    scaling : Scaling
-    bounds : (float, float) or None
-        In data units.
-    plan : Plan
-    """
-    state.net.to(plan.device)
-    # What rises over a run, such as the weight of a KL term, has risen in the first pass.
-    begun, until = state.step, state.step + plan.steps_per_epoch
-    rows = ScaledRows(source, scaling, plan.dtype, plan.device)
-    if plan.n_neighbors:
-        find_neighbors(rows, pca_in_units_of(source, scaling, plan), plan, state.net.encoder)
-    ends = scaled_bounds(bounds, rows, plan.network)
-    rule = StepRule(
-        plan.objective,
-        ends,
-        plan.dtype,
-        plan.learning_rate,
-        "constant",
-        n_warm_up=0,
-        n_components=plan.n_components,
-        seed=plan.seed,
-    )
-
-    def in_order(epoch: int) -> Iterator[Batch]:
-        return rows.batches(plan.batch_size, seed=plan.seed, epoch=epoch, shuffle=False)
-
-    train(state, in_order, rule, Pace(begun or until, until))
-    return is_finite(state.net)

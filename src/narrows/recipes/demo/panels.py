@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from narrows import figures
 from narrows.evaluation.scorecard import ClassifierResult, knn_accuracy, pca_inference
-from narrows.model.sampling import lattice
 from narrows.recipes.demo.programs import SIZES, Labels, Pixels, Tour
 from narrows.web.demo import Classifier, Panel, Picture, Result, Scree, Words
 from narrows.web.parts import themed
@@ -96,7 +95,7 @@ def restored(tour: Tour, digits: Pixels) -> list[Panel]:
 def generated(tour: Tour) -> list[Panel]:
     """Draw a hundred new digits, and the plane of a generator with two numbers, decoded."""
     many, flat = (tour.generators[name].model for name in ("sheet", "plane"))
-    new, Z = many.sample(N_NEW, random_state=0), lattice(flat, PLACES)
+    new, Z = many.sample(N_NEW, random_state=0), flat.model_.lattice(PLACES)
     return [
         Panel(
             Words(f"{N_NEW} new digits", f"{N_NEW} 个新数字"),

@@ -19,7 +19,7 @@ from narrows.errors import NarrowsWarning
 from narrows.estimator import Autoencoder
 from narrows.evaluation.scorecard import ClassifierResult, classify, evaluate
 from narrows.recipes import read_recipe
-from narrows.training.run import Progress
+from narrows.training.progress import Progress
 from narrows.web.demo import Timing, Words
 
 Pixels = NDArray[np.float32]

@@ -1,0 +1,155 @@
+"""All that a fit leaves behind, as plain fields.
+
+Legend: N rows, D features, K code size.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from narrows.linear.pca import PrincipalComponents
+from narrows.model.inference import Floats
+from narrows.model.size_curve import SizeCurve
+from narrows.model.trust import TrustScale
+from narrows.networks import Autoencoding, Network
+from narrows.objectives import Objective
+from narrows.objectives.priors import Prior
+from narrows.sources.split import Split
+
+HistoryRow = dict[str, float]
+ENDINGS = ("finished", "patience", "callback", "interrupted", "late", "diverged", "unknown")
+"""Why a training ended; ``"unknown"`` in files that earlier versions wrote."""
+DATA_UNITS, DEVIATIONS = "squared data units", "squared deviations of each column"
+"""Units of errors: the second where each column is scaled by its own standard deviation."""
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """What `fit` decided and measured.
+
+    Attributes
+    ----------
+    n_steps, best_step : int
+        Steps that a run was planned for, and the step of the state returned.
+    history : tuple of dict
+        A row per epoch of the first run.
+    validation_error, pca_validation_error : float
+        Mean squared error per value on held-out rows, ours and PCA's; NaN where none were.
+    explained_variance_ratio : float
+    device, precision : str
+    n_threads : int
+    ended : str
+        One of `ENDINGS`.
+    split : Split or None
+        Which rows were held out; None where it is not known.
+    """
+
+    n_steps: int = 0
+    best_step: int = 0
+    history: tuple[HistoryRow, ...] = ()
+    validation_error: float = math.nan
+    pca_validation_error: float = math.nan
+    explained_variance_ratio: float = math.nan
+    device: str = "cpu"
+    precision: str = "float32"
+    n_threads: int = 1
+    ended: str = "unknown"
+    split: Split | None = None
+
+    @property
+    def repeatable(self) -> bool:
+        """Tell whether ``max_steps=n_steps`` repeats the training."""
+        return self.ended in ("finished", "patience")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Fitted:
+    """The fields of a trained model; `narrows.model.Model` adds what one can do with them.
+
+    Attributes
+    ----------
+    net : Autoencoding
+        Scaling, encoder and decoder, on the CPU.
+    architecture : Network
+        What the network was built by.
+    objective : Objective
+        The family, with its settings.
+    n_components : int
+        Numbers in a code that is handed out, K.
+    sample_shape : tuple of int
+        Shape of one row.
+    came_shaped : bool
+        Whether the rows came as pictures, and are given back so.
+    bounds : (float, float) or None
+        Range of reconstructions, in data units.
+    pca : PrincipalComponents
+        That training started from; of the scaled columns where each has its own divisor.
+    feature_names : tuple of str or None
+        Names of the columns.
+    classes : ndarray (C,) or None
+        Labels that the family learned from, in the order of their numbers.
+    priors : mapping of str to Prior
+        What was fitted to codes, by name.
+    prior_seed : int
+    codes : ndarray (n, K) or None
+        Codes of some training rows; never in a file.
+    trust_scale : TrustScale or None
+    size_curve : SizeCurve or None
+        Held-out errors of every prefix of ordered codes.
+    record : Record
+    params : mapping of str to object
+        The parameters that `fit` was given, as JSON has them.
+    """
+
+    net: Autoencoding
+    architecture: Network
+    objective: Objective
+    n_components: int
+    sample_shape: tuple[int, ...]
+    pca: PrincipalComponents
+    came_shaped: bool = False
+    bounds: tuple[float, float] | None = None
+    feature_names: tuple[str, ...] | None = None
+    classes: NDArray[Any] | None = None
+    priors: Mapping[str, Prior] = field(default_factory=dict)
+    prior_seed: int = 0
+    codes: Floats | None = None
+    trust_scale: TrustScale | None = None
+    size_curve: SizeCurve | None = None
+    record: Record = field(default_factory=Record)
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def n_features(self) -> int:
+        """Values in a row, D."""
+        return len(self.pca.mean_)
+
+    @property
+    def code_size(self) -> int:
+        """Numbers that the network itself works with, of which codes may be the first."""
+        return self.net.code_size or self.n_components
+
+    @property
+    def n_classes(self) -> int:
+        """Classes that the family learned from; 0 without."""
+        return 0 if self.classes is None else len(self.classes)
+
+    @property
+    def error_unit(self) -> str:
+        """The unit of errors that are reported: the one in which the model was trained."""
+        return DATA_UNITS if self.net.scaling.divisor.numel() == 1 else DEVIATIONS
+
+    def column_moments(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return mean and variance of the training columns, (D,) each, in data units."""
+        mean, variances = self.pca.mean_, self.pca.variances_
+        divisor = self.net.scaling.divisor.numpy()
+        if divisor.size == 1:
+            return mean, variances
+        # The PCA of scaling="standard" is that of the scaled columns.
+        return mean * divisor + self.net.scaling.shift.numpy(), variances * divisor**2

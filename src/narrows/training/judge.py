@@ -1,0 +1,154 @@
+"""Which state of a training is kept: chosen on some held-out rows, judged on others.
+
+The best of many states on some rows looks better there than it is. So held-out rows are cut into
+parts, and each is judged by the state that all *other* parts choose. These judged losses, one per
+row, decide whether the start is left, and tell what is to be expected of new rows.
+
+Legend: S states, the start first; N held-out rows; P parts.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+N_PARTS = 5
+SAME_LOSS = 1e-6
+"""Relative difference up to which two losses count as one, rounded in two ways."""
+ROW_DEVIATES = 3.0
+"""Standard errors, from rows, by which the gains that decide must lie above zero.
+
+More than the usual two: parts agree on a state that is lucky on all of them, so that judged gains
+of nothing have a standard deviation of up to 1.6 standard errors, not 1.
+"""
+PART_DEVIATES = 1.96
+"""The same from the means of parts, each of which shares a training or a choice."""
+PLAIN_DEVIATES = 1.75
+"""The same, from rows, for plain gains where relative ones decide."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What `choose` found.
+
+    ``best`` is the state with the smallest mean loss over all rows, 0 being the start;
+    ``leaves_start`` tells whether the judged gain stands out from noise; ``by_row`` (N,) is the
+    state that each row is judged by, chosen without its part.
+    """
+
+    best: int
+    leaves_start: bool
+    by_row: Ints
+
+    def judged(self, values: ArrayLike) -> Floats:
+        """Take from values (S, N), for each row, that of the state it is judged by."""
+        values = np.asarray(values, dtype=np.float64)
+        taken: Floats = np.take_along_axis(values, self.by_row[None], axis=0)[0]
+        return taken
+
+
+def choose(
+    losses: ArrayLike,
+    parts: ArrayLike | None = None,
+    *,
+    blocks: ArrayLike | None = None,
+    absolute: bool = False,
+) -> Choice:
+    """Choose a state, and tell whether it is to be kept in place of the start.
+
+    Parameters
+    ----------
+    losses : array (S, N)
+        Of every measured state, in the order of training, on every held-out row. A state with a
+        loss that is not finite is never chosen.
+    parts : array of int (N,), optional
+        Part of each row: its fold, where folds were trained. Rows are dealt out by default.
+    blocks : array of int (N,), optional
+        Rows of one block have losses that hang on each other; a block lies in a single part.
+    absolute : bool
+        Losses have no natural zero, so that only plain gains count.
+    """
+    losses = np.asarray(losses, dtype=np.float64)
+    n_rows = losses.shape[1]
+    groups = _numbered(np.arange(n_rows) if blocks is None else blocks)
+    parts = _numbered(groups % N_PARTS if parts is None else parts)
+    part_of_group = np.zeros(len(np.unique(groups)), dtype=np.int64)
+    part_of_group[groups] = parts
+    if (part_of_group[groups] != parts).any():
+        raise ValueError("A block must lie in a single part.")
+    finite = np.isfinite(losses).all(axis=1)
+    by_row = np.zeros(n_rows, dtype=np.int64)
+    if n_rows == 0 or not finite[0]:
+        return Choice(0, False, by_row)
+    n_parts = int(parts.max()) + 1
+    sums = np.stack([losses[:, parts == p].sum(axis=1) for p in range(n_parts)])
+    sums[:, ~finite] = np.inf  # (P, S)
+    best = _smallest(sums.sum(axis=0))
+    if n_parts > 1:
+        others = [_smallest(np.delete(sums, p, axis=0).sum(axis=0)) for p in range(n_parts)]
+        by_row = np.array(others, dtype=np.int64)[parts]
+    before, after = losses[0], Choice(best, False, by_row).judged(losses)
+    before, after = (np.bincount(groups, each).astype(np.float64) for each in (before, after))
+    return Choice(best, best > 0 and _stands_out(before, after, part_of_group, absolute), by_row)
+
+
+def is_smaller(loss: float, than: float) -> bool:
+    """Tell whether a loss is smaller than one before it by more than rounding."""
+    return loss < than - SAME_LOSS * abs(than)
+
+
+def _smallest(losses: Floats) -> int:
+    """Return the place of the smallest loss; of several that count as one, the first."""
+    best = 0
+    for place, loss in enumerate(losses):
+        best = place if is_smaller(loss, losses[best]) else best
+    return best
+
+
+def _stands_out(before: Floats, after: Floats, parts: Ints, absolute: bool) -> bool:
+    """Tell whether losses have become smaller, row by row (or block) and part by part.
+
+    Gains relative to ``before + after`` give each row one voice, so that no far-off row drowns the
+    others or makes up a gain. But what counts is the mean loss, so plain gains must rise above zero
+    too, and by more where a few rows lose much, for the worst such row may not have been seen.
+    """
+    if parts.max() == 0 or not is_smaller(after.sum(), before.sum()):
+        return False
+    gains, total = before - after, before + after
+    deciding, plain_deviates = gains, ROW_DEVIATES
+    if not absolute and before.min() >= 0 and after.min() >= 0:
+        deciding = np.divide(gains, total, out=np.zeros_like(gains), where=total > 0)
+        plain_deviates = PLAIN_DEVIATES
+    part_means = np.bincount(parts, deciding) / np.bincount(parts)
+    return (
+        _lies_above_zero(deciding, ROW_DEVIATES)
+        and _lies_above_zero(part_means, PART_DEVIATES)
+        and _lies_above_zero(gains, plain_deviates, skewed=True)
+    )
+
+
+def _lies_above_zero(values: Floats, deviates: float, *, skewed: bool = False) -> bool:
+    """Tell whether a mean lies so many standard errors of the normal law above zero.
+
+    For few values Student's law takes its place, by the expansion of Cornish and Fisher; so are
+    means of ``skewed`` values seen to, but one standard error is needed at the least.
+    """
+    n, z = len(values), deviates
+    needed = z + (z**3 + z) / (4 * (n - 1)) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * (n - 1) ** 2)
+    mean = float(values.mean())
+    deviation = math.sqrt(float(((values - mean) ** 2).mean()))
+    if skewed and deviation > 0:
+        skewness = float((((values - mean) / deviation) ** 3).mean())
+        needed = max(needed - skewness * (1 + 2 * z * z) / (6 * math.sqrt(n)), 1.0)
+    return mean > needed * deviation / math.sqrt(n - 1)
+
+
+def _numbered(labels: ArrayLike) -> Ints:
+    """Turn labels into numbers from 0 without gaps."""
+    return np.unique(np.asarray(labels), return_inverse=True)[1].reshape(-1).astype(np.int64)

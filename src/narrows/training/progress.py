@@ -1,0 +1,65 @@
+"""What a callback is shown of a training that runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from narrows.model.fitted import HistoryRow
+from narrows.model.inference import Inference
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a callback is shown; nothing that it does to this changes training.
+
+    Attributes
+    ----------
+    epoch, step : int
+        Epochs finished and optimizer steps taken in this run.
+    history : tuple of dict
+        A row per finished epoch, as `narrows.training.loop.TrainingState` describes it.
+    model : Inference
+        ``encode``, ``decode`` and ``reconstruct`` with the parameters of this moment, made from
+        the training copy when first used.
+    n_steps : int
+        Steps that this run is planned for.
+    run, n_runs : int
+        Which run of the fit this is, from 1, and how many there may be.
+    validation_error, pca_validation_error : float
+        Latest held-out mean squared error of this run, and PCA's on the same rows, in the unit
+        of ``validation_error_``; NaN where nothing is held out.
+    """
+
+    epoch: int
+    step: int
+    history: tuple[HistoryRow, ...]
+    model: Inference
+    n_steps: int
+    run: int
+    n_runs: int
+    validation_error: float
+    pca_validation_error: float
+
+
+Callback = Callable[[Progress], object]
+
+
+def print_epochs() -> Callback:
+    """Return a callback that prints a line for each epoch of each run."""
+    told = 0
+
+    def show(progress: Progress) -> None:
+        nonlocal told
+        if progress.epoch < told:
+            told = 0  # another run has begun
+        for row in progress.history[told:]:
+            error = row["validation_error"]
+            held_out = "" if math.isnan(error) else f"  held out {error:.6g}"
+            print(
+                f"epoch {row['epoch']:>4}  step {row['step']:>6}  loss {row['loss']:.6g}{held_out}"
+            )
+        told = progress.epoch
+
+    return show
