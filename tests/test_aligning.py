@@ -92,7 +92,7 @@ def test_movement_is_counted_in_the_width_of_all_codes():
 
 def test_ordered_codes_are_compared_as_far_as_both_go():
     short = quick(0.5, ordered=True, max_steps=30).fit(X[:400, 20:40])
-    size = short._code_size
+    size = short.model_.code_size
     assert short.n_components_ < size
     aligned = quick(size, ordered=True, max_steps=5).fit(X[:400, 20:40], align_to=short)
     assert aligned.movement_.median < 0.1

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import graphlib
 import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import narrows
@@ -37,6 +39,7 @@ ORDER = (
 """Rooms from the bottom up: a room imports from itself and from those below it."""
 DOORS = {"datasets"}
 """Files that only hand on names, for programs that were written for them."""
+DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
 FLOOR = {room: level for level, room in enumerate(ORDER)}
 
 
@@ -50,32 +53,18 @@ def modules():
 NAMES = {name for name, _ in modules()}
 
 
-class Imports(ast.NodeVisitor):
-    """Collects what a module imports, in functions too, but not for type checkers alone."""
-
-    def __init__(self):
-        self.found = set()
-
-    def visit_If(self, node):
-        if ast.unparse(node.test).rpartition(".")[2] != "TYPE_CHECKING":
-            self.generic_visit(node)
-        for other in node.orelse:
-            self.visit(other)
-
-    def visit_Import(self, node):
-        self.found |= {alias.name for alias in node.names}
-
-    def visit_ImportFrom(self, node):
-        assert node.level == 0, "relative imports hide where they point"
-        for alias in node.names:
-            module = f"{node.module}.{alias.name}"
-            self.found.add(module if module in NAMES else node.module)
-
-
 def imports_of(path):
-    visitor = Imports()
-    visitor.visit(ast.parse(path.read_text(encoding="utf-8")))
-    return visitor.found
+    """Every module that a file imports: in functions, and for type checkers alone, too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide where they point"
+            for alias in node.names:
+                module = f"{node.module}.{alias.name}"
+                found.add(module if module in NAMES else node.module)
+    return found
 
 
 def room_of(module):
@@ -84,10 +73,60 @@ def room_of(module):
 
 
 def edges():
-    for name, path in modules():
-        for imported in imports_of(path):
-            if imported.split(".")[0] == "narrows":
-                yield name, imported
+    return [
+        (name, imported)
+        for name, path in modules()
+        for imported in sorted(imports_of(path))
+        if imported.split(".")[0] == "narrows"
+    ]
+
+
+def upwards(pairs):
+    """The imports that point to a room above; the package and its doors only hand on names."""
+    return [
+        f"{name} imports {imported}"
+        for name, imported in pairs
+        if room_of(name) not in {"narrows", *DOORS}
+        and FLOOR.get(room_of(name), -1) < FLOOR.get(room_of(imported), 99)
+    ]
+
+
+def circle_of(pairs, part):
+    """A circle between the parts of modules, as `part` names them, or None."""
+    graph = {}
+    for pair in pairs:
+        name, imported = map(part, pair)
+        if name != imported and "narrows" not in (name, imported):
+            graph.setdefault(name, set()).add(imported)
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        return error.args[1]
+    return None
+
+
+def itself(module):
+    return module
+
+
+NAMED_TUPLES = {"_replace", "_asdict", "_fields", "_make"}
+"""Documented names, which begin with an underscore so that no field can have them."""
+
+
+def private_names(path):
+    """Where a file reads an underscored name that it does not define; torch's are its own affair."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    own = {node.name for node in ast.walk(tree) if isinstance(node, DEFINITIONS)}
+    read = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    own |= {node.attr for node in read if ast.unparse(node.value) in ("self", "cls")}
+    return [
+        f"{path.name}:{node.lineno} {ast.unparse(node)}"
+        for node in read
+        if node.attr.startswith("_")
+        and not node.attr.startswith("__")
+        and node.attr not in own | NAMED_TUPLES
+        and ast.unparse(node.value).partition(".")[0] not in ("torch", "sys")
+    ]
 
 
 def test_every_room_has_its_place():
@@ -95,39 +134,46 @@ def test_every_room_has_its_place():
 
 
 def test_imports_point_down():
-    wrong = [
-        f"{name} imports {imported}"
-        for name, imported in edges()
-        if FLOOR.get(room_of(name), 99) < FLOOR.get(room_of(imported), 99)
-    ]
-    assert wrong == []
+    assert upwards(edges()) == []
 
 
 def test_rooms_do_not_import_each_other_in_a_circle():
-    graph = {}
-    for name, imported in edges():
-        if room_of(name) != room_of(imported):
-            graph.setdefault(room_of(name), set()).add(room_of(imported))
-    graphlib.TopologicalSorter(graph).prepare()
+    assert circle_of(edges(), room_of) is None
 
 
-def test_a_wrong_import_would_be_seen(tmp_path):
+def test_files_do_not_import_each_other_in_a_circle():
+    assert circle_of(edges(), itself) is None
+
+
+@pytest.mark.parametrize("path", [path for _, path in modules()], ids=lambda path: path.stem)
+def test_nobody_reads_the_private_names_of_another(path):
+    assert private_names(path) == []
+
+
+def test_planted_faults_are_seen(tmp_path):
     module = tmp_path / "wrong.py"
     module.write_text(
         "from typing import TYPE_CHECKING\n"
         "if TYPE_CHECKING:\n    from narrows.cli import run\n"
-        "def late():\n    from narrows import estimator\n    import narrows.figures.theme\n"
+        "def late(ae):\n    from narrows import estimator\n    import narrows.figures.theme\n"
+        "    return ae._codes, ae.model_, late._cache\n"
     )
-    assert imports_of(module) == {"typing", "narrows.estimator", "narrows.figures.theme"}
+    found = imports_of(module)
+    assert {"narrows.cli", "narrows.estimator", "narrows.figures.theme"} <= found
+    assert upwards([("narrows.model.x", name) for name in found if "narrows" in name])
+    planted = [("narrows.figures.theme", "narrows.figures.maps")]
+    assert circle_of([*edges(), *planted], itself)
+    assert circle_of([*edges(), ("narrows.linear.pca", "narrows.model.model")], room_of)
+    assert len(private_names(module)) == 2
 
 
 @pytest.mark.parametrize(
     ("room", "allowed"),
-    [("datasets", {"sources"}), ("errors", set()), ("narrows", set())],
+    [("datasets", {"sources"}), ("errors", set()), ("narrows", {"estimator", "evaluation"})],
 )
 def test_rooms_that_know_little(room, allowed):
     known = {room_of(imported) for name, imported in edges() if room_of(name) == room}
-    assert known <= allowed
+    assert known - {"common", "model", "networks", "objectives"} <= allowed
 
 
 @pytest.mark.parametrize(
@@ -141,6 +187,55 @@ def test_rooms_that_do_not_know_each_other(room, unknown):
 def test_nothing_imports_the_command_line():
     importers = {room_of(name) for name, imported in edges() if room_of(imported) == "cli"}
     assert importers <= {"cli", "__main__"}
+
+
+# ---------------------------------------------------------------- the way of a batch
+
+
+def files_of_a_step(**params):
+    """The files of the package in which code runs between a batch and its loss, in a real fit."""
+    from narrows import Autoencoder
+
+    seen, within = set(), []
+
+    def look(frame, event, argument):
+        path = Path(frame.f_code.co_filename)
+        if path.is_relative_to(SOURCE):
+            name = path.relative_to(SOURCE).as_posix()
+            if frame.f_code.co_name in ("batches", "terms", "_take"):
+                within.append(frame)
+            inside = within and (frame in within or frame.f_back in within or _under(frame, within))
+            if inside and event == "call":
+                seen.add(name)
+        return
+
+    rows = np.random.default_rng(0).normal(size=(200, 12)).astype(np.float32)
+    ae = Autoencoder(3, random_state=0, max_steps=3, validation_fraction=0.2, **params)
+    sys.settrace(look)
+    try:
+        ae.fit(rows)
+    finally:
+        sys.settrace(None)
+    return seen | {"training/loop.py"}
+
+
+def _under(frame, within):
+    while frame is not None:
+        if frame in within:
+            return True
+        frame = frame.f_back
+    return False
+
+
+def test_a_batch_crosses_the_files_that_the_tour_names():
+    told = (TESTS.parent / "docs" / "tour.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^### \d+\. `([\w/]+\.py)`", told, flags=re.M))
+    assert files_of_a_step() == listed
+    assert len(listed) <= 6
+    assert files_of_a_step(objective="vae") != listed
+
+
+# ---------------------------------------------------------------- tests of the parts
 
 
 @pytest.mark.parametrize("folder", ["networks", "objectives", "objectives/priors"])

@@ -19,14 +19,14 @@ from narrows.common.learned import Learned
 from narrows.common.limits import is_integer
 from narrows.common.seeds import seed_of
 from narrows.common.warn import warn
-from narrows.errors import DataError, InconsistentModelFile, ParameterError
+from narrows.errors import InconsistentModelFile, ParameterError
 from narrows.model.inference import Floats
 from narrows.model.model import Model, model_of
 from narrows.model.parts import named_part
-from narrows.model.sampling import class_numbers
 from narrows.sources import inputs
 from narrows.training import fit as training
 from narrows.training.align import Movement
+from narrows.training.data import read_data
 from narrows.training.deadline import Deadline
 from narrows.training.loop import TrainingState
 from narrows.training.parameters import changed_parts, check_params, described, restored
@@ -47,67 +47,59 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     Parameters
     ----------
     n_components : int or float, default=2
-        Numbers in a code, K. A fraction in (0, 1) asks for the smallest code that explains so
-        much of the variance of held-out rows, found from one ordered training: 0.95, as
-        ``PCA(0.95)``.
+        Numbers in a code, K. A fraction in (0, 1), as in ``PCA(0.95)``, asks for the smallest code
+        that explains so much of the variance of held-out rows; one ordered training finds it.
     network : "auto", "mlp", "conv", MLP, Conv or (nn.Module, nn.Module), default="auto"
-        Architecture of encoder and decoder; ``"auto"`` is ``"mlp"``. A pair of modules of your own
-        is copied: the encoder turns flat rows (B, D) into (B, K), the decoder (B, K) into (B, D).
+        Architecture; ``"auto"`` is mostly ``"mlp"``. A pair of modules of your own is copied: the
+        encoder maps flat rows (B, D) to (B, K), the decoder (B, K) to (B, D).
     objective : str or Objective, default="reconstruction"
-        What training makes small: a family's name ("reconstruction", "denoising", "sparse",
-        "contractive", "vae", "iwae", "wae", "adversarial", "vq", "fsq", "neighbors"), or such an
-        object, ``VAE(beta=4)``; also one of your own.
+        The family of autoencoder: "reconstruction", "denoising", "sparse", "contractive", "vae",
+        "iwae", "wae", "adversarial", "vq", "fsq", "neighbors", such an object, or one of your own.
     init : {"pca", "random"}, default="pca"
-        ``"pca"`` adds a linear path set to PCA and a non-linear path that is silent at the start;
-        ``"random"`` is the plain network.
+        ``"pca"`` adds a linear path set to PCA; the rest of the network starts at zero beside it.
     ordered : bool, default=False
-        Train every prefix of the code, so that ``inverse_transform(Z[:, :k])`` is good for each
-        k; ``size_curve_`` then says how good. A code whose last numbers are exactly zero counts
-        as cut before them. For "reconstruction" and "denoising".
+        Train every prefix of the code, so that ``inverse_transform(Z[:, :k])`` is good for each k
+        (``size_curve_``). A code that ends in zeros counts as cut before them. For
+        "reconstruction" and "denoising".
     sample_shape : sequence of int, default=None
         Shape of one flat row, such as (28, 28); learned from input of more than two axes.
     scaling : "auto", "standard", None or (float, float), default="auto"
         ``"auto"`` centres columns and divides all by one number; ``"standard"`` divides each by
-        its own standard deviation; a pair maps the data's smallest and largest value to it.
+        its standard deviation; a pair maps the smallest and the largest value of the data to it.
     bounds : "auto", None or (float, float), default="auto"
         Range that reconstructions are clipped to, in data units. ``"auto"`` takes (0, 255) for
-        uint8, (0, 1) for floats within [0, 1] that are exactly 0 and exactly 1 in at least 0.1 %
-        of the values each, and none otherwise.
+        uint8, (0, 1) for floats within [0, 1] of which at least 0.1 % are exactly 0 and as many
+        exactly 1, and none otherwise.
     max_epochs : "auto" or int, default="auto"
-        Passes over the training rows. ``"auto"`` chooses by the number of rows, and gives way to
-        ``max_steps`` and ``max_seconds``.
+        Passes over the training rows; ``"auto"`` gives way to ``max_steps`` and ``max_seconds``.
     max_steps : int, default=None
         Optimizer steps of a run. ``max_steps=n_steps_`` repeats a model that ``max_seconds`` made.
     max_seconds : float, default=None
-        Seconds that `fit` may take in all. The number of steps is fixed by a short timing, unless
-        ``max_steps`` gives it; a run that falls behind is shortened, with a warning.
+        Seconds that `fit` may take in all. A short timing fixes the number of steps, unless
+        ``max_steps`` does; a run that falls behind is shortened, with a warning.
     patience : "auto" or int, default="auto"
         Measurements of the held-out error (24 in a full run) without a gain that end a run.
     validation_fraction : "auto" or float in [0, 1), default="auto"
-        Part of the rows that is held out. ``"auto"`` is 0.1, at most 2,500 rows; below 1,000 rows
-        it cross-fits in five folds instead (``init="pca"``, ``keep="best"``).
+        Part of the rows that is held out: 0.1, at most 2,500 rows; below 1,000 rows ``"auto"``
+        cross-fits in five folds instead (with ``init="pca"`` and ``keep="best"``).
     keep : {"best", "last"}, default="best"
         Which state to return: the best on held-out rows, the start included, or the last.
-    batch_size : "auto" or int, default="auto"
-        Rows per optimizer step.
-    learning_rate : "auto" or float, default="auto"
-        At its highest.
+    batch_size, learning_rate : "auto" or number, default="auto"
+        Rows per optimizer step; the rate at its highest.
     optimizer : "adamw", "adam", AdamW or Adam, default="adamw"
-        How a step is made from gradients.
     schedule : {"auto", "averaged", "cosine", "linear", "constant"}, default="auto"
-        ``"averaged"`` keeps the learning rate and returns a running average of the weights, which
-        may stop anywhere; ``"cosine"`` and ``"linear"`` let it fall to zero at the end of the
-        run. ``"auto"`` averages below 10,000 rows and takes the cosine from there.
+        Of the learning rate. ``"averaged"`` keeps it and returns a running average of the weights,
+        which may stop anywhere; ``"cosine"`` and ``"linear"`` let it fall to zero. ``"auto"``
+        averages below 10,000 rows and takes the cosine from there.
     device : str, default="auto"
         ``"auto"`` takes a CUDA device where there is one, else the CPU.
     precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Of the products in training. ``"auto"`` takes bfloat16 where the processor multiplies it
-        in hardware and the network is large enough. Codes are never computed in bfloat16.
+        Of products in training; ``"auto"`` takes bfloat16 where the processor has it and the
+        network is large. Codes are never computed in bfloat16.
     n_threads : "auto" or int, default="auto"
-        Threads for `fit`; ``"auto"`` takes torch's setting, but one where steps are small, since
-        sharing them out would cost more than it saves. Restored on return.
+        Threads for `fit`; ``"auto"`` is torch's setting, or one where steps are small.
     callbacks : sequence of callable, default=()
-        Called with a `narrows.training.run.Progress` after each step of `fit`; returning True
+        Called with a `narrows.training.progress.Progress` after each step of `fit`; returning True
         ends the run.
     random_state : int, RandomState or None, default=None
         Seeds weights, batches and held-out rows.
@@ -116,36 +108,29 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     Attributes
     ----------
-    n_components_, n_features_in_ : int
-        K and D.
-    feature_names_in_ : ndarray of str
-        Where the data had string names.
-    sample_shape_ : tuple of int
-        Shape of one row.
-    bounds_ : (float, float) or None
-        In data units.
-    network_ : torch.nn.Module
-        Scaling, encoder and decoder.
-    pca_ : PrincipalComponents
-        The PCA that training started from, with scikit-learn's attribute names; of the scaled
-        columns under ``scaling="standard"``.
-    n_steps_, best_step_ : int
-        Steps that a run was planned for, and the step of the state returned; 0 is the start: PCA,
-        or what the family makes of it.
-    movement_ : Movement
-        After ``fit(X, align_to=…)``: how far codes of these rows moved from the earlier model's.
-    size_curve_ : SizeCurve
-        Of ordered codes: held-out errors of every prefix, PCA's beside them.
-    history_ : list of dict
-        A row per epoch of the first run: every term of the loss, learning rate, held-out error.
-    priors_ : dict of str to Prior
-        What was fitted to the codes of training rows, for `sample`; ``"normal"`` by `fit`.
+    model_ : narrows.model.model.Model
+        The trained model, which the others are parts of.
+    n_components_, n_features_in_, sample_shape_, feature_names_in_
+        K, D, the shape of one row, and names of columns where the data had them.
+    network_, bounds_, pca_
+        Scaling, encoder and decoder as one torch module; (float, float) or None; the PCA that
+        training started from, of scaled columns under ``scaling="standard"``.
+    n_steps_, best_step_, ended_ : int, int, str
+        Steps that a run was planned for, the step of the state returned (0 is the start), and why
+        training ended: one of `narrows.model.fitted.ENDINGS`.
     validation_error_, pca_validation_error_ : float
-        Mean squared error per value on held-out rows, in data units; ours and PCA's.
+        Mean squared error per value on held-out rows, ours (judged on other rows than those that
+        chose the state) and PCA's: squared data units, or with ``scaling="standard"`` squared
+        deviations of each column.
     explained_variance_ratio_ : float
         1 − ``validation_error_`` over the mean variance of the training columns; a single number,
         because the numbers of a code share what they explain.
-    device_, precision_, n_threads_ : str, str, int
+    history_, size_curve_, movement_
+        A dict per epoch of the first run; of ordered codes, the held-out error of every prefix;
+        after ``align_to``, how far codes moved.
+    priors_ : dict of str to Prior
+        Fitted to the codes of training rows, for `sample`.
+    device_, precision_, n_threads_
         What was resolved.
 
     Examples
@@ -242,18 +227,16 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         y : array-like (N,), optional
             Classes, for ``objective=VAE(conditional=True)`` and its like; others ignore them.
         align_to : Autoencoder or path-like, optional
-            An earlier model of the same kind, or its file: training starts from it in place of
+            An earlier model of the same kind, or its file. Training starts from it in place of
             PCA, at a sixteenth of the usual learning rate, so that codes stay about where they
-            were; ``movement_`` then says how far they moved. Its network is taken for
-            ``network="auto"``. Nothing is held out, for the earlier model may have seen any row:
-            the last state is kept, and errors on held-out rows are NaN.
+            were. Nothing is held out, for the earlier model may have seen any row: the last state
+            is kept, and errors on held-out rows are NaN.
 
         Raises
         ------
-        ParameterError
-            For parameters outside their limits, or that do not fit the data or ``align_to``.
-        DataError, DataTypeError, ValueError, TypeError
-            For data that cannot be used.
+        ParameterError, DataError, DataTypeError, ValueError, TypeError
+            For parameters outside their limits, or that do not fit the data or ``align_to``; for
+            data that cannot be used.
         KeyboardInterrupt
             Raised again, once the best state so far is in place.
         """
@@ -263,7 +246,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         deadline = None if seconds is None else Deadline(started + float(seconds), float(seconds))
         origin = _origin(align_to)
         with self._all_or_nothing():
-            data = self._data(X, y, least=2)
+            data = read_data(self, X, y, least=2)
             found = training.fit(data, self.get_params(deep=False), deadline, origin)
             self.model_, self._training = found.model, None
             self.__dict__.pop("movement_", None)
@@ -290,7 +273,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         check_params(self.get_params(deep=False))
         with self._all_or_nothing():
             model = vars(self).get("model_")
-            data = self._data(X, y, least=2 if model is None else 1, model=model)
+            data = read_data(self, X, y, least=2 if model is None else 1, model=model)
             params = self.get_params(deep=False)
             self.model_, self._training = training.partial_fit(data, params, model, self._training)
             self.__dict__.pop("movement_", None)
@@ -354,13 +337,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def score(self, X: Any, y: Any = None) -> float:
         """Return 1 − Σ‖x − x̂‖² / Σ‖x − mean‖², with the mean of the training rows.
 
-        1 is perfect; 0 is no better than always giving the mean. In the unit of
-        ``validation_error_``.
+        1 is perfect; 0 is no better than always giving the mean. In data units, whatever
+        ``scaling`` is.
         """
         del y
-        model, rows = self._model(), self._rows(X)
-        variance = model.variance(rows)
-        return float(1.0 - model.errors(rows).mean() / variance) if variance > 0 else 0.0
+        errors, variance = self.reconstruction_error(X), self._model().variance(self._rows(X))
+        return float(1.0 - errors.mean() / variance) if variance > 0 else 0.0
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one ``.safetensors`` file; an older file is replaced in one step.
@@ -387,18 +369,15 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Parameters
         ----------
         n : int, default=1
-            Rows to make.
         prior : {"auto", "normal", "mixture", "flow"}, default="auto"
-            Where codes come from. ``"auto"`` is what the family was trained to follow (N(0, 1)
-            for a VAE, or the flow trained with it), and ``"normal"`` for a family that follows
-            none. A name that the family trained with means that prior too; the others are fitted
-            to the codes of training rows when they are first asked for.
+            ``"auto"`` is what the family was trained to follow (N(0, 1) for a VAE, or the flow
+            trained with it), else ``"normal"``. A name that the family trained with means that
+            prior; others are fitted to codes of training rows when first asked for.
         temperature : float, default=1.0
             Factor on the deviations: below 1 samples are more typical and more alike.
         y : label or array-like (n,), optional
             Classes to draw, for a model that was trained with classes.
         random_state : int, RandomState or None, default=None
-            The same seed gives the same samples.
 
         Returns
         -------
@@ -407,11 +386,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
         Raises
         ------
-        ParameterError
-            For a value outside its limits, or classes where the model knows none.
-        DataError
-            For classes that `fit` did not see, or for a prior that needs training rows where the
-            model was read from a file: see `fit_prior`.
+        ParameterError, DataError
+            For a value outside its limits, a class that `fit` did not see, or a prior that needs
+            codes where the model was read from a file, which holds none: see `fit_prior`.
         """
         model = self._model()
         name = model.fitted_prior_for(prior, classes=y is not None)
@@ -499,35 +476,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         model = self._model()
         return rows.reshape(len(rows), *model.sample_shape) if model.came_shaped else rows
 
-    def _data(self, X: Any, y: Any, *, least: int, model: Model | None = None) -> training.Data:
-        """Check the rows of a fit, or of a further pass with a model, and their classes."""
-        rows, shape = inputs.rows_of(self, X, reset=model is None, least=least)
-        if model is None:
-            sample_shape = inputs.sample_shape(self.sample_shape, shape, rows.shape[1])
-            came_shaped, objective = shape is not None, named_part("objective", self.objective)
-        else:
-            sample_shape, came_shaped = model.sample_shape, model.came_shaped
-            objective = model.objective
-            if came_shaped:
-                inputs.check_same_shape(shape, sample_shape)
-        names = getattr(self, "feature_names_in_", None)
-        columns = None if names is None else tuple(map(str, names))
-        if not objective.needs_classes:
-            return training.Data(rows, sample_shape, came_shaped, columns)
-        if y is None:
-            raise DataError(
-                "This objective learns from classes, and y is None; call fit(X, y) with one label"
-                " per row."
-            )
-        labels = inputs.as_labels(y, len(rows))
-        classes, numbers = np.unique(labels, return_inverse=True)
-        if model is not None and model.classes is not None:
-            classes = model.classes
-            numbers = np.asarray(class_numbers(labels, classes, len(rows)))
-        return training.Data(
-            rows, sample_shape, came_shaped, columns, classes, numbers.astype(np.int64)
-        )
-
     @contextlib.contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
         """Undo what a fit that fails has set, so that an earlier model stands."""
@@ -557,6 +505,8 @@ def _origin(align_to: Any) -> Model | None:
     """Return the earlier model that a fit starts from, given as such or by its file."""
     if align_to is None or isinstance(align_to, (str, os.PathLike)):
         return None if align_to is None else load(align_to).model_
+    if hasattr(align_to, "get_params") and not hasattr(align_to, "model_"):
+        raise ParameterError("align_to was given an Autoencoder that is not fitted; fit it first.")
     return model_of("align_to", align_to)
 
 
@@ -565,20 +515,16 @@ def load(
 ) -> Autoencoder:
     """Read a model that `Autoencoder.save` or ``narrows fit`` wrote.
 
+    Nothing in the file is run, and no class is looked up by a name in it.
+
     Parameters
     ----------
     path : path-like
-        A ``.safetensors`` file; nothing in it is run, and no class is looked up by a name in it.
+        A ``.safetensors`` file.
     network : (nn.Module, nn.Module) or Network, optional
-        A user's own, where the model was trained with one: made as it was for `fit`, whatever its
-        weights.
+        A user's own, where the model was trained with one: made as for `fit`, whatever its weights.
     objective : Objective, optional
         A user's own family, likewise.
-
-    Returns
-    -------
-    Autoencoder
-        Fitted.
 
     Raises
     ------
@@ -592,7 +538,8 @@ def load(
     own_parts = {"network": network, "objective": objective}
     model = Model.load(path, own_parts)
     try:
-        ae = Autoencoder(**restored(model.params, own_parts))
+        usual = described(Autoencoder().get_params(deep=False))
+        ae = Autoencoder(**restored({**usual, **model.params}, own_parts))
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise InconsistentModelFile(
             f"{os.fspath(path)}: its parameters are not those of a model ({error}). Save the model"

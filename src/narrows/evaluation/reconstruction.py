@@ -66,7 +66,7 @@ def reconstruction(
 ) -> list[Section]:
     """Return the errors over all rows, and class by class where there are classes."""
     means = {name: float(trip.errors.mean()) for name, trip in trips.items()}
-    spread = ae.model_.variance(data.rows)
+    spread = ae.model_.variance(data.rows, reported=True)
     explained = {name: 1 - mean / spread if spread > 0 else 0.0 for name, mean in means.items()}
     lines = [measure("error", Words("mean squared error", "均方误差"), means, "error", "low")]
     if means["pca"] > 0:

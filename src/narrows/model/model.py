@@ -73,14 +73,14 @@ class Model(Fitted):
         """
         return self.inference.squared_errors(X, Z, reported=True)
 
-    def variance(self, X: NDArray[np.generic]) -> float:
+    def variance(self, X: NDArray[np.generic], *, reported: bool = False) -> float:
         """Return the mean squared deviation of rows (N, D) from the training mean, per value.
 
-        In `error_unit`, so that 1 − error / variance is what is explained.
+        In squared data units; if ``reported``, in `error_unit`, as `errors` are.
         """
         mean, _ = self.column_moments()
         divisor = self.net.scaling.divisor.numpy()
-        unit = divisor if divisor.size > 1 else 1.0
+        unit = divisor if reported and divisor.size > 1 else 1.0
         total = 0.0
         for part in slices(len(X), rows_at_once(X.shape[1], BLOCK_VALUES)):
             total += float(np.square((X[part].astype(np.float64) - mean) / unit).sum())

@@ -13,7 +13,17 @@ import torch
 from numpy.typing import NDArray
 
 from narrows import __version__
-from narrows.common.limits import boolean, check, integer, interval, nothing, one_of, widths
+from narrows.common.limits import (
+    Limit,
+    boolean,
+    check,
+    integer,
+    interval,
+    nothing,
+    one_of,
+    real,
+    widths,
+)
 from narrows.errors import InconsistentModelFile, ParameterError
 from narrows.linear.patches import Cells, as_picture
 from narrows.linear.pca import PrincipalComponents
@@ -44,6 +54,7 @@ _NUMBERS = ("validation_error", "pca_validation_error", "explained_variance_rati
 _PLAIN = ("n_steps", "best_step", "n_threads", "device", "precision")
 _SCALE_TENSORS = ("thinness", "drift", "misfit", "of_codes", "of_rows")
 TRUST_TENSORS = {f"trust.{name}" for name in (*Clusters._fields, *_SCALE_TENSORS)}
+TEXT = Limit(lambda value: isinstance(value, str), "a text")
 _LATER: dict[str, Any] = {
     "cells": None,
     "classes": None,
@@ -215,7 +226,9 @@ def _check_consistent(config: dict[str, Any], tensors: dict[str, NDArray[Any]]) 
     limits |= {"axes": integer(0), "ordered": boolean(), "size_curve": boolean()}
     limits |= {"trust": boolean(), "trust_in_reported_units": boolean()}
     limits |= {"bounds": nothing() | interval(), "sample_shape": widths()}
-    limits["ended"] = one_of(*ENDINGS)
+    limits |= {"ended": one_of(*ENDINGS), "device_": TEXT, "precision_": TEXT}
+    limits |= dict.fromkeys(("n_steps_", "best_step_", "n_threads_"), integer(0))
+    limits |= {f"{name}_": nothing() | real(-math.inf) for name in _NUMBERS}
     check("a model file", config, limits)
     n_features = config["n_features_in_"]
     cells = _cells(config)

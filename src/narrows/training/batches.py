@@ -73,6 +73,7 @@ class ScaledRows:
         self, source: ArraySource, scaling: Scaling, dtype: torch.dtype, device: torch.device
     ) -> None:
         self.source = source
+        self.n_rows = source.n_rows
         self.scaling = scaling
         self.dtype = dtype
         self.device = device
@@ -117,7 +118,7 @@ class ScaledRows:
         self, batch_size: int, *, seed: int, epoch: int, shuffle: bool = True
     ) -> Iterator[Batch]:
         """Give every row once, in the order of seed and epoch; the last batch may be short."""
-        n_rows = self.source.n_rows
+        n_rows = self.n_rows
         order = np.arange(n_rows, dtype=np.int64)
         places = order[:, None]
         rng = np.random.default_rng((seed, epoch))

@@ -31,6 +31,7 @@ from narrows.sources.array import ArraySource
 from narrows.sources.split import Split, held_out_rows
 from narrows.training import align
 from narrows.training.batches import ScaledRows
+from narrows.training.data import Data
 from narrows.training.deadline import Deadline
 from narrows.training.held_out import find_neighbors, scaled_bounds
 from narrows.training.loop import Pace, StepRule, TrainingState, start_training, train
@@ -50,41 +51,6 @@ CODED_VALUES = 1 << 24
 """Values of training rows (128 MiB in float64) that are encoded at once after a fit."""
 VARIES = 1e-9
 """Part of the largest variance from which a direction counts as one in which rows vary."""
-
-
-@dataclass(frozen=True)
-class Data:
-    """The rows that a fit is given, checked.
-
-    Attributes
-    ----------
-    X : ndarray (N, D)
-    sample_shape : tuple of int
-        Shape of one row.
-    came_shaped : bool
-        Whether rows came as pictures.
-    names : tuple of str or None
-        Of the columns.
-    classes : ndarray (C,) or None
-        Labels, for a family that learns from them.
-    numbers : ndarray (N,) of int64 or None
-        The class of each row, counted from 0.
-    """
-
-    X: NDArray[np.generic]
-    sample_shape: tuple[int, ...]
-    came_shaped: bool = False
-    names: tuple[str, ...] | None = None
-    classes: NDArray[Any] | None = None
-    numbers: NDArray[np.int64] | None = None
-
-    @property
-    def class_shares(self) -> tuple[float, ...]:
-        """Part of the rows in each class; () where there are none."""
-        if self.numbers is None or self.classes is None:
-            return ()
-        counts = np.bincount(self.numbers, minlength=len(self.classes))
-        return tuple((counts / len(self.numbers)).tolist())
 
 
 @dataclass

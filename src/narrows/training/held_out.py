@@ -5,6 +5,7 @@ Legend: N held-out rows, D features.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -150,10 +151,11 @@ class HeldOut:
     def _parts(self, most_rows: int | None = None) -> Iterator[tuple[int, NDArray[np.int64]]]:
         """Give the numbers of all rows in blocks, numbered, or of some rows, evenly spread."""
         chosen = evenly_spread(self.n_rows, most_rows or self.n_rows)
-        # Rows of one block may be compared with each other, and a block then counts as one row.
-        coupled = bool(self._objective.couples_rows)
-        most = max(FEWEST_COUPLED, self.n_rows // N_COUPLED) if coupled else 1024
-        size = rows_at_once(self._rows.source.n_features, HELD_OUT_VALUES, most)
+        size = rows_at_once(self._rows.source.n_features, HELD_OUT_VALUES, 1024)
+        if self._objective.couples_rows:
+            # Rows of one block are compared with each other, and a block then counts as one row.
+            n_blocks = max(1, min(N_COUPLED, len(chosen) // FEWEST_COUPLED))
+            size = min(size, math.ceil(len(chosen) / n_blocks))
         for number, part in enumerate(slices(len(chosen), size)):
             yield number, chosen[part]
 

@@ -1,8 +1,8 @@
 """Which state of a training is kept: chosen on some held-out rows, judged on others.
 
-The best of many states on some rows looks better there than it is. So held-out rows are cut into
-parts, and each is judged by the state that all *other* parts choose. These judged losses, one per
-row, decide whether the start is left, and tell what is to be expected of new rows.
+The best of many states on some rows looks better there than it is. So each part of the held-out
+rows is judged by the state that all *other* parts choose. These judged losses decide whether the
+start is left, and tell what is to be expected of new rows.
 
 Legend: S states, the start first; N held-out rows; P parts.
 """
@@ -24,9 +24,7 @@ SAME_LOSS = 1e-6
 ROW_DEVIATES = 3.0
 """Standard errors, from rows, by which the gains that decide must lie above zero.
 
-More than the usual two: parts agree on a state that is lucky on all of them, so that judged gains
-of nothing have a standard deviation of up to 1.6 standard errors, not 1.
-"""
+Not two: where parts agree on a lucky state, judged gains of nothing deviate by 1.6 such errors."""
 PART_DEVIATES = 1.96
 """The same from the means of parts, each of which shares a training or a choice."""
 PLAIN_DEVIATES = 1.75
@@ -37,9 +35,8 @@ PLAIN_DEVIATES = 1.75
 class Choice:
     """What `choose` found.
 
-    ``best`` is the state with the smallest mean loss over all rows, 0 being the start;
-    ``leaves_start`` tells whether the judged gain stands out from noise; ``by_row`` (N,) is the
-    state that each row is judged by, chosen without its part.
+    ``best`` is the state with the smallest mean loss of all, ``by_row`` (N,) what each row is
+    judged by; ``leaves_start`` tells whether the judged gain stands out from noise.
     """
 
     best: int
@@ -48,9 +45,8 @@ class Choice:
 
     def judged(self, values: ArrayLike) -> Floats:
         """Take from values (S, N), for each row, that of the state it is judged by."""
-        values = np.asarray(values, dtype=np.float64)
-        taken: Floats = np.take_along_axis(values, self.by_row[None], axis=0)[0]
-        return taken
+        taken: Floats = np.take_along_axis(np.asarray(values), self.by_row[None], axis=0)[0]
+        return taken.astype(np.float64)
 
 
 def choose(
@@ -136,8 +132,8 @@ def _stands_out(before: Floats, after: Floats, parts: Ints, absolute: bool) -> b
 def _lies_above_zero(values: Floats, deviates: float, *, skewed: bool = False) -> bool:
     """Tell whether a mean lies so many standard errors of the normal law above zero.
 
-    For few values Student's law takes its place, by the expansion of Cornish and Fisher; so are
-    means of ``skewed`` values seen to, but one standard error is needed at the least.
+    By the expansions of Cornish and Fisher for few values, and for ``skewed`` ones, of which one
+    standard error is needed at the least.
     """
     n, z = len(values), deviates
     needed = z + (z**3 + z) / (4 * (n - 1)) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * (n - 1) ** 2)
