@@ -249,14 +249,14 @@ def test_evaluate_learns_from_training_rows_and_writes_two_files(narrows):
 
 def test_evaluate_takes_mnists_labels(narrows, monkeypatch):
     import narrows.sources.open as files
-    from narrows.cli import evaluating
+    from narrows.cli.actions import evaluate
 
     def few(source):
         table = files.read_table(source)
         return files.Table(table.values[:200], labels=table.labels[:200])
 
-    monkeypatch.setattr(evaluating, "read_table", few)
-    monkeypatch.setattr("narrows.cli.fitting.read_table", few)
+    monkeypatch.setattr(evaluate, "read_table", few)
+    monkeypatch.setattr("narrows.cli.actions.fit.read_table", few)
     assert narrows("fit mnist:test --out m.safetensors --max-steps 2")[0] == 0
     assert "accuracy" in narrows("evaluate m.safetensors mnist:test")[1]
     line = "evaluate m.safetensors mnist:test --samples 50 --prior normal --out report.json"
@@ -426,7 +426,7 @@ def test_a_bug_shows_its_traceback(narrows, monkeypatch):
 _SMALL_DISK = """
 import resource
 from narrows.cli import run
-from narrows.cli.fitting import fit_to_file
+from narrows.cli.actions.fit import fit_to_file
 resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
 run({arguments!r})
 """
@@ -508,12 +508,12 @@ def test_ctrl_c_before_there_is_a_state(narrows, monkeypatch):
 
 
 def test_ctrl_c_elsewhere(narrows, monkeypatch):
-    from narrows.cli import using
+    from narrows.cli.actions import use
 
     def interrupted(path):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(using, "load", interrupted)
+    monkeypatch.setattr(use, "load", interrupted)
     assert narrows("info iris.safetensors") == (130, "", "narrows: Interrupted.\n")
 
 
@@ -525,12 +525,12 @@ def test_a_terminal_gets_a_bar_with_both_errors(narrows, monkeypatch):
 
     from rich.console import Console
 
-    from narrows.cli import fitting
+    from narrows.cli.actions import fit
 
     shown = io.StringIO()
-    monkeypatch.setattr(fitting, "err", lambda: Console(file=shown, force_terminal=True, width=120))
-    monkeypatch.setattr(fitting, "REFRESH_SECONDS", 0.0)
-    monkeypatch.setattr(fitting, "_new_bar", _eager(fitting._new_bar))
+    monkeypatch.setattr(fit, "err", lambda: Console(file=shown, force_terminal=True, width=120))
+    monkeypatch.setattr(fit, "REFRESH_SECONDS", 0.0)
+    monkeypatch.setattr(fit, "_new_bar", _eager(fit._new_bar))
     assert narrows("fit flat.npy --out m.safetensors --max-steps 30")[0] == 0
     assert re.search(r"training .*%.*left .*held-out error \S+  PCA \S+", shown.getvalue())
 
@@ -589,7 +589,7 @@ def test_values_are_literals_or_words(text, value):
     [(0.001, "0.1 s"), (2.34, "2.3 s"), (45.2, "45 s"), (200, "3 min"), (9000, "2.5 h")],
 )
 def test_durations(seconds, text):
-    from narrows.cli.printing import in_seconds
+    from narrows.cli.print import in_seconds
 
     assert in_seconds(seconds) == text
 

@@ -4,6 +4,6 @@ Nothing here imports torch, scikit-learn, pandas or Matplotlib before a verb nee
 ``narrows --help`` is quick.
 """
 
-from narrows.cli.ending import run
+from narrows.cli.exit import run
 
 __all__ = ["run"]

@@ -8,7 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from narrows import __version__
-from narrows.cli.ending import INTERRUPTED, complain
+from narrows.cli.exit import INTERRUPTED, complain
 from narrows.cli.verbs import generate, learn, look, try_it, use
 
 _EXIT_CODES = (

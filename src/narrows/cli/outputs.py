@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from narrows.cli.printing import say
+from narrows.cli.print import say
 from narrows.common.atomic_files import umask
 from narrows.common.text import count
 from narrows.errors import DataError, FileExists

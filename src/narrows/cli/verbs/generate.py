@@ -39,9 +39,9 @@ def sample(
     overwrite: Overwrite = False,
 ) -> None:
     """Write new rows: codes drawn from a prior, and decoded."""
-    from narrows.cli import generating
+    from narrows.cli.actions import generate
 
-    generating.sample(
+    generate.sample(
         model,
         n,
         out,
@@ -72,9 +72,9 @@ def interpolate(
     overwrite: Overwrite = False,
 ) -> None:
     """Write the way from one row to another, decoded from codes between theirs."""
-    from narrows.cli import generating
+    from narrows.cli.actions import generate
 
-    generating.interpolate(
+    generate.interpolate(
         model, data, rows or ["0,1"], out, steps=steps, how=how, overwrite=overwrite
     )
 
@@ -99,8 +99,8 @@ def traverse(
     overwrite: Overwrite = False,
 ) -> None:
     """Write what a row becomes as one number of its code is moved step by step."""
-    from narrows.cli import generating
+    from narrows.cli.actions import generate
 
-    generating.traverse(
+    generate.traverse(
         model, data, row, dimensions, out, steps=steps, span=span, overwrite=overwrite
     )

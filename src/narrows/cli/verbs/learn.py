@@ -99,7 +99,7 @@ def fit(
 
     Prints a plan, then held-out errors while it trains, PCA's beside ours, then a summary.
     """
-    from narrows.cli.fitting import fit_to_file
+    from narrows.cli.actions.fit import fit_to_file
     from narrows.cli.parameters import make_autoencoder
     from narrows.sources.open import check_target
 
@@ -167,7 +167,7 @@ def size(
     Prints the held-out error for codes of 1, 2, 3 … numbers, PCA's beside ours, and recommends
     the smallest that explains as much of the variance as was asked for.
     """
-    from narrows.cli import sizing
+    from narrows.cli.actions import size as action
     from narrows.cli.parameters import make_autoencoder, parsed
     from narrows.common.limits import check, real
     from narrows.errors import ParameterError
@@ -177,7 +177,7 @@ def size(
             "--explained and --n-components were both given; give the part of the variance, or the"
             " largest code to look at."
         )
-    fraction = sizing.USUAL_FRACTION if explained is None else parsed(explained)
+    fraction = action.USUAL_FRACTION if explained is None else parsed(explained)
     check("size", {"explained": fraction}, {"explained": real(0, 1, low_open=True)})
     given = {
         "n_components": n_components or str(fraction),
@@ -186,7 +186,7 @@ def size(
         "max_seconds": max_seconds,
         "random_state": random_state,
     }
-    sizing.size(make_autoencoder(given, settings or []), data, out, model, overwrite=overwrite)
+    action.size(make_autoencoder(given, settings or []), data, out, model, overwrite=overwrite)
 
 
 def map_(
@@ -247,7 +247,7 @@ def map_(
 
     Fits `--objective neighbors` and prints what `fit` prints; labels only colour the points.
     """
-    from narrows.cli.mapping import Asked, make_map
+    from narrows.cli.actions.map import Asked, make_map
 
     given = {
         "n_components": n_components,

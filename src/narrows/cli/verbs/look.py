@@ -68,12 +68,12 @@ def evaluate(
     overwrite: Overwrite = False,
 ) -> None:
     """Measure a model on rows that it never saw, PCA beside it."""
-    from narrows.cli import evaluating
+    from narrows.cli.actions import evaluate as action
 
-    evaluating.evaluate(
+    action.evaluate(
         model,
         data,
-        evaluating.Labelled(labels, train, train_labels),
+        action.Labelled(labels, train, train_labels),
         out or [],
         overwrite=overwrite,
         seeds=seeds,
@@ -102,13 +102,13 @@ def loadings(
     overwrite: Overwrite = False,
 ) -> None:
     """Say what changes in a row as each number of its code grows, at spread-out codes."""
-    from narrows.cli import explaining
+    from narrows.cli.actions import loadings as action
 
-    explaining.loadings(model, data, out, spots=spots, top=top, overwrite=overwrite)
+    action.loadings(model, data, out, spots=spots, top=top, overwrite=overwrite)
 
 
 def info(model: Model) -> None:
     """Say what a model file holds."""
-    from narrows.cli import using
+    from narrows.cli.actions import use
 
-    using.info(model)
+    use.info(model)

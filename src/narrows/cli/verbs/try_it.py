@@ -21,8 +21,8 @@ def demo(
     overwrite: Overwrite = False,
 ) -> None:
     """Take the tour: real digits, beside PCA, on one page to look at; about 4 minutes."""
-    from narrows.cli.printing import out as stdout
-    from narrows.cli.printing import say
+    from narrows.cli.print import out as stdout
+    from narrows.cli.print import say
     from narrows.recipes.demo import run_demo
 
     page = run_demo(out, max_seconds=max_seconds, overwrite=overwrite, console=stdout())
@@ -31,7 +31,7 @@ def demo(
 
 def recipe_list() -> None:
     """List the recipes."""
-    from narrows.cli.printing import say_pairs
+    from narrows.cli.print import say_pairs
     from narrows.recipes import read_recipe, recipe_names
 
     say_pairs((name, read_recipe(name).title) for name in recipe_names())
@@ -49,8 +49,8 @@ def recipe_run(
     overwrite: Overwrite = False,
 ) -> None:
     """Train as a recipe says, print its cost per epoch, draw its pictures."""
-    from narrows.cli.ending import expected_failures
-    from narrows.cli.printing import say
+    from narrows.cli.exit import expected_failures
+    from narrows.cli.print import say
     from narrows.recipes import read_recipe, run_recipe
 
     read_recipe(name)

@@ -11,9 +11,9 @@ from narrows.cli.options import Data, Model, Overwrite, RowsOut, TableOut
 
 def encode(model: Model, data: Data, out: TableOut, overwrite: Overwrite = False) -> None:
     """Write the codes of rows; names of rows in a CSV file are kept."""
-    from narrows.cli import using
+    from narrows.cli.actions import use
 
-    using.encode(model, data, out, overwrite=overwrite)
+    use.encode(model, data, out, overwrite=overwrite)
 
 
 def decode(
@@ -25,9 +25,9 @@ def decode(
     overwrite: Overwrite = False,
 ) -> None:
     """Write the rows that codes decode to, as numbers or as pictures."""
-    from narrows.cli import using
+    from narrows.cli.actions import use
 
-    using.decode(model, codes, out, overwrite=overwrite)
+    use.decode(model, codes, out, overwrite=overwrite)
 
 
 def reconstruct(
@@ -44,6 +44,6 @@ def reconstruct(
     overwrite: Overwrite = False,
 ) -> None:
     """Write rows after their way through the code and back."""
-    from narrows.cli import using
+    from narrows.cli.actions import use
 
-    using.reconstruct(model, data, out, overwrite=overwrite)
+    use.reconstruct(model, data, out, overwrite=overwrite)

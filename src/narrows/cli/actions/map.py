@@ -12,12 +12,12 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from narrows.cli.ending import INTERRUPTED, complain, expected_failures
-from narrows.cli.fitting import error_lines, learn, movement_lines, save
+from narrows.cli.exit import INTERRUPTED, complain, expected_failures
+from narrows.cli.actions.fit import error_lines, learn, movement_lines, save
 from narrows.cli.outputs import picture_shape, rows_for, write_figure
 from narrows.cli.parameters import make_autoencoder
-from narrows.cli.printing import in_seconds, say, say_pairs
-from narrows.cli.using import open_model
+from narrows.cli.print import in_seconds, say, say_pairs
+from narrows.cli.actions.use import open_model
 from narrows.errors import DataError, ParameterError, near_miss
 from narrows.evaluation.map_accuracy import Accuracy, map_accuracy
 from narrows.sources import inputs

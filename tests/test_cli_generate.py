@@ -151,12 +151,12 @@ def test_fit_says_what_the_loss_is_made_of_and_fits_priors(narrows):
 
 
 def test_fit_plans_for_the_shape_of_rows_and_their_classes(narrows, monkeypatch):
-    from narrows.cli import fitting
+    from narrows.cli.actions import fit
 
     plans = []
-    make_plan = fitting.make_plan
+    make_plan = fit.make_plan
     monkeypatch.setattr(
-        fitting, "make_plan", lambda *a, **o: plans.append(make_plan(*a, **o)) or plans[-1]
+        fit, "make_plan", lambda *a, **o: plans.append(make_plan(*a, **o)) or plans[-1]
     )
     code, text, _ = narrows(
         "fit digits.npy --labels labels.npy --objective vae --set objective__conditional=true"
@@ -171,14 +171,14 @@ def test_fit_plans_for_the_shape_of_rows_and_their_classes(narrows, monkeypatch)
 
 
 def test_fit_takes_mnists_classes_without_asking(narrows, monkeypatch):
-    from narrows.cli import fitting
+    from narrows.cli.actions import fit
     from narrows.sources import open as files
 
     def few(source):
         table = files.read_table(source)
         return files.Table(table.values[:300], labels=table.labels[:300])
 
-    monkeypatch.setattr(fitting, "read_table", few)
+    monkeypatch.setattr(fit, "read_table", few)
     line = "fit mnist:test --objective vae --max-steps 2 --out m.safetensors"
     assert narrows(f"{line} --set objective__conditional=true --set network__hidden=8,")[0] == 0
     assert load("m.safetensors")._classes.tolist() == list(range(10))

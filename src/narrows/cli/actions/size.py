@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import typer
 
-from narrows.cli.ending import INTERRUPTED, complain
-from narrows.cli.fitting import learn, save
+from narrows.cli.exit import INTERRUPTED, complain
+from narrows.cli.actions.fit import learn, save
 from narrows.cli.outputs import write_figure
-from narrows.cli.printing import say, say_columns
+from narrows.cli.print import say, say_columns
 from narrows.common.limits import is_integer
 from narrows.errors import ParameterError
 from narrows.estimator import Autoencoder

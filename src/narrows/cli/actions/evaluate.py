@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.text import Text
 
-from narrows.cli.ending import expected_failures
+from narrows.cli.exit import expected_failures
 from narrows.cli.outputs import rows_for
-from narrows.cli.printing import out as stdout
-from narrows.cli.printing import say, say_pairs
-from narrows.cli.using import check_prior, open_model
+from narrows.cli.print import out as stdout
+from narrows.cli.print import say, say_pairs
+from narrows.cli.actions.use import check_prior, open_model
 from narrows.errors import DataError, DataTypeError, ParameterError
 from narrows.sources.open import check_target, naming, read_labels, read_table
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrows import figures
-from narrows.cli.ending import expected_failures
+from narrows.cli.exit import expected_failures
 from narrows.cli.outputs import (
     check_out,
     picture_shape,
@@ -17,8 +17,8 @@ from narrows.cli.outputs import (
     write_figure,
     write_rows,
 )
-from narrows.cli.printing import say
-from narrows.cli.using import check_prior, open_model
+from narrows.cli.print import say
+from narrows.cli.actions.use import check_prior, open_model
 from narrows.common.text import count
 from narrows.errors import DataError, ParameterError, near_miss
 from narrows.estimator import Autoencoder

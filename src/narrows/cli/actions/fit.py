@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from narrows.cli.ending import INTERRUPTED, complain, expected_failures
-from narrows.cli.printing import err, in_bytes, in_seconds, say, say_pairs
+from narrows.cli.exit import INTERRUPTED, complain, expected_failures
+from narrows.cli.print import err, in_bytes, in_seconds, say, say_pairs
 from narrows.common.limits import is_integer
 from narrows.errors import DataError, ParameterError
 from narrows.estimator import load

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from narrows.cli.ending import expected_failures
-from narrows.cli.fitting import error_lines
+from narrows.cli.exit import expected_failures
+from narrows.cli.actions.fit import error_lines
 from narrows.cli.outputs import (
     check_out,
     feature_names,
@@ -14,7 +14,7 @@ from narrows.cli.outputs import (
     write_rows,
     write_sheet,
 )
-from narrows.cli.printing import in_bytes, say, say_pairs
+from narrows.cli.print import in_bytes, say, say_pairs
 from narrows.common.text import count
 from narrows.errors import DataError
 from narrows.estimator import Autoencoder, load

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from narrows.cli.ending import expected_failures
+from narrows.cli.exit import expected_failures
 from narrows.cli.outputs import picture_shape, rows_for, write_figure
-from narrows.cli.printing import say, say_columns
-from narrows.cli.using import open_model
+from narrows.cli.print import say, say_columns
+from narrows.cli.actions.use import open_model
 from narrows.common.limits import check, integer
 from narrows.errors import DataError
 from narrows.estimator import Autoencoder

@@ -1,0 +1,1 @@
+"""What the verbs do: read files, call the package, print, write."""
