@@ -3,14 +3,18 @@
 `python tests/test_cli.py` writes tests/golden/help.txt anew.
 """
 
+import errno
 import inspect
+import io
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -157,6 +161,27 @@ def test_max_seconds_is_the_estimate_and_names_its_steps(narrows):
     assert code == 0
     assert "about 1.0 s" in text
     assert f"--max-steps {load('m.safetensors').n_steps_} repeats this model" in text
+
+
+def test_max_steps_is_named_only_where_it_repeats_the_model(narrows, monkeypatch):
+    from narrows.cli import progress
+
+    line = "fit flat.npy --max-seconds 60 --max-steps 30 --random-state 0 --out"
+    assert "--max-steps 30 repeats this model" in narrows(f"{line} whole.safetensors")[1]
+    for code, at_step_5 in ((130, KeyboardInterrupt), (0, None)):
+
+        def ended(self, progress, raised=at_step_5):
+            if progress.step == 5 and raised is not None:
+                raise raised
+            return progress.step == 5
+
+        monkeypatch.setattr(progress._Lines, "__call__", ended)
+        model = f"{code}.safetensors"
+        ended_with, text, _ = narrows(f"{line} {model} --set validation_fraction=0.2")
+        assert ended_with == code
+        assert "repeats this model" not in text
+        words = "of 5; training ended before its 30 planned steps"
+        assert words in text and words in narrows(f"info {model}")[1]
 
 
 @pytest.mark.parametrize("suffix", ["npy", "npz", "csv"])
@@ -367,6 +392,70 @@ def test_each_failure_is_one_line(narrows, line):
     assert new_files() == []
 
 
+_UNTRAINED = """
+import sys
+from narrows.cli import run
+for line in {lines!r}:
+    try:
+        run(line.split())
+    except SystemExit as end:
+        print(end.code)
+heavy = {{"torch", "sklearn", "pandas", "matplotlib", "scipy"}} & set(sys.modules)
+sys.exit(f"imported for {{line}}: {{heavy}}" if heavy else 0)
+"""
+BAD_PATHS = [
+    "fit gone.npy --out m.safetensors",
+    "fit mnist:tset --out m.safetensors",
+    "fit digits.npy --out m.npy",
+    "fit digits.npy --out digits.safetensors",
+    "fit digits.npy --out gone/m.safetensors",
+    "fit digits.npy --labels gone.txt --out m.safetensors",
+    "fit digits.npy --align-to gone.safetensors --out m.safetensors",
+    "size gone.npy",
+    "size digits.npy --out c.txt",
+    "size digits.npy --model digits.safetensors",
+    "map gone.npy --out m.html",
+    "map digits.npy --out m.txt",
+    "map digits.npy --out m.html --labels gone.txt",
+    "map digits.npy --out m.html --save m.txt",
+    "map digits.npy --out m.html --model gone.safetensors",
+    "encode gone.safetensors digits.npy --out z.npy",
+    "encode digits.safetensors gone.npy --out z.npy",
+    "encode digits.safetensors digits.npy --out digits.npy",
+    "decode digits.safetensors gone.npy --out x/",
+    "decode digits.safetensors digits.npy --out digits.npy/",
+    "reconstruct digits.safetensors gone.npy --out x.png",
+    "reconstruct digits.safetensors digits.npy --out x.gif",
+    "sample gone.safetensors --out x.npy",
+    "sample digits.safetensors --out x.gif",
+    "interpolate digits.safetensors gone.npy --out x.npy",
+    "traverse digits.safetensors gone.npy --out x.npy",
+    "evaluate digits.safetensors gone.npy",
+    "evaluate digits.safetensors digits.npy --train gone.npy",
+    "evaluate digits.safetensors digits.npy --train digits.npy --train-labels gone.txt",
+    "evaluate digits.safetensors digits.npy --out card.json --out card.txt",
+    "loadings digits.safetensors gone.npy",
+    "loadings digits.safetensors digits.npy --out x.npy",
+    "info gone.safetensors",
+    "recipe run gone",
+    "recipe run map --out kept",
+    "demo --out kept",
+]
+
+
+def test_paths_are_checked_before_anything_heavy_is_imported(narrows):
+    Path("kept").mkdir()
+    for name in ("index.html", "map.safetensors"):
+        Path("kept", name).write_text("kept")
+    process = python(_UNTRAINED.format(lines=BAD_PATHS))
+    codes, complaints = process.communicate()
+    assert process.returncode == 0, complaints
+    assert set(codes.split()) <= {"1", "2"}
+    assert len(codes.split()) == len(complaints.splitlines()) == len(BAD_PATHS), complaints
+    assert {line.split()[0] for line in BAD_PATHS} == {verb.split()[0] for verb in VERBS if verb}
+    assert new_files() == ["kept"]
+
+
 def test_no_command_prints_help_and_is_wrong_usage(narrows):
     code, text, complaint = narrows("")
     assert (code, complaint) == (2, "narrows: No command was given. See narrows --help.\n")
@@ -426,7 +515,7 @@ def test_a_bug_shows_its_traceback(narrows, monkeypatch):
 _SMALL_DISK = """
 import resource
 from narrows.cli import run
-from narrows.cli.actions.fit import fit_to_file
+from narrows.cli.actions.fit import fit_to_file  # libraries are loaded before the limit
 resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
 run({arguments!r})
 """
@@ -448,10 +537,97 @@ def test_a_full_disk_leaves_the_old_file(narrows, line):
     process = python(_SMALL_DISK.format(arguments=[*line.split(), "--overwrite"]))
     _, complaints = process.communicate()
     assert process.returncode == 1
-    assert complaints.splitlines()[-1].startswith(f"narrows: {target}: cannot be written: ")
+    lines = complaints.splitlines()
+    if target.suffix == ".safetensors":  # no other folder has more space
+        assert lines.pop().endswith("in a temporary folder either, and is lost.")
+    assert lines[-1].startswith(f"narrows: {target}: cannot be written: ")
     assert "Traceback" not in complaints
     assert target.read_text() == "old"
     assert new_files() == [target.name]
+
+
+@pytest.fixture(name="full")
+def full_disk(tmp_path_factory, monkeypatch):
+    """Let no model be written to the working directory; return the temporary directory."""
+    from narrows import Autoencoder
+
+    here, elsewhere, save = Path.cwd(), tmp_path_factory.mktemp("elsewhere"), Autoencoder.save
+
+    def failing(self, path):
+        if Path(path).resolve().parent == Path.cwd() and Path.cwd() != here:
+            raise OSError(errno.ENOSPC, "No space left on device", f"{path}.part")
+        save(self, path)
+
+    monkeypatch.setattr(Autoencoder, "save", failing)
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+    return elsewhere
+
+
+FULL = "cannot be written: no space left on device; free some disk space, or write to another disk."
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "fit flat.npy --max-steps 2 --out m.safetensors",
+        "size flat.npy --set max_steps=2 --n-components 2 --model m.safetensors",
+        "map flat.npy --set max_steps=2 --out map.npy --save m.safetensors",
+    ],
+)
+def test_a_model_that_cannot_be_saved_is_kept_elsewhere(full, narrows, line):
+    from narrows import load
+
+    code, _, complaints = narrows(line)
+    assert code == 1
+    failure, kept = complaints.splitlines()[-2:]
+    assert failure == f"narrows: m.safetensors: {FULL}"
+    found = re.fullmatch(r"narrows: The trained model is saved in (.*) instead\.", kept)
+    assert Path(found[1]).is_relative_to(full) and Path(found[1]).name == "m.safetensors"
+    assert load(found[1]).n_components_ == 2
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["size flat.npy --n-components 2 --out c.csv", "map flat.npy --out c.npy"],
+)
+def test_a_result_that_cannot_be_written_keeps_the_model(full, narrows, monkeypatch, line):
+    from narrows import load
+    from narrows.cli.actions import map as map_verb
+    from narrows.cli.actions import size
+
+    def failing(path, table):
+        raise OSError(errno.ENOSPC, "cannot be written: no space left on device", str(path))
+
+    for module in (map_verb, size):
+        monkeypatch.setattr(module, "write_table", failing)
+    code, _, complaints = narrows(f"{line} --set max_steps=2")
+    assert code == 1
+    failure, kept = complaints.splitlines()[-2:]
+    assert failure == f"narrows: {line.split()[-1]}: {FULL}"
+    (model,) = full.glob("*/c.safetensors")
+    assert kept == f"narrows: The trained model is saved in {model} instead."
+    assert load(model).n_components_ == 2
+
+
+def test_at_a_terminal_another_path_is_asked_for(full, narrows, monkeypatch):
+    from narrows import load
+    from narrows.cli import model_files
+
+    terminal = SimpleNamespace(isatty=lambda: True)
+    monkeypatch.setattr(model_files, "sys", SimpleNamespace(stdin=terminal, stderr=terminal))
+    answers = ["n.npy", "gone/n.safetensors", "n.safetensors", str(full / "n.safetensors")]
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join([*answers, ""])))
+    code, text, complaints = narrows("fit flat.npy --max-steps 2 --out m.safetensors")
+    assert code == 0
+    for words in (f"m.safetensors: {FULL}", "path n.npy ends in '.npy'", "gone: there is no such"):
+        assert words in complaints
+    assert complaints.count("Another path for the model") == 4
+    assert f"narrows evaluate {answers[-1]} DATA" in text
+    assert load(answers[-1]).n_components_ == 2
+    # No answer: a temporary folder, as without a terminal.
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
+    assert narrows("fit flat.npy --max-steps 2 --out m.safetensors")[0] == 1
+    assert len(list(full.glob("*/m.safetensors"))) == 1
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes of POSIX")
@@ -521,16 +697,15 @@ def test_ctrl_c_elsewhere(narrows, monkeypatch):
 
 
 def test_a_terminal_gets_a_bar_with_both_errors(narrows, monkeypatch):
-    import io
-
     from rich.console import Console
 
+    from narrows.cli import progress
     from narrows.cli.actions import fit
 
     shown = io.StringIO()
     monkeypatch.setattr(fit, "err", lambda: Console(file=shown, force_terminal=True, width=120))
-    monkeypatch.setattr(fit, "REFRESH_SECONDS", 0.0)
-    monkeypatch.setattr(fit, "_new_bar", _eager(fit._new_bar))
+    monkeypatch.setattr(progress, "REFRESH_SECONDS", 0.0)
+    monkeypatch.setattr(progress, "_new_bar", _eager(progress._new_bar))
     assert narrows("fit flat.npy --out m.safetensors --max-steps 30")[0] == 0
     assert re.search(r"training .*%.*left .*held-out error \S+  PCA \S+", shown.getvalue())
 
@@ -589,7 +764,7 @@ def test_values_are_literals_or_words(text, value):
     [(0.001, "0.1 s"), (2.34, "2.3 s"), (45.2, "45 s"), (200, "3 min"), (9000, "2.5 h")],
 )
 def test_durations(seconds, text):
-    from narrows.cli.print import in_seconds
+    from narrows.common.text import in_seconds
 
     assert in_seconds(seconds) == text
 

@@ -53,10 +53,21 @@ def test_size_writes_numbers_and_a_picture(narrows):
     assert picture("c.png").size
 
 
+def test_a_fraction_and_a_largest_size_go_together(narrows):
+    line = f"size digits.npy --explained 0.5 --n-components 12 {QUICK} --out c.json"
+    code, text, _ = narrows(f"{line} --model m.safetensors")
+    assert code == 0
+    report = json.loads(Path("c.json").read_text("utf-8"))
+    assert (report["fraction"], report["curve"]["n_components"][-1]) == (0.5, 12)
+    ae = load("m.safetensors")
+    assert ae.n_components_ == 12
+    assert report["recommended"] == ae.size_curve_.smallest(0.5) < 12
+    assert f"Recommended: --n-components {report['recommended']}, which explains 50 %" in text
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("--explained 0.9 --n-components 3", "--explained and --n-components were both given"),
         ("--explained 95", "`explained` of size must be a number > 0 and < 1, got 95"),
         ("--n-components 0", "`n_components` of Autoencoder must be"),
         ("--objective vae", "cannot train ordered codes"),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import os
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class NarrowsError(Exception):
@@ -66,3 +69,15 @@ def near_miss(given: object, allowed: Iterable[str]) -> str:
     """Return ``" Did you mean 'x'?"`` where a name is close to an allowed one, else ``""``."""
     matches = difflib.get_close_matches(str(given), list(allowed), n=1, cutoff=0.6)
     return f" Did you mean {matches[0]!r}?" if matches else ""
+
+
+def no_such_file(path: str | os.PathLike[str], wanted: str, also: Iterable[str] = ()) -> str:
+    """Say that a file is missing, what to give, and which file beside it has a similar name.
+
+    ``also`` holds further words that may have been meant.
+    """
+    standing: list[str] = []
+    with contextlib.suppress(OSError):
+        standing = [entry.name for entry in Path(path).parent.iterdir()]
+    hint = near_miss(Path(path).name, [*standing, *also])
+    return f"{os.fspath(path)}: there is no such file; give {wanted}.{hint}"

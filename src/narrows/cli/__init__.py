@@ -1,9 +1,9 @@
 """The command line: parse, call one public function, print.
 
-Nothing here imports torch, scikit-learn, pandas or Matplotlib before a verb needs it, so that
-``narrows --help`` is quick.
+Verbs are declared in ``verbs/``; what they do is in ``actions/``. An action is imported when its
+verb runs, so help texts and checks of paths need neither torch nor scikit-learn.
 """
 
-from narrows.cli.exit import run
+from narrows.cli.app import run
 
 __all__ = ["run"]

@@ -1,4 +1,4 @@
-"""How a command ends: exit codes, and one line on standard error for what went wrong.
+"""Exit codes, and one line on standard error for what went wrong.
 
 ====  ===========================================================
 0     done
@@ -7,7 +7,7 @@
 130   Ctrl-C
 ====  ===========================================================
 
-Any other exception is a bug, and shows itself as one by its traceback.
+Any other exception is a bug and shows its traceback.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import errno
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from traceback import walk_tb
 from typing import Any, NoReturn, TextIO
@@ -36,30 +36,16 @@ _ADVICE = {
 _NO_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
 
 
-def run(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and leave with its exit code.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Without the program's name; those of the process by default.
-    """
-    from narrows.cli.app import app
-
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a terminal without "×" is no reason to fail
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    command = typer.main.get_command(app)
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """Show warnings as one line each; turn expected exceptions into one line and an exit code."""
     with warnings.catch_warnings():
         warnings.simplefilter("default", UserWarning)
         warnings.showwarning = _show_warning
         try:
-            code = command.main(given, prog_name="narrows", standalone_mode=False)
+            yield
         except typer.TyperException as error:
             _fail(_usage(error), error.exit_code)
-        except KeyboardInterrupt:
-            _fail("Interrupted.", INTERRUPTED)
         except ParameterError as error:
             _fail(one_line(error), WRONG_USAGE)
         except NarrowsError as error:
@@ -67,8 +53,7 @@ def run(arguments: Sequence[str] | None = None) -> NoReturn:
         except MemoryError as error:
             _fail(_no_memory(error), FAILED)
         except OSError as error:
-            _fail(_file_trouble(error), FAILED)
-    sys.exit(code if isinstance(code, int) else 0)
+            _fail(file_trouble(error), FAILED)
 
 
 def complain(sentence: str) -> None:
@@ -77,9 +62,9 @@ def complain(sentence: str) -> None:
 
 
 def one_line(error: BaseException) -> str:
-    """Put what an exception says on one line.
+    """Return the message of an exception on one line.
 
-    Of a longer text of scikit-learn's the first line is kept, and what narrows added to its end.
+    Of a longer message of scikit-learn only the first line is kept, and what narrows added to it.
     """
     text, cause = str(error), error.__cause__
     if isinstance(cause, ValueError) and text.startswith(str(cause)):
@@ -89,9 +74,9 @@ def one_line(error: BaseException) -> str:
 
 @contextmanager
 def expected_failures(source: str = "") -> Iterator[None]:
-    """Turn what scikit-learn says of unusable data, and torch of no memory, into our errors.
+    """Turn scikit-learn's errors about data, and torch's about memory, into our own.
 
-    Where ``source`` is given, what is said of data begins with it: the file that the data is from.
+    Errors about data then begin with ``source``, the file that the data came from.
     """
     try:
         yield
@@ -112,7 +97,7 @@ def expected_failures(source: str = "") -> Iterator[None]:
 
 
 def _checks_data(error: Exception) -> bool:
-    """Tell whether scikit-learn's checks of data raised this; from elsewhere it is a bug."""
+    """Tell whether scikit-learn's checks of data raised an error; any other is a bug."""
     modules = (frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__))
     return any(name.startswith("sklearn.utils") for name in modules)
 
@@ -123,7 +108,7 @@ def _fail(sentence: str, code: int) -> NoReturn:
 
 
 def _usage(error: typer.TyperException) -> str:
-    """Word what the parser found wrong, with the near miss it knows of."""
+    """Say what is wrong with the command line, with the nearest option that exists."""
     text = " ".join(error.format_message().split())
     option = getattr(error, "option_name", None)
     if option is not None and option.startswith("-") and text.startswith("No such option"):
@@ -144,7 +129,8 @@ def _no_memory(error: MemoryError) -> str:
     )
 
 
-def _file_trouble(error: OSError) -> str:
+def file_trouble(error: OSError) -> str:
+    """Say which file could not be read or written, why, and what to do."""
     name = "" if error.filename is None else f"{error.filename}: "
     reason = one_line(error) if error.strerror is None else error.strerror
     advice = _ADVICE.get(error.errno or 0, "")
@@ -159,7 +145,7 @@ def _show_warning(
     file: TextIO | None = None,
     line: str | None = None,
 ) -> None:
-    """Show a warning as one line, without the place in the code."""
+    """Show a warning as one line, without its file and line number."""
     del filename, lineno, file, line
     if issubclass(category, UserWarning):
         complain(f"warning: {' '.join(str(message).split())}")

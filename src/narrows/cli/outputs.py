@@ -1,15 +1,14 @@
-"""Where results go: a file of numbers, a folder of pictures, or one sheet of pictures.
+"""Writing results: a file of numbers, a folder of pictures, or one sheet of pictures.
 
 Legend: N rows, D features.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,63 +16,20 @@ from numpy.typing import NDArray
 from narrows.cli.print import say
 from narrows.common.atomic_files import umask
 from narrows.common.text import count
-from narrows.errors import DataError, FileExists
-from narrows.sources.open import (
-    DATA_SUFFIXES,
-    Table,
-    check_folder,
-    check_target,
-    write_table,
-    writing,
-)
+from narrows.errors import DataError
+from narrows.sources.open import Table, write_table, writing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from narrows.estimator import Autoencoder
 
-Kind = Literal["file", "folder", "sheet"]
 SHEET_COLUMNS = 10
 """Pictures on a sheet."""
 
 
-def check_out(out: str, *, overwrite: bool, sheet: bool = False) -> Kind:
-    """Tell what ``--out`` asks for, and that it can be written, before any work is done.
-
-    Parameters
-    ----------
-    out : str
-        A file, or a folder: what ends in a slash, has no suffix, or is one already.
-    overwrite : bool
-    sheet : bool, default=False
-        Whether a single ``.png`` is allowed.
-
-    Raises
-    ------
-    As `narrows.sources.open.check_target`.
-    """
-    path = Path(out)
-    if out.endswith(("/", os.sep)) or path.is_dir() or not path.suffix:
-        _check_picture_folder(path, overwrite)
-        return "folder"
-    suffixes = (*DATA_SUFFIXES, ".png") if sheet else DATA_SUFFIXES
-    check_target(path, suffixes, overwrite=overwrite, others=", or a folder/ of pictures")
-    return "sheet" if path.suffix.lower() == ".png" else "file"
-
-
-def _check_picture_folder(path: Path, overwrite: bool) -> None:
-    if path.exists() and not path.is_dir():
-        raise FileExists(f"{path} is a file; name another folder in --out.")
-    if path.is_dir() and any(path.iterdir()) and not overwrite:
-        raise FileExists(
-            f"{path} is a folder with files in it; choose another --out, or add to it with"
-            " --overwrite, which replaces pictures of the same name."
-        )
-    check_folder(path if path.is_dir() else path.parent)
-
-
 def picture_shape(ae: Autoencoder) -> tuple[int, ...]:
-    """Return (H, W) or (H, W, C) of a model's rows, as `Model.picture_shape` finds it.
+    """Return the shape (H, W) or (H, W, C) of a model's rows.
 
     Raises
     ------
@@ -93,8 +49,8 @@ def picture_shape(ae: Autoencoder) -> tuple[int, ...]:
 def write_pictures(folder: Path, ae: Autoencoder, rows: NDArray[Any]) -> None:
     """Write one PNG picture per row, named by its number: ``00000.png`` and so on.
 
-    A new folder appears whole or not at all; in one that stands, pictures are replaced one by one.
-    All pictures share one grey scale: the model's bounds, or else the range of the rows.
+    A new folder appears whole or not at all; in an existing one pictures are replaced one by one.
+    All pictures share one grey scale: the model's bounds, or the range of the rows.
 
     Raises
     ------
@@ -123,7 +79,7 @@ def write_pictures(folder: Path, ae: Autoencoder, rows: NDArray[Any]) -> None:
 
 
 def _pixels(rows: NDArray[Any], bounds: tuple[float, float] | None) -> NDArray[np.uint8]:
-    """Bring values to 0 … 255."""
+    """Scale values to 0 … 255."""
     low, high = bounds or (float(rows.min()), float(rows.max()))
     share = (rows.astype(np.float64) - low) / (high - low if high > low else 1.0)
     return np.rint(255.0 * np.clip(share, 0.0, 1.0)).astype(np.uint8)
@@ -160,7 +116,7 @@ def write_rows(
     pictures: bool,
     row_names: tuple[str, ...] | None = None,
 ) -> None:
-    """Write rows as a folder of pictures or as one file of numbers, and say so."""
+    """Write rows as a folder of pictures or as one file of numbers, and print that."""
     if pictures:
         write_pictures(target, ae, rows)
         say(f"wrote {count(len(rows), 'picture')} to {target}/")
@@ -170,11 +126,11 @@ def write_rows(
 
 
 def rows_for(ae: Autoencoder, table: Table) -> Any:
-    """Return rows with names of columns where the model has names to compare them with."""
+    """Return rows, with column names where the model has column names to compare them with."""
     return table.frame() if hasattr(ae, "feature_names_in_") else table.values
 
 
 def feature_names(ae: Autoencoder) -> tuple[str, ...] | None:
-    """Return the names of the columns that a model learned from, where they had names."""
+    """Return the column names of the data that a model was trained on, if it had any."""
     names = getattr(ae, "feature_names_in_", None)
     return None if names is None else tuple(str(name) for name in names)

@@ -30,7 +30,7 @@ from narrows.errors import (
     NewerModelFile,
     NotAModelFile,
     TruncatedModelFile,
-    near_miss,
+    no_such_file,
 )
 
 VERSION = 3
@@ -94,7 +94,8 @@ def read_model(path: str | os.PathLike[str]) -> ModelState:
     NotAModelFile, TruncatedModelFile, ChecksumMismatch, NewerModelFile, InconsistentModelFile
         All `ModelFileError`; each names the file, what is wrong and what to do.
     """
-    _check_there(Path(path))
+    if not Path(path).exists():
+        raise FileMissing(no_such_file(path, "a model that `save` or `narrows fit` wrote"))
     Path(path).open("rb").close()  # an OSError of Python's own, in its own words
     try:
         metadata, tensors = _opened(path)
@@ -114,17 +115,6 @@ def read_model(path: str | os.PathLike[str]) -> ModelState:
     except ModelFileError as error:
         raise type(error)(f"{os.fspath(path)}: {error}.") from error
     return ModelState(config, tensors)
-
-
-def _check_there(path: Path) -> None:
-    """Name the neighbours of a file that does not exist."""
-    if path.exists():
-        return
-    standing = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
-    raise FileMissing(
-        f"{path}: there is no such file; give a model that `save` or `narrows fit` wrote."
-        f"{near_miss(path.name, standing)}"
-    )
 
 
 def _parsed(text: str) -> dict[str, Any]:

@@ -1,11 +1,14 @@
-"""Read a recipe, run it, and draw what it asks for."""
+"""Read a recipe, run it, and draw its pictures.
+
+torch is imported when a recipe runs: names and paths are checked before.
+"""
 
 from __future__ import annotations
 
 import math
 import time
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -16,8 +19,6 @@ from numpy.typing import NDArray
 
 from narrows.common.atomic_files import replacing
 from narrows.errors import FileExists, ParameterError, near_miss
-from narrows.model.parts import PARTS, from_json, named_part
-from narrows.objectives.shared.terms import is_plain, term_words
 from narrows.recipes.pictures import corrupted, draw, file_name, watcher
 from narrows.sources.mnist import load_mnist
 from narrows.sources.open import check_folder
@@ -41,8 +42,8 @@ class Recipe:
     name, title, title_zh, summary : str
     data : dict of str to str
         ``train`` and ``test``, such as "mnist:train".
-    autoencoder : dict
-        Arguments of `Autoencoder`.
+    arguments : dict
+        Of `Autoencoder`, as TOML has them.
     pictures : tuple of dict
         What to draw, as `narrows.recipes.pictures` reads it.
     """
@@ -52,26 +53,40 @@ class Recipe:
     title_zh: str
     summary: str
     data: dict[str, str]
-    autoencoder: dict[str, Any]
+    arguments: dict[str, Any]
     pictures: tuple[dict[str, Any], ...]
+
+    @property
+    def autoencoder(self) -> dict[str, Any]:
+        """Arguments of `Autoencoder`, parts and tuples in place of tables and lists."""
+        from narrows.model.parts import PARTS, from_json
+
+        def argument(key: str, value: Any) -> Any:
+            if value == "none":
+                return None
+            if key in PARTS and isinstance(value, dict):
+                return from_json(key, value)
+            return tuple(value) if isinstance(value, list) else value
+
+        return {key: argument(key, value) for key, value in self.arguments.items()}
 
 
 @dataclass(frozen=True)
 class RecipeResult:
-    """What came of a recipe.
+    """The result of a recipe.
 
     Attributes
     ----------
     autoencoder : Autoencoder
         Fitted.
     seconds : float
-        From the call of `fit` to its return, less the time of measuring between epochs.
+        Duration of `fit`, without the measurements between epochs.
     error, pca_error : float
-        Mean squared error per pixel on the held-out test rows; ours and that of PCA at the same
-        code size, clipped where the recipe clips. For a family that cleans rows, those of the
-        clean rows against what is made of noisy ones.
+        Mean squared error per pixel on the test rows, of the model and of PCA with codes of the
+        same size, clipped if the recipe clips. For denoising: between clean rows and the
+        reconstructions of noisy ones.
     costs : list of (float, float)
-        For each epoch the cost on its last batch and the held-out error.
+        For each epoch the loss on its last batch and the held-out error.
     files : list of Path
     """
 
@@ -104,28 +119,15 @@ def read_recipe(name: str) -> Recipe:
         )
     text = (resources.files("narrows.recipes") / f"{name}.toml").read_text("utf-8")
     content = tomllib.loads(text)
-    arguments = {
-        key: _argument(key, value)
-        for key, value in {"random_state": 0, **content["autoencoder"]}.items()
-    }
     return Recipe(
         name=name,
         title=content["title"],
         title_zh=content["title_zh"],
         summary=content["summary"].strip(),
         data=content["data"],
-        autoencoder=arguments,
+        arguments={"random_state": 0, **content["autoencoder"]},
         pictures=tuple(content["pictures"]),
     )
-
-
-def _argument(key: str, value: Any) -> Any:
-    """Turn what TOML can say into what `Autoencoder` takes."""
-    if value == "none":
-        return None
-    if key in PARTS and isinstance(value, dict):
-        return from_json(key, value)
-    return tuple(value) if isinstance(value, list) else value
 
 
 def load_part(data: str) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
@@ -135,7 +137,7 @@ def load_part(data: str) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
 
 @dataclass
 class _EpochTeller:
-    """Tell the cost and the held-out error after each epoch, and keep its own time apart."""
+    """Print the loss and the held-out error after each epoch, and measure its own time."""
 
     tell: Tell
     units: dict[str, str]
@@ -149,7 +151,7 @@ class _EpochTeller:
             return
         started = time.perf_counter()
         row = progress.history[-1]
-        # Held-out rows are measured as they are, which says little where noisy ones are cleaned.
+        # Held-out rows have no noise, so their error says little about denoising.
         error = math.nan if self.cleans else row["validation_error"]
         if self.X_test is not None:
             error = float(np.square(progress.model.reconstruct(self.X_test) - self.X_test).mean())
@@ -159,7 +161,9 @@ class _EpochTeller:
         self.seconds += time.perf_counter() - started
 
     def _words(self, row: HistoryRow, error: float) -> str:
-        """Return the cost and the held-out error; of a loss of several terms each mean."""
+        """Return the loss, or the mean of each of its terms, and the held-out error."""
+        from narrows.objectives.shared.terms import is_plain, term_words
+
         if is_plain(row, self.units):
             held_out = "" if math.isnan(error) else f" held-out= {error:.9f}"
             return f"cost= {row['last_loss']:.9f}{held_out}"
@@ -176,7 +180,7 @@ def run_recipe(
     tell: Tell = print,
     **changes: Any,
 ) -> RecipeResult:
-    """Train as a recipe says, and write its pictures and its model to a folder.
+    """Train as a recipe says, and write the model and the pictures to a folder.
 
     Parameters
     ----------
@@ -184,12 +188,12 @@ def run_recipe(
     out : Path
         Folder; made if it does not exist.
     live : bool, default=False
-        Show reconstructions in a window while training, where the recipe has such a picture;
+        Show reconstructions in a window during training, if the recipe has such a picture;
         otherwise they become an animated GIF.
     overwrite : bool, default=False
         Whether files of an earlier run may be replaced.
     tell : callable, default=print
-        Takes each line of the report.
+        Called with each line of the report.
     **changes
         Arguments of `Autoencoder` that replace those of the recipe.
 
@@ -198,23 +202,24 @@ def run_recipe(
     ParameterError
         For an unknown name.
     FileExists
-        Where a file stands and ``overwrite`` is false; nothing is trained then.
+        Where a file exists and ``overwrite`` is false; nothing is trained then.
     """
-    from narrows.estimator import Autoencoder
-    from narrows.objectives.denoising import Denoising
-
     recipe = read_recipe(name)
     model_file = out / f"{name}.safetensors"
     names = [file_name(name, picture, live) for picture in recipe.pictures]
     files = [model_file, *(out / file for file in names if file is not None)]
-    _refuse_existing(files, overwrite)
+    refuse_existing(files, overwrite=overwrite)
     out.mkdir(parents=True, exist_ok=True)
     check_folder(out)
     tell(recipe.title)
+    from narrows.estimator import Autoencoder
+    from narrows.model.parts import named_part
+    from narrows.objectives.denoising import Denoising
+
     rows = {part: load_part(recipe.data[part]) for part in ("train", "test")}
     arguments = {**recipe.autoencoder, **changes}
     watching = [watcher(picture, rows, live=live) for picture in recipe.pictures]
-    # Where nothing is held out of the training rows, the test rows show how each epoch went.
+    # If no training rows are held out, the test rows give the error after each epoch.
     nothing_held_out = arguments.get("validation_fraction", "auto") == 0
     objective = named_part("objective", arguments.get("objective", "reconstruction"))
     cleans = isinstance(objective, Denoising)
@@ -242,7 +247,7 @@ def run_recipe(
 def _measured(
     ae: Autoencoder, X: NDArray[np.float32], seconds: float, tell: Tell
 ) -> tuple[float, float]:
-    """Tell and return our error and PCA's on test rows, and tell how likely they are."""
+    """Print and return our error and PCA's on test rows, and print the log-likelihood."""
     from narrows.evaluation.scorecard import evaluate, pca_inference
 
     noisy, before = corrupted(ae, X), ""
@@ -262,7 +267,13 @@ def _measured(
     return error, pca_error
 
 
-def _refuse_existing(files: list[Path], overwrite: bool) -> None:
+def refuse_existing(files: Sequence[Path], *, overwrite: bool) -> None:
+    """Check that no result would replace a file, unless that is allowed.
+
+    Raises
+    ------
+    FileExists
+    """
     standing = [str(file) for file in files if file.exists()]
     if standing and not overwrite:
         raise FileExists(

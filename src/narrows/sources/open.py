@@ -30,6 +30,7 @@ from narrows.errors import (
     FileExists,
     ParameterError,
     near_miss,
+    no_such_file,
 )
 from narrows.sources.csv import Names, first_line, not_utf8, read_csv
 from narrows.sources.mnist import load_mnist
@@ -93,11 +94,33 @@ def read_table(source: str) -> Table:
         pixels, digits = load_mnist(source.removeprefix("mnist:"), return_X_y=True)
         return Table(pixels.reshape(-1, 28, 28), labels=digits)
     path, name = _member(source)
-    suffix = _checked_file(path, DATA_SUFFIXES, "mnist:train or mnist:test")
+    suffix = _checked_file(path, DATA_SUFFIXES)
     if suffix == ".csv":
         return Table(*read_csv(path))
     values = _read_npy(path) if suffix == ".npy" else _read_npz(path, name)
     return Table(_checked_axes(values, source))
+
+
+def check_table(source: str) -> None:
+    """Find out, before any work is done, whether there is such a file of rows.
+
+    Raises
+    ------
+    As `read_table`, but for what stands in the file.
+    """
+    if not _is_mnist(source):
+        _checked_file(_member(source)[0], DATA_SUFFIXES)
+
+
+def check_labels(source: str) -> None:
+    """Find out, before any work is done, whether there is such a file of labels.
+
+    Raises
+    ------
+    As `read_labels`, but for what stands in the file.
+    """
+    if not _is_mnist(source):
+        _checked_file(Path(source), LABEL_SUFFIXES)
 
 
 def read_labels(source: str, n_rows: int) -> NDArray[Any]:
@@ -119,7 +142,7 @@ def read_labels(source: str, n_rows: int) -> NDArray[Any]:
         labels: NDArray[Any] = load_mnist(source.removeprefix("mnist:"), return_X_y=True)[1]
     else:
         path = Path(source)
-        suffix = _checked_file(path, LABEL_SUFFIXES, "mnist:train or mnist:test")
+        suffix = _checked_file(path, LABEL_SUFFIXES)
         labels = _read_npy(path) if suffix == ".npy" else _read_label_lines(path, n_rows)
         labels = labels.reshape(-1) if labels.shape[1:] == (1,) else labels
     if labels.shape != (n_rows,):
@@ -150,34 +173,23 @@ def _member(source: str) -> tuple[Path, str | None]:
     return Path(source), None
 
 
-def _checked_file(path: Path, suffixes: Sequence[str], others: str) -> str:
+def _checked_file(path: Path, suffixes: Sequence[str]) -> str:
     """Return the suffix of a readable file that is not empty."""
+    wanted = f"a file ({', '.join(suffixes)}) or {' or '.join(MNIST)}"
     if path.is_dir():
-        raise DataError(f"{path} is a folder; give a file ({', '.join(suffixes)}) or {others}.")
+        raise DataError(f"{path} is a folder; give {wanted}.")
     if not path.exists():
-        raise DataError(
-            f"{path}: there is no such file; give a file ({', '.join(suffixes)}) or"
-            f" {others}.{_near_file(path, others)}"
-        )
+        raise DataError(no_such_file(path, wanted, MNIST))
     suffix = path.suffix.lower()
     if suffix not in suffixes:
         raise DataError(
             f"{path} ends in {suffix or 'nothing'!r}; narrows reads {', '.join(suffixes)} here, or"
-            f" {others}.{near_miss(suffix, suffixes)}"
+            f" {' or '.join(MNIST)}.{near_miss(suffix, suffixes)}"
         )
     with path.open("rb") as file:
         if not file.read(1):
             raise DataError(f"{path} is empty (0 bytes); write it again.")
     return suffix
-
-
-def _near_file(path: Path, others: str) -> str:
-    """Name a file of the same folder, or a part of MNIST, that may have been meant."""
-    try:
-        standing = [entry.name for entry in path.parent.iterdir()]
-    except OSError:
-        standing = []
-    return near_miss(path.name, [*standing, *MNIST])
 
 
 def _read_npy(path: Path) -> NDArray[Any]:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.text import Text
 
+from narrows.cli.actions.generate import check_prior
 from narrows.cli.exit import expected_failures
 from narrows.cli.outputs import rows_for
 from narrows.cli.print import out as stdout
 from narrows.cli.print import say, say_pairs
-from narrows.cli.actions.use import check_prior, open_model
 from narrows.errors import DataError, DataTypeError, ParameterError
-from narrows.sources.open import check_target, naming, read_labels, read_table
+from narrows.estimator import load
+from narrows.sources.open import naming, read_labels, read_table
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
@@ -36,7 +37,6 @@ def evaluate(
     given: Labelled,
     out: Sequence[str],
     *,
-    overwrite: bool,
     seeds: int = 1,
     samples: int = 0,
     prior: str = "auto",
@@ -47,18 +47,14 @@ def evaluate(
     Raises
     ------
     ParameterError
-        For files that a scorecard is not written as, or training rows that are missing.
+        For options that need the rows that the model was trained on.
     """
     import narrows
-    from narrows.evaluation.report import SUFFIXES
 
-    targets = [Path(name) for name in out]
-    for target in targets:
-        check_target(target, SUFFIXES, overwrite=overwrite)
     if given.train is None and (seeds > 1 or given.train_labels is not None):
         asked = f"--seeds {seeds}" if seeds > 1 else "--train-labels"
         raise ParameterError(f"{asked} needs the rows that the model was trained on: --train DATA.")
-    ae = open_model(model)
+    ae = load(model)
     if samples:
         check_prior(ae, prior, model)
     X, y = _read(ae, data, given.labels)
@@ -79,9 +75,9 @@ def evaluate(
             verbose=1,
         )
     _say(report, f"{model} on {data}")
-    # A page that is handed on names files, not where they lay.
+    # A page that is handed on names files without their folders.
     title = f"{Path(model).name} on {Path(data).name}"
-    for target in targets:
+    for target in map(Path, out):
         with naming(target):
             report.save(target, title)
         say(f"wrote {target}")
@@ -96,7 +92,7 @@ def _read(ae: Autoencoder, data: str, labels: str | None) -> tuple[Any, Any]:
 
 @contextlib.contextmanager
 def _in_words_of_options(data: str, given: Labelled) -> Iterator[None]:
-    """Let what is said of training rows name the options that they came by."""
+    """Let errors about training rows name the options that gave them."""
     try:
         yield
     except (DataError, DataTypeError) as error:
@@ -109,7 +105,7 @@ def _in_words_of_options(data: str, given: Labelled) -> Iterator[None]:
 
 
 def _say(report: Report, title: str) -> None:
-    """Print the numbers section by section."""
+    """Print the numbers by section."""
     say_pairs(report.intro(), title=title)
     for block in report.blocks():
         head, *rows = block.lines()

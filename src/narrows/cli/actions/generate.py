@@ -10,23 +10,17 @@ from numpy.typing import NDArray
 
 from narrows import figures
 from narrows.cli.exit import expected_failures
-from narrows.cli.outputs import (
-    check_out,
-    picture_shape,
-    rows_for,
-    write_figure,
-    write_rows,
-)
+from narrows.cli.outputs import picture_shape, rows_for, write_figure, write_rows
+from narrows.cli.paths import kind_of
 from narrows.cli.print import say
-from narrows.cli.actions.use import check_prior, open_model
 from narrows.common.text import count
 from narrows.errors import DataError, ParameterError, near_miss
-from narrows.estimator import Autoencoder
-from narrows.model.sampling import check_options
+from narrows.estimator import Autoencoder, load
+from narrows.model.sampling import check_options, check_prior_name
 from narrows.sources.open import Table, read_table
 
 MOST_DIMENSIONS = 10
-"""Numbers of a code that ``traverse`` moves where none are named."""
+"""Latent dimensions that ``traverse`` changes where none are named."""
 
 
 def sample(
@@ -38,11 +32,10 @@ def sample(
     temperature: float,
     y: str | None,
     random_state: int | None,
-    overwrite: bool,
 ) -> None:
-    """Write new rows, as numbers, pictures or one sheet."""
+    """Draw and write new rows, as numbers, pictures or one sheet."""
     check_options("sample", n=n, temperature=temperature)
-    ae, kind, target = _opened(model, out, overwrite)
+    ae, kind, target = _opened(model, out)
     check_prior(ae, prior, model)
     labels = None if y is None else _labels(ae, y)
     rows = ae.sample(n, prior=prior, temperature=temperature, y=labels, random_state=random_state)
@@ -62,12 +55,11 @@ def interpolate(
     *,
     steps: int,
     how: str,
-    overwrite: bool,
 ) -> None:
-    """Write the way from one row to another for each pair of rows."""
+    """Write rows between the two rows of each pair."""
     check_options("interpolate", steps=steps, how=how)
     numbers = [_pair(text) for text in pairs]
-    ae, kind, target = _opened(model, out, overwrite)
+    ae, kind, target = _opened(model, out)
     table = read_table(data)
     names = _names(table, sorted({number for pair in numbers for number in pair}), data)
     with expected_failures(data):
@@ -103,12 +95,11 @@ def traverse(
     *,
     steps: int,
     span: float,
-    overwrite: bool,
 ) -> None:
-    """Write what a row becomes as numbers of its code are moved, one after the other."""
+    """Write what a row becomes as latent dimensions change, one after the other."""
     check_options("traverse", steps=steps, span=span)
     asked = None if dimensions is None else _integers("--dimensions", dimensions)
-    ae, kind, target = _opened(model, out, overwrite)
+    ae, kind, target = _opened(model, out)
     table = read_table(data)
     _names(table, [row], data)
     chosen = _most_varied(ae) if asked is None else asked
@@ -126,17 +117,33 @@ def traverse(
     _write_strips(ae, list(ways.values()), target, kind, step_names)
 
 
-def _opened(model: str, out: str, overwrite: bool) -> tuple[Autoencoder, str, Path]:
-    """Open a model, once it is known that its results can be written as ``out`` asks."""
-    kind = check_out(out, overwrite=overwrite, sheet=True)
-    ae = open_model(model)
+def check_prior(ae: Autoencoder, prior: str, model: str) -> None:
+    """Check that a model file has a prior; it holds no codes to fit another one to.
+
+    Raises
+    ------
+    ParameterError, DataError
+    """
+    check_prior_name(prior, more=("auto",))
+    own = ae.model_.own_prior
+    known = ("auto", *ae.priors_, *(() if own is None else (own.name,)))
+    if prior not in known:
+        raise DataError(
+            f"{model} has no {prior!r} prior, and holds no codes to fit one to; it has"
+            f" {', '.join(dict.fromkeys(known))}. Fit it with `narrows fit ... --prior {prior}`."
+        )
+
+
+def _opened(model: str, out: str) -> tuple[Autoencoder, str, Path]:
+    """Load a model, and check that its rows are pictures where ``out`` asks for pictures."""
+    kind, ae = kind_of(out), load(model)
     if kind != "file":
         picture_shape(ae)
     return ae, kind, Path(out)
 
 
 def _labels(ae: Autoencoder, text: str) -> Any:
-    """Read one label or several, as the model's classes are written."""
+    """Return the classes of the model that a text names."""
     known = ae.model_.classes
     classes = [] if known is None else known.tolist()
     if not classes:
@@ -177,7 +184,7 @@ def _pair(text: str) -> tuple[int, int]:
 
 
 def _names(table: Table, rows: list[int], data: str) -> dict[int, str]:
-    """Return the names of rows, their numbers where they have none, once they are known to be."""
+    """Check that rows exist; return their names, or their numbers where they have none."""
     n_rows = len(table.values)
     for row in rows:
         if not 0 <= row < n_rows:
@@ -189,13 +196,13 @@ def _names(table: Table, rows: list[int], data: str) -> dict[int, str]:
 
 
 def _row(ae: Autoencoder, table: Table, number: int) -> Any:
-    """Return one row of DATA, as a table of one."""
+    """Return one row of DATA as a table (1, D)."""
     values = np.asarray(table.values[number : number + 1])
     return rows_for(ae, Table(values, column_names=table.column_names))
 
 
 def _most_varied(ae: Autoencoder) -> list[int]:
-    """Return the numbers of a code that vary most over training rows, ten at the most."""
+    """Return the latent dimensions that vary most over training rows, at most ten."""
     deviations = ae.model_.normal_prior.deviations.numpy()
     order: list[int] = np.argsort(-deviations, kind="stable")[:MOST_DIMENSIONS].tolist()
     return order

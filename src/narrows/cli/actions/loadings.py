@@ -1,4 +1,4 @@
-"""The verb ``loadings``: what changes in a row as the numbers of its code move."""
+"""The verb ``loadings``: which features change as a latent dimension grows."""
 
 from __future__ import annotations
 
@@ -8,45 +8,40 @@ from typing import Any
 from narrows.cli.exit import expected_failures
 from narrows.cli.outputs import picture_shape, rows_for, write_figure
 from narrows.cli.print import say, say_columns
-from narrows.cli.actions.use import open_model
 from narrows.common.limits import check, integer
 from narrows.errors import DataError
-from narrows.estimator import Autoencoder
+from narrows.estimator import Autoencoder, load
 from narrows.model.loadings import loadings_table
-from narrows.sources.open import Table, check_target, read_table, writing
+from narrows.sources.open import Table, read_table, writing
 
 LINES_SHOWN = 60
-"""Of the table, on the terminal."""
+"""Lines of the table that are printed."""
 
 
-def loadings(
-    model: str, data: str, out: str | None, *, spots: int, top: int, overwrite: bool
-) -> None:
+def loadings(model: str, data: str, out: str | None, *, spots: int, top: int) -> None:
     """Print which features change most at some codes, and write the table or a picture.
 
     Parameters
     ----------
     model, data : str
-        DATA holds rows, or codes, as its width says.
+        DATA holds rows or codes; its number of columns tells which.
     out : str or None
         A table (.csv) or a picture (.png).
     spots : int
-        Codes to look at.
+        Number of codes.
     top : int
-        Features for each number of each code.
+        Number of features for each latent dimension of each code.
 
     Raises
     ------
     ParameterError
         For ``spots`` or ``top`` below 1.
     DataError
-        For data as wide as neither, or rows that are no pictures where a picture is asked for.
+        For another number of columns, or a picture of rows that are no pictures.
     """
     check("loadings", {"spots": spots, "top": top}, dict.fromkeys(("spots", "top"), integer(1)))
     target = None if out is None else Path(out)
-    if target is not None:
-        check_target(target, (".csv", ".png"), overwrite=overwrite)
-    ae = open_model(model)
+    ae = load(model)
     table = read_table(data)
     with expected_failures(data):
         codes = _codes(ae, table, model, data)
@@ -65,7 +60,7 @@ def loadings(
 
 
 def _codes(ae: Autoencoder, table: Table, model: str, data: str) -> Any:
-    """Return codes of rows, or what are codes already."""
+    """Return the codes of rows; codes stay as they are."""
     n_rows, width = len(table.values), table.values[0].size
     if width == ae.n_features_in_:
         return ae.transform(rows_for(ae, table))

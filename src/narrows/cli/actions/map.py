@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,19 +13,20 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from narrows.cli.actions.fit import learn
 from narrows.cli.exit import INTERRUPTED, complain, expected_failures
-from narrows.cli.actions.fit import error_lines, learn, movement_lines, save
+from narrows.cli.model_files import kept_if_writing_fails, save
+from narrows.cli.model_lines import error_lines, is_start, movement_lines
 from narrows.cli.outputs import picture_shape, rows_for, write_figure
 from narrows.cli.parameters import make_autoencoder
-from narrows.cli.print import in_seconds, say, say_pairs
-from narrows.cli.actions.use import open_model
+from narrows.cli.print import say, say_pairs
+from narrows.common.text import in_seconds
 from narrows.errors import DataError, ParameterError, near_miss
+from narrows.estimator import load
 from narrows.evaluation.map_accuracy import Accuracy, map_accuracy
 from narrows.sources import inputs
 from narrows.sources.open import (
-    DATA_SUFFIXES,
     Table,
-    check_target,
     read_labels,
     read_table,
     write_table,
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
     from narrows.figures.colouring import Colouring
 
-OUT_SUFFIXES = (".html", ".png", *DATA_SUFFIXES)
 COLUMNS = ("x", "y", "z")
 """Of a table; a map has no more numbers."""
 
@@ -46,8 +47,7 @@ class Asked:
 
     Attributes
     ----------
-    data : str
-    out : Path
+    data, out : str
     labels : str or None
         File of labels; MNIST's own by default.
     labels_are : {"auto", "classes", "numbers"}
@@ -57,10 +57,15 @@ class Asked:
     """
 
     data: str
-    out: Path
+    out: str
     labels: str | None
     labels_are: Any
     theme: Any
+
+    @property
+    def suffix(self) -> str:
+        """The kind of file to write."""
+        return Path(self.out).suffix.lower()
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,6 @@ def make_map(
     model: str | None,
     align_to: str | None,
     save_to: str | None,
-    overwrite: bool,
 ) -> None:
     """Fit a map, or take a model that exists, and write what was asked for.
 
@@ -108,7 +112,6 @@ def make_map(
         Model that a fit starts from.
     save_to : str or None
         File for the model that is fitted.
-    overwrite : bool
 
     Raises
     ------
@@ -118,41 +121,35 @@ def make_map(
     DataError
         For a model whose codes have more than three numbers.
     """
-    check_target(asked.out, OUT_SUFFIXES, overwrite=overwrite)
     _check_choice("--labels-are", asked.labels_are, ("auto", "classes", "numbers"))
     if asked.theme is not None:
         _check_choice("--theme", asked.theme, ("light", "dark"))
-        if asked.out.suffix.lower() != ".png":
+        if asked.suffix != ".png":
             raise ParameterError(
                 f"--theme is for a .png, and {asked.out} is none; a page follows its reader. Leave"
                 " --theme out."
             )
-    interrupted, lines = False, []
     if model is None:
         ae = _new_map(given, settings)
-        if save_to is not None:
-            check_target(Path(save_to), (".safetensors",), overwrite=overwrite, option="--save")
     else:
         _check_unused(model, {**given, "align_to": align_to}, settings, save_to)
         ae = _opened(model)
-        lines.append(("model", model))
     table = read_table(asked.data)
     labels, colours = _labels(asked, table)
-    started = time.perf_counter()
+    started, interrupted, written = time.perf_counter(), False, []
     if model is None:
         interrupted, _ = learn(ae, asked.data, table=table, align_to=align_to)
-        if save_to is not None:
-            save(ae, Path(save_to))
+        written = [] if save_to is None else [save(ae, save_to)]
     fitted = model is None and align_to is None
     found = _place(asked, ae, table, labels, colours, fitted=fitted)
-    lines += _lines(found)
-    if model is None:
-        lines.append(("time", in_seconds(time.perf_counter() - started)))
-    say_pairs(lines, title="map")
-    _write(asked, found)
-    for path in (save_to, asked.out):
-        if path is not None:
-            say(f"wrote {path}")
+    seconds = in_seconds(time.perf_counter() - started)
+    ends = ([], [("time", seconds)]) if model is None else ([("model", model)], [])
+    say_pairs([*ends[0], *_lines(found), *ends[1]], title="map")
+    unsaved = model is None and not written
+    with kept_if_writing_fails(ae, asked.out) if unsaved else contextlib.nullcontext():
+        _write(asked, found)
+    for path in (*written, asked.out):
+        say(f"wrote {path}")
     if interrupted:
         complain("Interrupted; the map is that of the best state so far.")
         raise typer.Exit(INTERRUPTED)
@@ -187,7 +184,7 @@ def _new_map(given: Mapping[str, str | None], settings: Sequence[str]) -> Autoen
 
 
 def _opened(model: str) -> Autoencoder:
-    ae = open_model(model)
+    ae = load(model)
     if ae.n_components_ > len(COLUMNS):
         raise DataError(
             f"{model} has codes of {ae.n_components_} numbers, and a map shows one to three. Leave"
@@ -228,35 +225,28 @@ def _place(
 def _lines(found: Found) -> list[tuple[str, str]]:
     ae = found.ae
     lines = [*error_lines(ae), *movement_lines(ae)]
-    if _is_start(ae):
+    if is_start(ae):
         lines.append(("start", "the plane of PCA: no gain over it stood out from the noise"))
     if found.accuracy is not None:
         lines.append(("10-NN accuracy", found.accuracy.words()))
     return lines
 
 
-def _is_start(ae: Autoencoder) -> bool:
-    return ae.best_step_ == 0 and ae.init == "pca"
-
-
 # ---------------------------------------------------------------------- writing
 
 
 def _write(asked: Asked, found: Found) -> None:
-    suffix = asked.out.suffix.lower()
-    if suffix == ".html":
+    if asked.suffix == ".html":
         _write_page(asked, found)
-    elif suffix == ".png":
+    elif asked.suffix == ".png":
         from narrows import figures
 
-        figure = figures.map_of(
-            found.codes, found.labels, **_looks(asked, found), theme=asked.theme or "light"
-        )
-        write_figure(asked.out, figure)
-    elif suffix == ".csv":
-        _write_csv(asked.out, found)
+        looks = {**_looks(asked, found), "theme": asked.theme or "light"}
+        write_figure(Path(asked.out), figures.map_of(found.codes, found.labels, **looks))
+    elif asked.suffix == ".csv":
+        _write_csv(Path(asked.out), found)
     else:
-        write_table(asked.out, Table(found.codes))
+        write_table(Path(asked.out), Table(found.codes))
 
 
 def _looks(asked: Asked, found: Found) -> dict[str, Any]:
@@ -276,7 +266,7 @@ def _write_page(asked: Asked, found: Found) -> None:
 
     ae, n = found.ae, len(found.codes)
     notes = []
-    if _is_start(ae):
+    if is_start(ae):
         notes.append(
             Words(
                 "This is the plane of PCA: no gain over it stood out from the noise.",
@@ -318,7 +308,7 @@ def _write_page(asked: Asked, found: Found) -> None:
         facts=facts,
         **_looks(asked, found),
     )
-    with writing(asked.out) as temporary:
+    with writing(Path(asked.out)) as temporary:
         temporary.write_text(html, "utf-8")
 
 

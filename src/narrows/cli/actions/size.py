@@ -1,40 +1,41 @@
-"""The verb ``size``: how many numbers a code needs, from one training of ordered codes."""
+"""The verb ``size``: how many latent dimensions are needed, from one training."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
 import numpy as np
 import typer
 
+from narrows.cli.actions.fit import learn
 from narrows.cli.exit import INTERRUPTED, complain
-from narrows.cli.actions.fit import learn, save
+from narrows.cli.model_files import kept_if_writing_fails, save
 from narrows.cli.outputs import write_figure
 from narrows.cli.print import say, say_columns
-from narrows.common.limits import is_integer
 from narrows.errors import ParameterError
 from narrows.estimator import Autoencoder
 from narrows.model.size_curve import SizeCurve
-from narrows.sources.open import Table, check_target, write_table, writing
+from narrows.sources.open import Table, write_table, writing
 
 ROWS_SHOWN = 12
-"""Code sizes that are printed."""
+"""Sizes that are printed."""
 USUAL_FRACTION = 0.95
-"""Part of the variance that a size is recommended for, unless another is asked for."""
+"""Part of the variance that the recommended size explains, unless another is asked for."""
 _COLUMNS = ("n_components", "error", "pca_error", "explained", "pca_explained")
 
 
-def size(
-    ae: Autoencoder, data: str, out: str | None, model: str | None, *, overwrite: bool
-) -> None:
+def size(ae: Autoencoder, data: str, fraction: float, out: str | None, model: str | None) -> None:
     """Train ordered codes, print the curve and a recommendation, write what was asked for.
 
     Parameters
     ----------
     ae : Autoencoder
-        Not fitted, its parameters checked; with the largest size to look at, or a fraction.
+        Not fitted, its parameters checked; ``n_components`` is the largest size or a fraction.
     data : str
+    fraction : float
+        Part of the variance that the recommended size explains.
     out : str or None
         Picture (.png) or numbers (.csv, .json) of the curve.
     model : str or None
@@ -44,39 +45,32 @@ def size(
     ------
     As ``fit``.
     """
-    target = None if out is None else Path(out)
-    model_target = None if model is None else Path(model)
-    if target is not None:
-        check_target(target, (".png", ".csv", ".json"), overwrite=overwrite)
-    if model_target is not None:
-        check_target(model_target, (".safetensors",), overwrite=overwrite)
     if ae.validation_fraction == 0:
         raise ParameterError(
             "Sizes are judged by held-out rows, and validation_fraction=0 leaves none; give a"
             " fraction above 0, or leave it out."
         )
-    fraction = USUAL_FRACTION if is_integer(ae.n_components) else float(ae.n_components)
     ae.set_params(ordered=True)
     interrupted, _ = learn(ae, data)
-    if model_target is not None:
-        save(ae, model_target)
+    written = [] if model is None else [save(ae, model)]
     curve = getattr(ae, "size_curve_", None)
     if curve is None:  # interrupted before anything was measured
         complain("Interrupted before errors were measured; there is no curve.")
         raise typer.Exit(INTERRUPTED)
-    if target is not None:
-        _write(curve, fraction, target)
     _print(curve, fraction)
-    for path in (target, model_target):
-        if path is not None:
-            say(f"wrote {path}")
+    if out is not None:
+        with contextlib.nullcontext() if written else kept_if_writing_fails(ae, out):
+            _write(curve, fraction, Path(out))
+        written.insert(0, Path(out))
+    for path in written:
+        say(f"wrote {path}")
     if interrupted:
         complain("Interrupted; the curve is that of the best state so far.")
         raise typer.Exit(INTERRUPTED)
 
 
 def _print(curve: SizeCurve, fraction: float) -> None:
-    """Print some sizes of the curve, and what they come to."""
+    """Print some sizes of the curve, and the recommendation."""
     ours, pca = (curve.smallest(fraction, pca=pca) for pca in (False, True))
     last = len(curve.n_components) - 1
     shown = set(np.rint(np.geomspace(1, last + 1, ROWS_SHOWN)).astype(int) - 1)
@@ -92,7 +86,7 @@ def _print(curve: SizeCurve, fraction: float) -> None:
         for place in sorted(shown | chosen)
     ]
     say_columns(("numbers", "error", "PCA's error", "explained", "by PCA"), rows)
-    say("Errors are mean squares of rows that training did not see, in data units.")
+    say("Errors are mean squared errors on held-out rows, in data units.")
     say(_recommendation(curve, fraction, ours, pca))
 
 
@@ -101,7 +95,7 @@ def _recommendation(curve: SizeCurve, fraction: float, ours: int | None, pca: in
     if ours is None:
         return (
             f"{most:,} numbers explain {100 * curve.explained[-1]:.1f} % of the variance, less than"
-            f" {share}. Lower --explained, or look at more with --n-components alone."
+            f" {share}. Lower --explained, or raise --n-components."
         )
     needs = f"PCA needs {pca:,}" if pca is not None else f"PCA needs more than {most:,}"
     return (

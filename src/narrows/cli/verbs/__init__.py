@@ -1,1 +1,4 @@
-"""The verbs by the panel of the help that they stand in: signatures, and a call each."""
+"""Verbs, one file per panel of the help: each declares its options and calls its action.
+
+A verb has as many parameters as it has options, so these signatures are long.
+"""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,98 +9,91 @@ import typer
 from narrows.cli.options import (
     AlignTo,
     Data,
+    Labels,
     MaxSeconds,
+    ModelOut,
     Network,
     Overwrite,
     RandomState,
     Settings,
+    Text,
+    option,
 )
+from narrows.cli.paths import labels_exist, model_exists, new_file
 
 
 def fit(
     data: Data,
-    out: Annotated[str, typer.Option(metavar="FILE", help="Model to write: .safetensors.")],
+    out: Annotated[
+        str, option("FILE", "Model to write: .safetensors.", check=new_file(".safetensors"))
+    ],
     n_components: Annotated[
-        str | None,
-        typer.Option(
-            metavar="INT|FRACTION",
-            help="Numbers in a code; a fraction, such as 0.95, asks for the fewest that explain so"
-            " much of the variance.",
-            show_default="2",
+        Text,
+        option(
+            "INT|FRACTION",
+            "Latent dimensions; a fraction, such as 0.95, asks for the fewest that explain this"
+            " part of the variance.",
+            "2",
         ),
     ] = None,
     ordered: Annotated[
-        bool, typer.Option("--ordered", help="Train every prefix of the code, too.")
+        bool, typer.Option("--ordered", help="Train every prefix of the code too, as in PCA.")
     ] = False,
     objective: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Family: reconstruction, denoising, sparse, contractive, vae, iwae, wae,"
+        Text,
+        option(
+            "NAME",
+            "Kind of autoencoder: reconstruction, denoising, sparse, contractive, vae, iwae, wae,"
             " adversarial, vq, fsq or neighbors.",
-            show_default="reconstruction",
+            "reconstruction",
         ),
     ] = None,
     network: Network = None,
-    init: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Start: pca or random.", show_default="pca"),
-    ] = None,
+    init: Annotated[Text, option("NAME", "Starting point: pca or random.", "pca")] = None,
     scaling: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|LOW,HIGH",
-            help="Units of the network: auto (centred, one common divisor), standard (column by"
-            " column), none, or a range.",
-            show_default="auto",
+        Text,
+        option(
+            "NAME|LOW,HIGH",
+            "Scaling of inputs: auto (centred, one divisor for all columns), standard (one"
+            " divisor per column), none, or a range.",
+            "auto",
         ),
     ] = None,
     max_seconds: MaxSeconds = None,
-    max_epochs: Annotated[
-        str | None,
-        typer.Option(metavar="INT", help="Passes over the rows.", show_default="auto"),
-    ] = None,
-    max_steps: Annotated[
-        str | None,
-        typer.Option(metavar="INT", help="Optimizer steps of a run.", show_default="by epochs"),
-    ] = None,
-    batch_size: Annotated[
-        str | None,
-        typer.Option(metavar="INT", help="Rows per optimizer step.", show_default="auto"),
-    ] = None,
-    learning_rate: Annotated[
-        str | None,
-        typer.Option(metavar="NUMBER", help="Per step, at its highest.", show_default="auto"),
-    ] = None,
+    max_epochs: Annotated[Text, option("INT", "Passes over the rows.", "auto")] = None,
+    max_steps: Annotated[Text, option("INT", "Optimizer steps.", "by epochs")] = None,
+    batch_size: Annotated[Text, option("INT", "Rows per optimizer step.", "auto")] = None,
+    learning_rate: Annotated[Text, option("NUMBER", "Largest learning rate.", "auto")] = None,
     random_state: RandomState = None,
     labels: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="One class per row, for an objective that learns from classes: .npy, .csv, .txt,"
+        Text,
+        option(
+            "FILE",
+            "One class per row, for an objective that learns from classes: .npy, .csv, .txt,"
             " mnist:train or mnist:test.",
-            show_default="those of mnist:*",
+            "those of mnist:*",
+            labels_exist,
         ),
     ] = None,
     prior: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="Fit a prior to the codes, for `sample`: mixture or flow; may be repeated.",
-            show_default="normal",
+        option(
+            "NAME",
+            "Prior to fit to the codes, for `sample`: mixture or flow; may be repeated.",
+            "normal",
         ),
     ] = None,
     align_to: AlignTo = None,
     settings: Settings = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Learn from DATA and write the model; Ctrl-C saves the best state so far.
+    """Train on DATA and write the model; Ctrl-C saves the best state so far.
 
-    Prints a plan, then held-out errors while it trains, PCA's beside ours, then a summary.
+    Prints a plan; during training the errors of the model and of PCA on held-out rows; at the end
+    a summary.
     """
     from narrows.cli.actions.fit import fit_to_file
     from narrows.cli.parameters import make_autoencoder
-    from narrows.sources.open import check_target
 
     given = {
         "n_components": n_components,
@@ -118,65 +110,45 @@ def fit(
         "random_state": random_state,
     }
     ae = make_autoencoder(given, settings or [])
-    target = Path(out)
-    check_target(target, (".safetensors",), overwrite=overwrite)
-    fit_to_file(ae, data, target, labels=labels, priors=prior or (), align_to=align_to)
+    fit_to_file(ae, data, out, labels=labels, priors=prior or (), align_to=align_to)
 
 
 def size(
     data: Data,
     explained: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FRACTION",
-            help="Part of the variance that a size is wanted for.",
-            show_default="0.95",
-        ),
+        Text, option("FRACTION", "Part of the variance that the recommended size explains.", "0.95")
     ] = None,
     n_components: Annotated[
-        str | None,
-        typer.Option(
-            metavar="INT",
-            help="Largest code to look at, in place of what PCA needs.",
-            show_default="by --explained",
-        ),
+        Text, option("INT", "Largest size to measure.", "what PCA needs, and a few more")
     ] = None,
     objective: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Family: reconstruction or denoising.",
-            show_default="reconstruction",
-        ),
+        Text,
+        option("NAME", "Kind of autoencoder: reconstruction or denoising.", "reconstruction"),
     ] = None,
     network: Network = None,
     max_seconds: MaxSeconds = None,
     random_state: RandomState = None,
     settings: Settings = None,
     out: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Write the curve: .png, .csv or .json."),
+        Text,
+        option(
+            "FILE",
+            "Write the curve: .png, .csv or .json.",
+            check=new_file(".png", ".csv", ".json"),
+        ),
     ] = None,
-    model: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Write the model: .safetensors.")
-    ] = None,
+    model: ModelOut = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Say how many numbers a code needs: the error of every size, from one training.
+    """Find how many latent dimensions are needed: one training, the error of every size.
 
-    Prints the held-out error for codes of 1, 2, 3 … numbers, PCA's beside ours, and recommends
-    the smallest that explains as much of the variance as was asked for.
+    Prints the held-out error for codes of 1, 2, 3 … numbers beside PCA's, and recommends the
+    smallest size that explains the part of the variance that was asked for.
     """
     from narrows.cli.actions import size as action
     from narrows.cli.parameters import make_autoencoder, parsed
     from narrows.common.limits import check, real
-    from narrows.errors import ParameterError
 
-    if explained is not None and n_components is not None:
-        raise ParameterError(
-            "--explained and --n-components were both given; give the part of the variance, or the"
-            " largest code to look at."
-        )
     fraction = action.USUAL_FRACTION if explained is None else parsed(explained)
     check("size", {"explained": fraction}, {"explained": real(0, 1, low_open=True)})
     given = {
@@ -186,42 +158,31 @@ def size(
         "max_seconds": max_seconds,
         "random_state": random_state,
     }
-    action.size(make_autoencoder(given, settings or []), data, out, model, overwrite=overwrite)
+    action.size(make_autoencoder(given, settings or []), data, fraction, out, model)
 
 
 def map_(
     data: Data,
     out: Annotated[
         str,
-        typer.Option(
-            metavar="FILE",
-            help="Result: an .html page to look around in, a .png picture, or places as .csv, .npy"
-            " or .npz.",
+        option(
+            "FILE",
+            "Result: an interactive .html page, a .png picture, or coordinates as .csv, .npy or"
+            " .npz.",
+            check=new_file(".html", ".png", ".npy", ".npz", ".csv"),
         ),
     ],
-    labels: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="One label per row: .npy, .csv, .txt, mnist:train or mnist:test.",
-            show_default="those of mnist:*",
-        ),
-    ] = None,
+    labels: Labels = None,
     labels_are: Annotated[
         str,
-        typer.Option(
-            metavar="NAME",
-            help="classes, numbers (on a scale), or auto: numbers where they are not whole or more"
+        option(
+            "NAME",
+            "classes, numbers (on a colour scale), or auto: numbers if some are not whole or more"
             " than 20 differ.",
         ),
     ] = "auto",
     n_components: Annotated[
-        str | None,
-        typer.Option(
-            metavar="INT",
-            help="Numbers of the code: 1 to 3; 3 are drawn in pairs.",
-            show_default="2",
-        ),
+        Text, option("INT", "Latent dimensions: 1 to 3; 3 are drawn in pairs.", "2")
     ] = None,
     network: Network = None,
     max_seconds: MaxSeconds = None,
@@ -229,23 +190,20 @@ def map_(
     align_to: AlignTo = None,
     settings: Settings = None,
     model: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE", help="Model that exists, to draw DATA with, in place of a new one."
+        Text,
+        option(
+            "FILE",
+            "An existing model to encode DATA with; nothing is trained.",
+            check=model_exists,
         ),
     ] = None,
-    save: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Keep the model: .safetensors.")
-    ] = None,
-    theme: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="Of a .png: light or dark.", show_default="light"),
-    ] = None,
+    save: ModelOut = None,
+    theme: Annotated[Text, option("NAME", "Colours of a .png: light or dark.", "light")] = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Draw a map on which neighbours stay neighbours: labels, density, small pictures.
 
-    Fits `--objective neighbors` and prints what `fit` prints; labels only colour the points.
+    Trains `--objective neighbors` and prints what `fit` prints. Labels only colour the points.
     """
     from narrows.cli.actions.map import Asked, make_map
 
@@ -255,12 +213,5 @@ def map_(
         "max_seconds": max_seconds,
         "random_state": random_state,
     }
-    make_map(
-        Asked(data, Path(out), labels, labels_are, theme),
-        given,
-        settings or [],
-        model=model,
-        align_to=align_to,
-        save_to=save,
-        overwrite=overwrite,
-    )
+    asked = Asked(data, out, labels, labels_are, theme)
+    make_map(asked, given, settings or [], model=model, align_to=align_to, save_to=save)

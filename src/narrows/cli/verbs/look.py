@@ -4,70 +4,55 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
-from narrows.cli.options import Data, Model, Overwrite
+from narrows.cli.options import Data, Labels, Model, Overwrite, Text, argument, option
+from narrows.cli.paths import labels_exist, new_file, rows_exist
 
 
 def evaluate(
     model: Model,
     data: Data,
-    labels: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="One label per row: .npy, .csv, .txt, mnist:train or mnist:test.",
-            show_default="those of mnist:*",
-        ),
-    ] = None,
+    labels: Labels = None,
     train: Annotated[
-        str | None,
-        typer.Option(
-            metavar="DATA",
-            help="The rows that the model was trained on; with labels, probes learn from them.",
-            show_default="half of DATA",
+        Text,
+        option(
+            "DATA",
+            "The rows that the model was trained on; with labels, probes learn from them.",
+            "half of DATA",
+            rows_exist,
         ),
     ] = None,
     train_labels: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE", help="One label per row of --train.", show_default="those of mnist:*"
-        ),
+        Text, option("FILE", "One label per row of --train.", "those of mnist:*", labels_exist)
     ] = None,
     seeds: Annotated[
         int,
-        typer.Option(
-            metavar="INT",
-            help="Models to measure: this one, and more fitted on --train, for intervals.",
-        ),
+        option("INT", "Number of models: this one, and others fitted on --train, for intervals."),
     ] = 1,
     samples: Annotated[
         int,
-        typer.Option(
-            metavar="INT",
-            help="Pictures to draw and to compare with DATA: 28 × 28, grey; 10000 are usual.",
-            show_default="none",
+        option(
+            "INT",
+            "Samples to compare with DATA, for grey 28 × 28 pictures; 10000 is usual.",
+            "none",
         ),
     ] = 0,
     prior: Annotated[
-        str, typer.Option(metavar="NAME", help="To draw them from: auto, normal, mixture or flow.")
+        str, option("NAME", "Prior of samples: auto, normal, mixture or flow.")
     ] = "auto",
     importance_samples: Annotated[
-        int,
-        typer.Option(
-            metavar="INT", help="Codes per row for the log-likelihood of a VAE or IWAE; 0: none."
-        ),
+        int, option("INT", "Codes per row for the log-likelihood of a vae or iwae; 0 for none.")
     ] = 50,
     out: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="FILE",
-            help="Write the scorecard too: .html, a page with pictures, or .json; may be repeated.",
+        option(
+            "FILE",
+            "Write the scorecard: .html, a page with pictures, or .json; may be repeated.",
+            check=new_file(".json", ".html"),
         ),
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Measure a model on rows that it never saw, PCA beside it."""
+    """Measure a model and PCA on rows that neither was trained on."""
     from narrows.cli.actions import evaluate as action
 
     action.evaluate(
@@ -75,7 +60,6 @@ def evaluate(
         data,
         action.Labelled(labels, train, train_labels),
         out or [],
-        overwrite=overwrite,
         seeds=seeds,
         samples=samples,
         prior=prior,
@@ -85,30 +69,25 @@ def evaluate(
 
 def loadings(
     model: Model,
-    data: Annotated[
-        str,
-        typer.Argument(metavar="DATA", help="Rows, or codes that `encode` wrote, as for `encode`."),
-    ],
-    spots: Annotated[
-        int, typer.Option(metavar="INT", help="Codes to look at, spread out over all.")
-    ] = 5,
-    top: Annotated[
-        int, typer.Option(metavar="INT", help="Features for each number of each code.")
-    ] = 5,
+    data: Annotated[str, argument("DATA", "Rows, or codes that `encode` wrote.", rows_exist)],
+    spots: Annotated[int, option("INT", "Number of codes, chosen to represent all.")] = 5,
+    top: Annotated[int, option("INT", "Number of features for each latent dimension.")] = 5,
     out: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Write the table too (.csv), or a picture (.png)."),
+        Text,
+        option(
+            "FILE", "Write the table (.csv), or a picture (.png).", check=new_file(".csv", ".png")
+        ),
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Say what changes in a row as each number of its code grows, at spread-out codes."""
+    """List the features that change most as each latent dimension grows."""
     from narrows.cli.actions import loadings as action
 
-    action.loadings(model, data, out, spots=spots, top=top, overwrite=overwrite)
+    action.loadings(model, data, out, spots=spots, top=top)
 
 
 def info(model: Model) -> None:
-    """Say what a model file holds."""
+    """Print what a model file contains."""
     from narrows.cli.actions import use
 
     use.info(model)

@@ -7,22 +7,23 @@ from typing import Annotated
 
 import typer
 
-from narrows.cli.options import Overwrite
+from narrows.cli.options import Overwrite, argument, option
 
 
 def demo(
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the page.")] = Path(
-        "out/demo"
-    ),
+    out: Annotated[Path, option("DIR", "Folder for the page.")] = Path("out/demo"),
     max_seconds: Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", help="For training our models in all; 175 by default."),
+        option("SECONDS", "Total training time of our models; 175 by default."),
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Take the tour: real digits, beside PCA, on one page to look at; about 4 minutes."""
+    """Train on handwritten digits, compare with PCA, and write one page; about 4 minutes."""
     from narrows.cli.print import out as stdout
     from narrows.cli.print import say
+    from narrows.recipes import refuse_existing
+
+    refuse_existing([out / "index.html"], overwrite=overwrite)
     from narrows.recipes.demo import run_demo
 
     page = run_demo(out, max_seconds=max_seconds, overwrite=overwrite, console=stdout())
@@ -38,22 +39,18 @@ def recipe_list() -> None:
 
 
 def recipe_run(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="As `narrows recipe list` has it.")],
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Folder for pictures and model.", show_default="out/NAME"),
-    ] = None,
+    name: Annotated[str, argument("NAME", "One of `narrows recipe list`.")],
+    out: Annotated[Path | None, option("DIR", "Folder for pictures and model.", "out/NAME")] = None,
     live: Annotated[
-        bool, typer.Option("--live", help="Show pictures in a window while it trains.")
+        bool, typer.Option("--live", help="Show pictures in a window during training.")
     ] = False,
     overwrite: Overwrite = False,
 ) -> None:
-    """Train as a recipe says, print its cost per epoch, draw its pictures."""
+    """Train as a recipe says, print the loss of each epoch, and draw its pictures."""
     from narrows.cli.exit import expected_failures
     from narrows.cli.print import say
-    from narrows.recipes import read_recipe, run_recipe
+    from narrows.recipes import run_recipe
 
-    read_recipe(name)
     folder = Path("out") / name if out is None else out
     with expected_failures():
         run_recipe(name, folder, live=live, overwrite=overwrite, tell=say)

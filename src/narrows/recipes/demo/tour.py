@@ -11,7 +11,6 @@ from rich.console import Console
 from narrows import figures
 from narrows.common.atomic_files import replacing
 from narrows.common.limits import check, nothing, real
-from narrows.errors import FileExists
 from narrows.linear.pca import fit_pca
 from narrows.objectives import VAE
 from narrows.recipes.demo import closing, panels
@@ -24,6 +23,7 @@ from narrows.recipes.demo.programs import (
     train_generator,
     train_map,
 )
+from narrows.recipes.runner import refuse_existing
 from narrows.sources.array import ArraySource
 from narrows.sources.mnist import load_mnist
 from narrows.sources.open import check_folder
@@ -69,10 +69,7 @@ def run_demo(
     check("demo", {"max_seconds": max_seconds}, {"max_seconds": nothing() | real(0, low_open=True)})
     share = 1.0 if max_seconds is None else max_seconds / usual
     page = out / "index.html"
-    if page.exists() and not overwrite:
-        raise FileExists(
-            f"{page} would be overwritten; choose another folder, or pass --overwrite."
-        )
+    refuse_existing([page], overwrite=overwrite)
     out.mkdir(parents=True, exist_ok=True)
     check_folder(out)
     tour = Tour(console)

@@ -1,0 +1,102 @@
+"""Checks of paths while options are read: before torch is imported and before any work.
+
+Each function here is, or returns, a typer callback; options name theirs where they are declared.
+An option that may be repeated gives a list, and one that was left out gives None.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from narrows.errors import DataError, FileExists, FileMissing, no_such_file
+
+Check = Callable[[Any, Any, Any], Any]
+Kind = Literal["file", "folder", "sheet"]
+
+
+def rows_exist(context: Any, option: Any, value: str | None) -> str | None:
+    """Check that DATA exists and is of a kind that narrows reads."""
+    from narrows.sources.open import check_table
+
+    if value is not None:
+        check_table(value)
+    return value
+
+
+def labels_exist(context: Any, option: Any, value: str | None) -> str | None:
+    """Check that a file of labels exists and is of a kind that narrows reads."""
+    from narrows.sources.open import check_labels
+
+    if value is not None:
+        check_labels(value)
+    return value
+
+
+def model_exists(context: Any, option: Any, value: str | None) -> str | None:
+    """Check that a model file exists."""
+    if value is None:
+        return None
+    if Path(value).is_dir():
+        raise DataError(f"{value} is a folder; give the .safetensors file of a model.")
+    if not Path(value).exists():
+        raise FileMissing(no_such_file(value, "a model that `save` or `narrows fit` wrote"))
+    return value
+
+
+def new_file(*suffixes: str) -> Check:
+    """Return a check that a result with one of these suffixes can be written."""
+
+    def check(context: Any, option: Any, value: Any) -> Any:
+        from narrows.sources.open import check_target
+
+        for path in value if isinstance(value, list) else [value]:
+            if path is not None:
+                overwrite = context.params["overwrite"]
+                check_target(Path(path), suffixes, overwrite=overwrite, option=option.opts[0])
+        return value
+
+    return check
+
+
+def new_rows(*suffixes: str) -> Check:
+    """Return a check that rows can be written: to a folder of pictures, or a file as above."""
+
+    def check(context: Any, option: Any, value: str) -> str:
+        from narrows.sources.open import check_target
+
+        overwrite = context.params["overwrite"]
+        if kind_of(value) == "folder":
+            _check_picture_folder(Path(value), overwrite)
+        else:
+            others = ", or a folder/ of pictures"
+            check_target(Path(value), suffixes, overwrite=overwrite, others=others)
+        return value
+
+    return check
+
+
+def kind_of(out: str) -> Kind:
+    """Tell what ``--out`` asks for: a file of numbers, a folder of pictures, a sheet of pictures.
+
+    A folder ends in a slash, has no suffix, or exists.
+    """
+    path = Path(out)
+    if out.endswith(("/", os.sep)) or path.is_dir() or not path.suffix:
+        return "folder"
+    return "sheet" if path.suffix.lower() == ".png" else "file"
+
+
+def _check_picture_folder(path: Path, overwrite: bool) -> None:
+    from narrows.sources.open import check_folder
+
+    if path.exists() and not path.is_dir():
+        raise FileExists(f"{path} is a file; name another folder in --out.")
+    if path.is_dir() and any(path.iterdir()) and not overwrite:
+        raise FileExists(
+            f"{path} is a folder with files in it; choose another --out, or add to it with"
+            " --overwrite, which replaces pictures of the same name."
+        )
+    check_folder(path if path.is_dir() else path.parent)
