@@ -11,6 +11,15 @@ from narrows.objectives.shared.terms import is_plain, term_words
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
 
+_REASONS = {
+    "patience": "; stopped early, as the held-out error no longer fell",
+    "callback": "; stopped early by a callback",
+    "interrupted": "; stopped early by Ctrl-C",
+    "late": "; stopped early to keep to max_seconds",
+    "diverged": "; stopped early, as the loss was no longer finite",
+}
+"""Why a training ended before its planned steps, by `Record.ended`."""
+
 
 def error_lines(ae: Autoencoder) -> list[tuple[str, str]]:
     """Return the held-out errors of a model and of PCA."""
@@ -19,7 +28,7 @@ def error_lines(ae: Autoencoder) -> list[tuple[str, str]]:
         return [("held-out error", "not measured, as nothing was held out")]
     ratio = f" ({ours / pca:.2f} of PCA's)" if pca > 0 else ""
     return [
-        ("held-out error", f"{ours:.5g}{ratio}, mean squared, in data units"),
+        ("held-out error", f"{ours:.5g}{ratio}, in {ae.model_.error_unit}"),
         ("PCA's error", f"{pca:.5g}"),
         ("variance explained", f"{float(ae.explained_variance_ratio_):.4f}"),
     ]
@@ -51,18 +60,9 @@ def size_lines(ae: Autoencoder) -> list[tuple[str, str]]:
 
 
 def step_lines(ae: Autoencoder) -> list[tuple[str, str]]:
-    """Return the step of the state that was kept, and how many steps were taken and planned."""
-    taken = steps_taken(ae)
-    words = f"best {ae.best_step_:,} of {taken:,}"
-    if taken < ae.n_steps_:
-        words += f"; training ended before its {ae.n_steps_:,} planned steps"
-    return [("steps", words)]
-
-
-def steps_taken(ae: Autoencoder) -> int:
-    """Return the steps that the first run of a fit took."""
-    taken = int(ae.history_[-1]["step"]) if ae.history_ else int(ae.n_steps_)
-    return max(taken, ae.best_step_)
+    """Return the step of the state that was kept, the planned steps, and why training ended."""
+    reason = _REASONS.get(ae.model_.record.ended, "")
+    return [("steps", f"best {ae.best_step_:,} of {ae.n_steps_:,}{reason}")]
 
 
 def is_start(ae: Autoencoder) -> bool:

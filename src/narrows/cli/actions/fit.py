@@ -21,7 +21,6 @@ from narrows.cli.model_lines import (
     movement_lines,
     size_lines,
     step_lines,
-    steps_taken,
 )
 from narrows.cli.print import err, say, say_pairs
 from narrows.common.limits import is_integer
@@ -83,7 +82,7 @@ def fit_to_file(
     written = save(ae, out)
     repeats = ""
     timed = ae.max_seconds is not None and ae.random_state is not None
-    if timed and not interrupted and steps_taken(ae) == ae.n_steps_:
+    if timed and ae.model_.record.repeatable and not interrupted:
         repeats = f"; --max-steps {ae.n_steps_} repeats this model"
     ((steps, words),) = step_lines(ae)
     start = [("model", "the start at PCA: no gain over it stood out from the noise")]

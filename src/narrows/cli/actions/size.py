@@ -57,7 +57,7 @@ def size(ae: Autoencoder, data: str, fraction: float, out: str | None, model: st
     if curve is None:  # interrupted before anything was measured
         complain("Interrupted before errors were measured; there is no curve.")
         raise typer.Exit(INTERRUPTED)
-    _print(curve, fraction)
+    _print(curve, fraction, ae.model_.error_unit)
     if out is not None:
         with contextlib.nullcontext() if written else kept_if_writing_fails(ae, out):
             _write(curve, fraction, Path(out))
@@ -69,7 +69,7 @@ def size(ae: Autoencoder, data: str, fraction: float, out: str | None, model: st
         raise typer.Exit(INTERRUPTED)
 
 
-def _print(curve: SizeCurve, fraction: float) -> None:
+def _print(curve: SizeCurve, fraction: float, unit: str) -> None:
     """Print some sizes of the curve, and the recommendation."""
     ours, pca = (curve.smallest(fraction, pca=pca) for pca in (False, True))
     last = len(curve.n_components) - 1
@@ -86,7 +86,7 @@ def _print(curve: SizeCurve, fraction: float) -> None:
         for place in sorted(shown | chosen)
     ]
     say_columns(("numbers", "error", "PCA's error", "explained", "by PCA"), rows)
-    say("Errors are mean squared errors on held-out rows, in data units.")
+    say(f"Errors are means over held-out rows, in {unit}.")
     say(_recommendation(curve, fraction, ours, pca))
 
 
