@@ -1,8 +1,8 @@
 """The kinds of picture that a recipe may ask for.
 
 A picture is a table of the recipe: ``kind``; ``rows``, "train" or "test" (the default); ``count``,
-how many rows or samples; ``every``, optimizer steps between two frames; ``steps`` of a way between
-two rows, or along each side of a lattice; ``classes``, whether to draw samples class by class.
+how many rows or samples; ``every``, optimizer steps between two frames; ``steps``, of an
+interpolation or along each side of a lattice; ``classes``, whether to draw samples by class.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def file_name(recipe: str, picture: Picture, live: bool) -> str | None:
 
 
 class Frames:
-    """Keep the reconstructions of a few rows every so many steps, or show them in a window."""
+    """Keep, or show in a window, the reconstructions of a few rows after every so many steps."""
 
     def __init__(self, X: NDArray[np.float32], every: int, *, live: bool) -> None:
         self.X, self.every = X, every
@@ -49,7 +49,7 @@ class Frames:
         self._window = _Window() if live else None
 
     def __call__(self, progress: Progress) -> None:
-        """Look at the model of this moment, where the step is one of those asked for."""
+        """Take the reconstructions of this step, if it is one of those asked for."""
         if progress.step % self.every:
             return
         X_hat = progress.model.reconstruct(self.X)
@@ -61,7 +61,7 @@ class Frames:
 
 
 class _Window:
-    """A window of Matplotlib that is redrawn while training."""
+    """A Matplotlib window that is redrawn during training."""
 
     def __init__(self) -> None:
         import matplotlib
@@ -90,7 +90,7 @@ class _Window:
 
 
 def watcher(picture: Picture, rows: Rows, *, live: bool) -> Frames | None:
-    """Return the callback that a picture needs while training, if any."""
+    """Return the callback that a picture needs during training, if any."""
     if picture["kind"] != "frames":
         return None
     X, _ = rows[picture["rows"]]
@@ -130,7 +130,7 @@ def _space(picture: Picture, ae: Autoencoder, X: Pixels, y: Labels) -> Figure:
 
 
 def _samples(picture: Picture, ae: Autoencoder, X: Pixels, y: Labels) -> Figure:
-    """Draw ``count`` new digits from ``prior``; with ``classes``, as many of each, a row each."""
+    """Draw ``count`` new digits from ``prior``; with ``classes``, a line of them for each class."""
     from narrows import figures
 
     count, classes = picture["count"], ae.model_.classes
@@ -145,7 +145,7 @@ def _samples(picture: Picture, ae: Autoencoder, X: Pixels, y: Labels) -> Figure:
 
 
 def _lattice(picture: Picture, ae: Autoencoder, X: Pixels, y: Labels) -> Figure:
-    """Draw the plane of two numbers decoded at ``steps`` × ``steps`` places."""
+    """Draw the decoded rows of a grid of ``steps`` × ``steps`` codes."""
     from narrows import figures
 
     Z = ae.model_.lattice(picture["steps"])
@@ -162,7 +162,7 @@ def _interpolations(picture: Picture, ae: Autoencoder, X: Pixels, y: Labels) -> 
 
 
 def _denoised(picture: Picture, ae: Autoencoder, X: Pixels, y: Labels) -> Figure:
-    """Draw rows with the noise that was trained on, cleaned by ours and by PCA, and clean."""
+    """Draw rows with the noise of training, denoised by our model and by PCA, and clean."""
     from narrows import figures
     from narrows.evaluation.scorecard import pca_inference
 
@@ -190,9 +190,9 @@ _DRAWN: dict[str, Callable[[Picture, Autoencoder, Pixels, Labels], Figure]] = {
 
 
 def corrupted(ae: Autoencoder, X: Pixels, seed: int = 0) -> Pixels:
-    """Return rows (N, D) with the noise that a denoising family trained on, in data units.
+    """Return rows (N, D) with the noise of a denoising autoencoder, in data units.
 
-    Rows for any other family are left as they are.
+    For any other kind of autoencoder they stay as they are.
     """
     import torch
 

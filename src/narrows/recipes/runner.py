@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from narrows.common.atomic_files import replacing
 from narrows.errors import FileExists, ParameterError, near_miss
-from narrows.recipes.pictures import corrupted, draw, file_name, watcher
+from narrows.recipes.pictures import Frames, Rows, corrupted, draw, file_name, watcher
 from narrows.sources.mnist import load_mnist
 from narrows.sources.open import check_folder
 
@@ -212,25 +212,10 @@ def run_recipe(
     out.mkdir(parents=True, exist_ok=True)
     check_folder(out)
     tell(recipe.title)
-    from narrows.estimator import Autoencoder
-    from narrows.model.parts import named_part
-    from narrows.objectives.denoising import Denoising
-
     rows = {part: load_part(recipe.data[part]) for part in ("train", "test")}
-    arguments = {**recipe.autoencoder, **changes}
     watching = [watcher(picture, rows, live=live) for picture in recipe.pictures]
-    # If no training rows are held out, the test rows give the error after each epoch.
-    nothing_held_out = arguments.get("validation_fraction", "auto") == 0
-    objective = named_part("objective", arguments.get("objective", "reconstruction"))
-    cleans = isinstance(objective, Denoising)
-    X_test = rows["test"][0] if nothing_held_out else None
-    teller = _EpochTeller(tell, objective.units, cleans, X_test)
     watchers = [one for one in watching if one is not None]
-    ae = Autoencoder(**arguments, callbacks=(*watchers, teller))
-    started = time.perf_counter()
-    ae.fit(*rows["train"])
-    seconds = time.perf_counter() - started - teller.seconds
-    tell("Optimization Finished!")
+    ae, seconds, costs = _trained({**recipe.autoencoder, **changes}, rows, watchers, tell)
     for prior in (picture["prior"] for picture in recipe.pictures if "prior" in picture):
         ae.fit_prior(prior)
     ae.save(model_file)
@@ -241,7 +226,29 @@ def run_recipe(
                 temporary.write_bytes(draw(picture, ae, rows, seen))
     for file in files:
         tell(f"wrote {file}")
-    return RecipeResult(ae, seconds, error, pca_error, teller.costs, files)
+    return RecipeResult(ae, seconds, error, pca_error, costs, files)
+
+
+def _trained(
+    arguments: dict[str, Any], rows: Rows, watchers: Sequence[Frames], tell: Tell
+) -> tuple[Autoencoder, float, list[tuple[float, float]]]:
+    """Return the trained model, seconds of training, and loss and error of each epoch."""
+    from narrows.estimator import Autoencoder
+    from narrows.model.parts import named_part
+    from narrows.objectives.denoising import Denoising
+
+    # If no training rows are held out, the test rows give the error after each epoch.
+    nothing_held_out = arguments.get("validation_fraction", "auto") == 0
+    objective = named_part("objective", arguments.get("objective", "reconstruction"))
+    cleans = isinstance(objective, Denoising)
+    X_test = rows["test"][0] if nothing_held_out else None
+    teller = _EpochTeller(tell, objective.units, cleans, X_test)
+    ae = Autoencoder(**arguments, callbacks=(*watchers, teller))
+    started = time.perf_counter()
+    ae.fit(*rows["train"])
+    seconds = time.perf_counter() - started - teller.seconds
+    tell("Optimization Finished!")
+    return ae, seconds, teller.costs
 
 
 def _measured(

@@ -58,9 +58,7 @@ def evaluate(
     if samples:
         check_prior(ae, prior, model)
     X, y = _read(ae, data, given.labels)
-    X_train, y_train = None, None
-    if given.train is not None:
-        X_train, y_train = _read(ae, given.train, given.train_labels)
+    X_train, y_train = _read(ae, given.train, given.train_labels)
     with _in_words_of_options(data, given), expected_failures(data):
         report = narrows.evaluate(
             ae,
@@ -75,16 +73,16 @@ def evaluate(
             verbose=1,
         )
     _say(report, f"{model} on {data}")
-    # A page that is handed on names files without their folders.
-    title = f"{Path(model).name} on {Path(data).name}"
     for target in map(Path, out):
         with naming(target):
-            report.save(target, title)
+            report.save(target, f"{Path(model).name} on {Path(data).name}")
         say(f"wrote {target}")
 
 
-def _read(ae: Autoencoder, data: str, labels: str | None) -> tuple[Any, Any]:
-    """Read rows and their labels; MNIST brings its own."""
+def _read(ae: Autoencoder, data: str | None, labels: str | None) -> tuple[Any, Any]:
+    """Read rows and their labels; MNIST has its own."""
+    if data is None:
+        return None, None
     table = read_table(data)
     y = table.labels if labels is None else read_labels(labels, len(table.values))
     return rows_for(ae, table), y

@@ -1,4 +1,4 @@
-"""The verb ``map``: a plane of codes as a page, a picture or a table."""
+"""The verb ``map``: codes of one to three numbers as a page, a picture or a table."""
 
 from __future__ import annotations
 
@@ -25,25 +25,19 @@ from narrows.errors import DataError, ParameterError, near_miss
 from narrows.estimator import load
 from narrows.evaluation.map_accuracy import Accuracy, map_accuracy
 from narrows.sources import inputs
-from narrows.sources.open import (
-    Table,
-    read_labels,
-    read_table,
-    write_table,
-    writing,
-)
+from narrows.sources.open import Table, read_labels, read_table, write_table, writing
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
     from narrows.figures.colouring import Colouring
 
 COLUMNS = ("x", "y", "z")
-"""Of a table; a map has no more numbers."""
+"""Columns of a table; a map has at most three latent dimensions."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What is to be drawn, and where it goes.
+    """What to draw, and where to write it.
 
     Attributes
     ----------
@@ -53,7 +47,7 @@ class Asked:
     labels_are : {"auto", "classes", "numbers"}
         Checked by `make_map`, like the theme.
     theme : {"light", "dark"} or None
-        Of a picture.
+        Colours of a picture.
     """
 
     data: str
@@ -79,9 +73,9 @@ class Found:
     accuracy: Accuracy | None
 
     def trust(self) -> NDArray[np.float64] | None:
-        """Return how far to trust each row, (N,), which some models do not know.
+        """Return the trust of each row, (N,), or None.
 
-        Those of earlier versions and of `partial_fit` have not measured held-out rows.
+        Models of earlier versions and of `partial_fit` have no held-out rows to compare with.
         """
         if self.ae.model_.trust_scale is None:
             return None
@@ -97,21 +91,21 @@ def make_map(
     align_to: str | None,
     save_to: str | None,
 ) -> None:
-    """Fit a map, or take a model that exists, and write what was asked for.
+    """Train a map, or take an existing model, and write what was asked for.
 
     Parameters
     ----------
     asked : Asked
     given : mapping of str to str or None
-        Options of the fit by the name of their parameter, None for those left out.
+        Options of training by parameter name; None for those left out.
     settings : sequence of str
-        What stood after ``--set``.
+        Values of ``--set``.
     model : str or None
-        Model that exists, in place of a fit.
+        Existing model; nothing is trained then.
     align_to : str or None
-        Model that a fit starts from.
+        Model that training starts from.
     save_to : str or None
-        File for the model that is fitted.
+        File for the trained model.
 
     Raises
     ------
@@ -119,16 +113,9 @@ def make_map(
     ParameterError
         For options that would have no effect, or a code of more than three numbers.
     DataError
-        For a model whose codes have more than three numbers.
+        For an existing model with more than three numbers.
     """
-    _check_choice("--labels-are", asked.labels_are, ("auto", "classes", "numbers"))
-    if asked.theme is not None:
-        _check_choice("--theme", asked.theme, ("light", "dark"))
-        if asked.suffix != ".png":
-            raise ParameterError(
-                f"--theme is for a .png, and {asked.out} is none; a page follows its reader. Leave"
-                " --theme out."
-            )
+    _check_looks(asked)
     if model is None:
         ae = _new_map(given, settings)
     else:
@@ -142,9 +129,12 @@ def make_map(
         written = [] if save_to is None else [save(ae, save_to)]
     fitted = model is None and align_to is None
     found = _place(asked, ae, table, labels, colours, fitted=fitted)
-    seconds = in_seconds(time.perf_counter() - started)
-    ends = ([], [("time", seconds)]) if model is None else ([("model", model)], [])
-    say_pairs([*ends[0], *_lines(found), *ends[1]], title="map")
+    lines = _lines(found)
+    if model is None:
+        lines.append(("time", in_seconds(time.perf_counter() - started)))
+    else:
+        lines.insert(0, ("model", model))
+    say_pairs(lines, title="map")
     unsaved = model is None and not written
     with kept_if_writing_fails(ae, asked.out) if unsaved else contextlib.nullcontext():
         _write(asked, found)
@@ -153,6 +143,17 @@ def make_map(
     if interrupted:
         complain("Interrupted; the map is that of the best state so far.")
         raise typer.Exit(INTERRUPTED)
+
+
+def _check_looks(asked: Asked) -> None:
+    _check_choice("--labels-are", asked.labels_are, ("auto", "classes", "numbers"))
+    if asked.theme is not None:
+        _check_choice("--theme", asked.theme, ("light", "dark"))
+        if asked.suffix != ".png":
+            raise ParameterError(
+                f"--theme is for a .png, and {asked.out} is none; a page follows its reader. Leave"
+                " --theme out."
+            )
 
 
 def _check_choice(option: str, value: str, known: tuple[str, ...]) -> None:
@@ -165,14 +166,14 @@ def _check_choice(option: str, value: str, known: tuple[str, ...]) -> None:
 def _check_unused(
     model: str, given: Mapping[str, str | None], settings: Sequence[str], save_to: str | None
 ) -> None:
-    """Refuse what would have no effect on a model that exists."""
+    """Refuse options that have no effect on an existing model."""
     unused = [f"--{name.replace('_', '-')}" for name, text in given.items() if text is not None]
     unused += ["--set"] if settings else []
     unused += ["--save"] if save_to is not None else []
     if unused:
         raise ParameterError(
-            f"--model {model} is a model that exists, so {', '.join(unused)} would have no effect;"
-            " leave that out, or leave out --model to fit a map."
+            f"--model {model} is an existing model, so {', '.join(unused)} would have no effect;"
+            " leave that out, or leave out --model to train a map."
         )
 
 
@@ -188,13 +189,13 @@ def _opened(model: str) -> Autoencoder:
     if ae.n_components_ > len(COLUMNS):
         raise DataError(
             f"{model} has codes of {ae.n_components_} numbers, and a map shows one to three. Leave"
-            " out --model to fit a map, or give a model with fewer numbers."
+            " out --model to train a map, or give a model with fewer numbers."
         )
     return ae
 
 
 def _labels(asked: Asked, table: Table) -> tuple[NDArray[Any] | None, Colouring]:
-    """Return one label per row, if there are any, and what they are."""
+    """Return one label per row, if there are any, and how they are coloured."""
     from narrows.figures.colouring import colouring
 
     n_rows = len(table.values)
@@ -211,7 +212,7 @@ def _place(
     *,
     fitted: bool,
 ) -> Found:
-    """Encode the rows, and see what their neighbours know of their labels."""
+    """Encode the rows, and measure the 10-NN accuracy where labels are classes."""
     with expected_failures(asked.data):
         rows = inputs.rows_of(ae, rows_for(ae, table), reset=False)[0]
         codes = ae.transform(rows_for(ae, table))
@@ -317,7 +318,7 @@ def _name(data: str) -> str:
 
 
 def _write_csv(target: Path, found: Found) -> None:
-    """Write names of rows, places, labels, and how far each row is to be trusted."""
+    """Write row names, coordinates, labels and trust."""
     import pandas as pd
 
     names = list(COLUMNS[: found.codes.shape[1]])
