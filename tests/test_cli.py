@@ -477,7 +477,7 @@ def test_an_unwritable_folder_is_found_before_training(narrows):
 
 
 def test_warnings_are_one_line(narrows):
-    code, _, complaint = narrows("fit three.npy --out m.safetensors --max-steps 2 --set verbose=0")
+    code, _, complaint = narrows("fit flat.npy --out m.safetensors --max-steps 2 --set verbose=0")
     assert code == 0
     assert "warning" not in complaint
     rows = np.load("three.npy") * [1, 1e6, 1]

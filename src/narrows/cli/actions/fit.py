@@ -85,7 +85,7 @@ def fit_to_file(
     if timed and ae.model_.record.repeatable and not interrupted:
         repeats = f"; --max-steps {ae.n_steps_} repeats this model"
     ((steps, words),) = step_lines(ae)
-    start = [("model", "the start at PCA: no gain over it stood out from the noise")]
+    start = [("model", "PCA, because no gain over it was clearly above the noise")]
     pairs = [
         *size_lines(ae),
         *error_lines(ae),

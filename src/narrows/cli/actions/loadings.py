@@ -84,6 +84,6 @@ def _print(frame: Any, table: Table) -> None:
     if len(lines) > LINES_SHOWN:
         say(f"  … {len(lines) - LINES_SHOWN:,} more; write all with --out table.csv")
     say(
-        "A loading is what the feature changes by, in data units per unit of the code; strength is"
-        " the same in the network's units, by which lines are sorted."
+        "Loadings are changes of a feature, in data units per unit of the code. Strengths are their"
+        " absolute values in scaled units; lines are sorted by them."
     )

@@ -227,7 +227,7 @@ def _lines(found: Found) -> list[tuple[str, str]]:
     ae = found.ae
     lines = [*error_lines(ae), *movement_lines(ae)]
     if is_start(ae):
-        lines.append(("start", "the plane of PCA: no gain over it stood out from the noise"))
+        lines.append(("model", "PCA, because no gain over it was clearly above the noise"))
     if found.accuracy is not None:
         lines.append(("10-NN accuracy", found.accuracy.words()))
     return lines
@@ -270,7 +270,7 @@ def _write_page(asked: Asked, found: Found) -> None:
     if is_start(ae):
         notes.append(
             Words(
-                "This is the plane of PCA: no gain over it stood out from the noise.",
+                "This is the plane of PCA, because no gain over it was clearly above the noise.",
                 "这就是 PCA 的平面：没有明显超出噪声的改进。",
             )
         )
