@@ -181,7 +181,7 @@ def test_fit_takes_mnists_classes_without_asking(narrows, monkeypatch):
     monkeypatch.setattr(fit, "read_table", few)
     line = "fit mnist:test --objective vae --max-steps 2 --out m.safetensors"
     assert narrows(f"{line} --set objective__conditional=true --set network__hidden=8,")[0] == 0
-    assert load("m.safetensors")._classes.tolist() == list(range(10))
+    assert load("m.safetensors").model_.classes.tolist() == list(range(10))
 
 
 def test_info_names_family_classes_and_priors(narrows):

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from narrows.evaluation.classifiers import NEIGHBOURS
 from narrows.evaluation.scorecard import knn_accuracy, pca_inference
-from narrows.sources.split import held_out_rows
 from narrows.training.plan import make_plan
 
 if TYPE_CHECKING:
@@ -122,6 +121,7 @@ def _unseen(ae: Autoencoder, n_rows: int, n_features: int) -> NDArray[np.int64] 
     params = ae.get_params(deep=False)
     plan = make_plan(params, n_rows, n_features, seed=0, sample_shape=ae.sample_shape_)
     is_start = ae.best_step_ == 0 and ae.init == "pca"
-    if plan.may_repeat or is_start or not plan.n_held_out or ae._codes is None:
+    split = ae.model_.record.split
+    if plan.may_repeat or is_start or split is None or not split.n_held_out:
         return None
-    return held_out_rows(n_rows, plan.n_held_out, ae._prior_seed)
+    return split.parts()[0]

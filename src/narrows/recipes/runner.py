@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrows.common.atomic_files import replacing
+from narrows.common.text import in_seconds
 from narrows.errors import FileExists, ParameterError, near_miss
 from narrows.recipes.pictures import Frames, Rows, corrupted, draw, file_name, watcher
 from narrows.sources.mnist import load_mnist
@@ -266,7 +267,7 @@ def _measured(
         before = f" of noisy digits ({noise:.6f} before)"
     tell(
         f"test error{before} {error:.6f}, PCA's {pca_error:.6f} at the same"
-        f" {ae.n_components_} numbers, {seconds:.1f} s"
+        f" {ae.n_components_} numbers, {in_seconds(seconds)}"
     )
     if report.density is not None:
         for name, value in report.density.lines():
