@@ -758,15 +758,5 @@ def test_values_are_literals_or_words(text, value):
     assert parsed(text) == value
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [(0.001, "0.1 s"), (2.34, "2.3 s"), (45.2, "45 s"), (200, "3 min"), (9000, "2.5 h")],
-)
-def test_durations(seconds, text):
-    from narrows.common.text import in_seconds
-
-    assert in_seconds(seconds) == text
-
-
 if __name__ == "__main__":
     GOLDEN.write_text(help_texts(), "utf-8")
