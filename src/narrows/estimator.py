@@ -512,7 +512,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 inputs.check_same_shape(shape, sample_shape)
         names = getattr(self, "feature_names_in_", None)
         columns = None if names is None else tuple(map(str, names))
-        if not objective.needs_classes:
+        if not objective.needs.classes:
             return training.Data(rows, sample_shape, came_shaped, columns)
         if y is None:
             raise DataError(
@@ -543,7 +543,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         with contextlib.suppress(ParameterError):
-            tags.target_tags.required = named_part("objective", self.objective).needs_classes
+            tags.target_tags.required = named_part("objective", self.objective).needs.classes
         return tags
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -14,10 +14,10 @@ from narrows.errors import NarrowsWarning, ParameterError
 from narrows.linear.pca import fit_pca
 from narrows.linear.scaling import Scaling, choose_scaling
 from narrows.networks import Autoencoding
+from narrows.networks.pca_path import linear_path
 from narrows.objectives import Batch, Step
 from narrows.objectives.sparse import bernoulli_kl
 from narrows.training.loop import drawn
-from narrows.networks.pca_path import linear_path
 
 B, K = 200, 12
 
@@ -97,7 +97,7 @@ def test_kl_is_zero_at_the_target_and_finite_at_the_ends():
 
 
 def test_only_kl_couples_rows():
-    coupled = [p for p in ("l1", "kl", "topk") if Sparse(p).couples_rows]
+    coupled = [p for p in ("l1", "kl", "topk") if Sparse(p).needs.couples_rows]
     assert coupled == ["kl"]
 
 
