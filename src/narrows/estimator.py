@@ -491,7 +491,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         with contextlib.suppress(ParameterError):
-            tags.target_tags.required = named_part("objective", self.objective).needs_classes
+            tags.target_tags.required = named_part("objective", self.objective).needs.classes
         return tags
 
     def __sklearn_is_fitted__(self) -> bool:

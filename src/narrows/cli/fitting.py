@@ -24,6 +24,7 @@ from narrows.estimator import load
 from narrows.linear.neighbors import is_exact
 from narrows.model.parts import named_part
 from narrows.model.sampling import check_prior_name
+from narrows.objectives.ordered import loss_of
 from narrows.objectives.shared.terms import is_plain, term_words
 from narrows.sources import inputs
 from narrows.sources.array import ArraySource
@@ -123,7 +124,7 @@ def save(ae: Autoencoder, target: Path) -> None:
 def _classes(ae: Autoencoder, table: Table, labels: str | None, data: str) -> NDArray[Any] | None:
     """Return one class per row where the objective learns from classes."""
     objective = named_part("objective", ae.objective)
-    if not objective.needs_classes:
+    if not objective.needs.classes:
         if labels is not None:
             raise ParameterError(
                 f"--labels was given, but the objective {objective!r} learns without classes; leave"
@@ -348,7 +349,7 @@ def movement_lines(ae: Autoencoder) -> list[tuple[str, str]]:
 
 def _loss_lines(ae: Autoencoder) -> list[tuple[str, str]]:
     """Return the terms of the last epoch's loss, where it is more than a squared error."""
-    units = ae.model_.objective.units
+    units = loss_of(ae.model_.objective, ordered=ae.model_.ordered).units
     if not ae.history_ or is_plain(ae.history_[-1], units):
         return []
     return [("loss while training", term_words(ae.history_[-1], units))]

@@ -283,7 +283,7 @@ def _write_page(asked: Asked, found: Found) -> None:
                 "这就是 PCA 的平面：没有明显超出噪声的改进。",
             )
         )
-    elif ae.model_.objective.name == "neighbors":
+    elif ae.model_.objective.needs.n_neighbors:
         notes.append(
             Words(
                 "Neighbours were kept beside each other; how far apart distant groups lie says"

@@ -14,6 +14,10 @@ from typing import Any, cast
 
 from narrows.errors import ParameterError, near_miss
 
+MOST, MOST_LAYERS = 1 << 24, 256
+"""Upper limits of counts and of layers: far beyond any use, so that sizes that a forged model file
+states can be computed quickly, and compared with the tensors in it before memory is claimed."""
+
 
 @dataclass(frozen=True)
 class Limit:
@@ -95,12 +99,16 @@ def nothing() -> Limit:
     return Limit(lambda v: v is None, "None")
 
 
-def widths() -> Limit:
-    """Limit to a sequence (maybe empty) of layer widths."""
-    return Limit(
-        lambda v: isinstance(v, (tuple, list)) and all(is_integer(w) and w >= 1 for w in v),
-        "a sequence of integers ≥ 1, such as (512, 256)",
-    )
+def widths(longest: int = MOST_LAYERS) -> Limit:
+    """Limit to a sequence (maybe empty) of at most ``longest`` layer widths."""
+
+    def allows(value: object) -> bool:
+        if not isinstance(value, (tuple, list)) or len(value) > longest:
+            return False
+        return all(is_integer(width) and 1 <= width <= MOST for width in value)
+
+    words = f"a sequence of at most {longest} integers ≥ 1 and ≤ {MOST}, such as (512, 256)"
+    return Limit(allows, words)
 
 
 def interval() -> Limit:

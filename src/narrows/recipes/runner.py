@@ -201,7 +201,6 @@ def run_recipe(
         Where a file stands and ``overwrite`` is false; nothing is trained then.
     """
     from narrows.estimator import Autoencoder
-    from narrows.objectives.denoising import Denoising
 
     recipe = read_recipe(name)
     model_file = out / f"{name}.safetensors"
@@ -217,7 +216,7 @@ def run_recipe(
     # Where nothing is held out of the training rows, the test rows show how each epoch went.
     nothing_held_out = arguments.get("validation_fraction", "auto") == 0
     objective = named_part("objective", arguments.get("objective", "reconstruction"))
-    cleans = isinstance(objective, Denoising)
+    cleans = objective.needs.corrupts
     X_test = rows["test"][0] if nothing_held_out else None
     teller = _EpochTeller(tell, objective.units, cleans, X_test)
     watchers = [one for one in watching if one is not None]

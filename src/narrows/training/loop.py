@@ -26,6 +26,7 @@ from narrows.networks.fast_products import with_fast_products
 from narrows.networks.own import Guest
 from narrows.networks.prefixes import prefix_reader
 from narrows.objectives.base import Batch, Bounds, Noise, Objective, Step
+from narrows.objectives.ordered import Loss, loss_of
 
 AVERAGE_EVERY, AVERAGE_GAMMA = 4, 8
 """Steps between two blendings of the average, and how much it prefers late steps."""
@@ -52,6 +53,8 @@ class StepRule:
         Numbers in a code, K.
     seed : int
         Of the noise, together with the epoch and the batch.
+    ordered : bool
+        Whether codes are cut short at random.
     """
 
     objective: Objective
@@ -62,6 +65,12 @@ class StepRule:
     n_warm_up: int
     n_components: int = 1
     seed: int = 0
+    ordered: bool = False
+
+    @property
+    def loss(self) -> Loss:
+        """What is minimised."""
+        return loss_of(self.objective, ordered=self.ordered)
 
     def step_seed(self, epoch: int, number: int) -> int:
         """Return the seed of a step, its batch counted within the epoch."""
@@ -69,14 +78,14 @@ class StepRule:
 
     def noise(self, x: Tensor, seed: int) -> Noise:
         """Return what the family draws for rows (B, D)."""
-        return drawn(self.objective, x, self.n_components, seed)
+        return drawn(self.loss, x, self.n_components, seed)
 
 
-def drawn(objective: Objective, x: Tensor, n_components: int, seed: int | tuple[int, ...]) -> Noise:
-    """Return what a family draws for rows (B, D); the same seed gives the same."""
+def drawn(loss: Loss, x: Tensor, n_components: int, seed: int | tuple[int, ...]) -> Noise:
+    """Return what a loss draws for rows (B, D); the same seed gives the same."""
     generator = torch.Generator(x.device)
     generator.manual_seed(seed if isinstance(seed, int) else mixed(seed))
-    return objective.draw(generator, x, n_components)
+    return loss.draw(generator, x, n_components)
 
 
 @contextlib.contextmanager
@@ -228,8 +237,8 @@ def _train(
     after_step: Callable[[TrainingState], bool],
     seed_layers: Callable[[int], None],
 ) -> None:
-    objective, phases = rule.objective, rule.objective.phases
-    copy_of_net = _ComputeCopy(state.net, rule.dtype, objective)
+    loss, phases = rule.loss, rule.objective.needs.phases
+    copy_of_net = _ComputeCopy(state.net, rule.dtype, rule.objective)
     stopped = False
     while state.step < pace.until and not stopped:
         record = _EpochRecord()
@@ -247,7 +256,7 @@ def _train(
             each = torch.full((n_rows,), 1 / n_rows, device=batch.x.device)
             for phase in phases:
                 step = Step(noise, rule.bounds, min(place / pace.n_steps, 1.0), phase)
-                terms = objective.terms(copy_of_net.net, batch, step)
+                terms = loss.terms(copy_of_net.net, batch, step)
                 copy_of_net.backward(list(terms.values()), [each] * len(terms), phase)
                 state.optimizer.step()
                 copy_of_net.refresh(phase)
@@ -299,7 +308,7 @@ class _ComputeCopy:
         self.net = with_fast_products(net) if self._same else self._rounded(net, dtype)
         self.net.train()
         self._masters, self._copies = (
-            {phase: _trained(objective, which, phase) for phase in objective.phases}
+            {phase: _trained(objective, which, phase) for phase in objective.needs.phases}
             for which in (net, self.net)
         )
         for parameter in (*net.parameters(), *self.net.parameters()):
