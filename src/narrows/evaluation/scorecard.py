@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from narrows.common.limits import check, integer, is_integer
 from narrows.common.seeds import seed_of
+from narrows.common.threads import one_blas_thread
 from narrows.errors import DataTypeError, NarrowsWarning
 from narrows.evaluation import generation
 from narrows.evaluation.classifiers import ClassifierResult, classify, knn_accuracy
@@ -183,7 +183,7 @@ def _measured(
     }
     sections = reconstruction(ae, data, trips)
     # Products here are small; shared out over threads, they take up to four times as long.
-    with threadpool_limits(1, user_api="blas"):
+    with one_blas_thread():
         sections.append(neighbours(ae, data, trips, seed))
         more, table = _of_classes(ae, data, seed)
     sections += more

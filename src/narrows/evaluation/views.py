@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from narrows.common.threads import torch_stream
 from narrows.model.inference import Inference
 from narrows.networks import Autoencoding, OnAxes
 from narrows.networks.own import Own
@@ -81,8 +82,7 @@ def untrained(ae: Autoencoder, seed: int) -> Inference:
 
 def _draw_again(module: nn.Module, seed: int) -> None:
     """Draw the weights of a user's module anew, for it may come with trained ones."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with torch_stream(seed, torch.device("cpu")):
         for part in module.modules():
             reset: Any = getattr(part, "reset_parameters", None)
             if callable(reset):

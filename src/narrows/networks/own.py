@@ -8,12 +8,13 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from narrows.common.threads import torch_stream
 from narrows.errors import ParameterError
 from narrows.networks.base import Network, Widths, count_products
 from narrows.networks.linear_plus import silence
@@ -139,12 +140,9 @@ def as_pair(value: object) -> tuple[nn.Module, nn.Module] | None:
     return None
 
 
-@contextlib.contextmanager
-def _apart() -> Iterator[None]:
-    """Seed torch's global generator for layers that draw, and restore it."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)
-        yield
+def _apart() -> contextlib.AbstractContextManager[None]:
+    """Seed what layers draw, and leave torch's global stream as it was."""
+    return torch_stream(0, torch.device("cpu"))
 
 
 def _rows(n_rows: int, width: int) -> Tensor:

@@ -13,6 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from narrows.common.adam import AdamSteps
 from narrows.networks.layers import empty_linear
 from narrows.objectives.priors.base import Prior
 from narrows.objectives.priors.normal import ClassNormals
@@ -166,9 +167,7 @@ class Flow(Prior):
 
 
 def _train(flow: Flow, seen: Tensor, held_out: Tensor, generator: torch.Generator) -> None:
-    optimizer = torch.optim.AdamW(
-        flow.parameters(), lr=FIT_LEARNING_RATE, weight_decay=1e-2, fused=True
-    )
+    optimizer = AdamSteps([{"params": list(flow.parameters())}], weight_decay=1e-2)
     best, least = copy.deepcopy(flow.state_dict()), math.inf
     for step in range(FIT_STEPS + 1):
         if step % CHECK_EVERY == 0:
@@ -179,7 +178,7 @@ def _train(flow: Flow, seen: Tensor, held_out: Tensor, generator: torch.Generato
         for group in optimizer.param_groups:
             group["lr"] = FIT_LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * step / FIT_STEPS))
         rows = torch.randint(len(seen), (min(FIT_BATCH, len(seen)),), generator=generator)
-        optimizer.zero_grad()
+        flow.zero_grad()
         (-flow.log_prob(seen[rows]).mean()).backward()
         optimizer.step()
     flow.load_state_dict(best)

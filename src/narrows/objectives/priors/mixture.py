@@ -5,13 +5,13 @@ Legend: N codes, K code size, M components of the mixture.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from narrows.common.threads import without_warnings
 from narrows.objectives.priors.base import Prior
 from narrows.objectives.priors.normal import cholesky, log_normal
 
@@ -60,10 +60,9 @@ class Mixture(Prior):
             reg_covar=1e-4,
             random_state=seed % (1 << 32),
         )
-        with warnings.catch_warnings():
-            # The number of rounds is fixed on purpose; and few distinct codes leave k-means with
-            # fewer centres than asked for.
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        # A fixed number of rounds is the plan here, not a failure to converge; and few distinct
+        # codes leave k-means with fewer centres than were asked for.
+        with without_warnings(ConvergenceWarning):
             model.fit(scaled)
         means, covariances = torch.from_numpy(model.means_), torch.from_numpy(model.covariances_)
         return cls(
