@@ -6,19 +6,13 @@ import pickle
 import numpy as np
 import pytest
 
+from narrows.common.atomic_files import check_folder, check_target, replacing
 from narrows.datasets import load_mnist
 from narrows.errors import DataError, DataTypeError, FileExists, NarrowsWarning, ParameterError
 from narrows.sources.csv import _exact_floats
-from narrows.sources.open import (
-    DATA_SUFFIXES,
-    Table,
-    check_folder,
-    check_target,
-    read_labels,
-    read_table,
-    write_table,
-    writing,
-)
+from narrows.sources.labels import read_labels
+from narrows.sources.open import DATA_SUFFIXES, Table, read_table
+from narrows.sources.write import write_table
 
 
 @pytest.fixture
@@ -271,7 +265,7 @@ def test_a_full_disk_leaves_the_old_file(here, rows, monkeypatch):
 
 
 def test_other_errors_pass_through_and_leave_nothing(here):
-    with pytest.raises(ZeroDivisionError), writing(here / "r.csv") as temporary:
+    with pytest.raises(ZeroDivisionError), replacing(here / "r.csv") as temporary:
         temporary.write_text("half")
         raise ZeroDivisionError
     assert list(here.iterdir()) == []

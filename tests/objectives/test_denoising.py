@@ -14,9 +14,9 @@ from narrows.errors import ParameterError
 from narrows.linear.pca import fit_pca
 from narrows.linear.scaling import choose_scaling
 from narrows.networks import Autoencoding, Widths
+from narrows.networks.pca_path import linear_path
 from narrows.objectives import Batch, Bounds, Step
 from narrows.training.loop import drawn
-from narrows.networks.pca_path import linear_path
 
 B, D = 400, 30
 DATA = np.random.default_rng(0).normal(size=(B, D)) * np.linspace(1, 8, D) + np.linspace(-9, 20, D)

@@ -18,6 +18,7 @@ from narrows.errors import DataError, ModelFileError, NarrowsWarning, ParameterE
 from narrows.linear.pca import components_needed, fit_pca
 from narrows.linear.scaling import choose_scaling
 from narrows.model.size_curve import SizeCurve, lengths_to_measure, size_curve
+from narrows.networks.pca_path import linear_path
 from narrows.networks.prefixes import first_numbers
 from narrows.objectives import Batch, Step
 from narrows.objectives.ordered import (
@@ -29,7 +30,6 @@ from narrows.objectives.ordered import (
 )
 from narrows.sources.array import ArraySource
 from narrows.training.plan import make_plan
-from narrows.networks.pca_path import linear_path
 from narrows.training.start import start
 
 

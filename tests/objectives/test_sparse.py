@@ -14,10 +14,10 @@ from narrows.errors import NarrowsWarning, ParameterError
 from narrows.linear.pca import fit_pca
 from narrows.linear.scaling import Scaling, choose_scaling
 from narrows.networks import Autoencoding
+from narrows.networks.pca_path import linear_path
 from narrows.objectives import Batch, Step
 from narrows.objectives.sparse import bernoulli_kl
 from narrows.training.loop import drawn
-from narrows.networks.pca_path import linear_path
 
 B, K = 200, 12
 

@@ -15,8 +15,8 @@ from narrows.errors import DataError, ParameterError
 from narrows.linear.scaling import Scaling
 from narrows.networks import MLP, Autoencoding, Widths
 from narrows.objectives import Batch, Reconstruction, Step
-from narrows.training.loop import drawn
 from narrows.training.judge import choose
+from narrows.training.loop import drawn
 
 B, D, K = 9, 6, 3
 
