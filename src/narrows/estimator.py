@@ -29,7 +29,7 @@ from narrows.training import fit as training
 from narrows.training.align import Movement
 from narrows.training.deadline import Deadline
 from narrows.training.loop import TrainingState
-from narrows.training.parameters import changed_parts, checked, described, restored
+from narrows.training.parameters import changed_parts, check_params, described, restored
 from narrows.training.progress import Callback
 
 
@@ -258,7 +258,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             Raised again, once the best state so far is in place.
         """
         started = time.perf_counter()
-        seconds, params = self.max_seconds, checked(self.get_params(deep=False))
+        seconds, params = self.max_seconds, check_params(self.get_params(deep=False))
         deadline = None if seconds is None else Deadline(started + float(seconds), float(seconds))
         origin = _origin(align_to)
         with self._all_or_nothing():
@@ -286,7 +286,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         codes are dropped, for the codes have moved; `sample` fits them anew to codes of the rows
         passed so far. Raises what `fit` raises.
         """
-        params = checked(self.get_params(deep=False))
+        params = check_params(self.get_params(deep=False))
         with self._all_or_nothing():
             model = vars(self).get("model_")
             data = self._data(X, y, least=2 if model is None else 1, model=model)
@@ -367,7 +367,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         row, no callback; of codes, what priors and trust are made of: means and spreads. Raises an
         OSError where it cannot be written; an older file then stands as it was.
         """
-        model, params = self._model(), checked(self.get_params(deep=False))
+        model, params = self._model(), check_params(self.get_params(deep=False))
         model.changed(params=described(params)).save(path)
 
     def sample(

@@ -60,7 +60,7 @@ LIMITS: dict[str, Limit] = {
 """Of every parameter but the parts, whose own fields have theirs."""
 
 
-def checked(values: Mapping[str, Any]) -> dict[str, Any]:
+def check_params(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return parameters in Python's own types, or report at once everything wrong with them.
 
     Raises
@@ -131,5 +131,5 @@ def restored(params: Mapping[str, Any], own_parts: Mapping[str, Any]) -> dict[st
         own = params[kind].get("name") == OWN
         # A user's own pair stays as it is given; the model has copies of its modules.
         values[kind] = own_parts.get(kind) if own else from_json(kind, params[kind])
-    checked({**values, "callbacks": ()})
+    check_params({**values, "callbacks": ()})
     return values
