@@ -207,7 +207,8 @@ def test_reconstruct_draws_a_sheet(narrows):
 
 def test_evaluate_prints_and_writes_a_report(narrows):
     from narrows import evaluate, load
-    from narrows.sources.open import read_labels, read_table
+    from narrows.sources.labels import read_labels
+    from narrows.sources.open import read_table
 
     code, text, _ = narrows(
         "evaluate iris.safetensors iris.csv --labels kinds.txt --out report.json"

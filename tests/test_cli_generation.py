@@ -171,8 +171,8 @@ def test_fit_plans_for_the_shape_of_rows_and_their_classes(narrows, monkeypatch)
 
 
 def test_fit_takes_mnists_classes_without_asking(narrows, monkeypatch):
+    import narrows.sources.open as files
     from narrows.cli import fitting
-    from narrows.sources import open as files
 
     def few(source):
         table = files.read_table(source)

@@ -14,8 +14,10 @@ from narrows.cli.outputs import rows_for
 from narrows.cli.printing import out as stdout
 from narrows.cli.printing import say, say_pairs
 from narrows.cli.using import check_prior, open_model
+from narrows.common.atomic_files import check_target
 from narrows.errors import DataError, DataTypeError, ParameterError
-from narrows.sources.open import check_target, naming, read_labels, read_table
+from narrows.sources.labels import read_labels
+from narrows.sources.open import read_table
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
@@ -82,8 +84,7 @@ def evaluate(
     # A page that is handed on names files, not where they lay.
     title = f"{Path(model).name} on {Path(data).name}"
     for target in targets:
-        with naming(target):
-            report.save(target, title)
+        report.save(target, title)
         say(f"wrote {target}")
 
 

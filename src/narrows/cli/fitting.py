@@ -28,7 +28,8 @@ from narrows.objectives.ordered import loss_of
 from narrows.objectives.shared.terms import is_plain, term_words
 from narrows.sources import inputs
 from narrows.sources.array import ArraySource
-from narrows.sources.open import Table, naming, read_labels, read_table
+from narrows.sources.labels import read_labels
+from narrows.sources.open import Table, read_table
 from narrows.training.align import aligned_params
 from narrows.training.cost import estimate_seconds
 from narrows.training.plan import Plan, make_plan
@@ -117,7 +118,7 @@ def learn(
 
 def save(ae: Autoencoder, target: Path) -> None:
     """Write a model, whatever Ctrl-C says meanwhile."""
-    with _undisturbed(), naming(target):
+    with _undisturbed():
         ae.save(target)
 
 

@@ -18,18 +18,13 @@ from narrows.cli.outputs import picture_shape, rows_for, write_figure
 from narrows.cli.parameters import make_autoencoder
 from narrows.cli.printing import in_seconds, say, say_pairs
 from narrows.cli.using import open_model
+from narrows.common.atomic_files import check_target, replacing
 from narrows.errors import DataError, ParameterError, near_miss
 from narrows.evaluation.map_accuracy import Accuracy, map_accuracy
 from narrows.sources import inputs
-from narrows.sources.open import (
-    DATA_SUFFIXES,
-    Table,
-    check_target,
-    read_labels,
-    read_table,
-    write_table,
-    writing,
-)
+from narrows.sources.labels import read_labels
+from narrows.sources.open import DATA_SUFFIXES, Table, read_table
+from narrows.sources.write import write_table
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
@@ -318,7 +313,7 @@ def _write_page(asked: Asked, found: Found) -> None:
         facts=facts,
         **_looks(asked, found),
     )
-    with writing(asked.out) as temporary:
+    with replacing(asked.out) as temporary:
         temporary.write_text(html, "utf-8")
 
 
@@ -338,5 +333,5 @@ def _write_csv(target: Path, found: Found) -> None:
     if trust is not None:
         frame["trust"] = trust
     has_names = found.table.row_names is not None
-    with writing(target) as temporary, temporary.open("wb") as file:
+    with replacing(target) as temporary, temporary.open("wb") as file:
         frame.to_csv(file, index=has_names, encoding="utf-8", lineterminator="\n")

@@ -12,11 +12,13 @@ from narrows.cli.ending import INTERRUPTED, complain
 from narrows.cli.fitting import learn, save
 from narrows.cli.outputs import write_figure
 from narrows.cli.printing import say, say_columns
+from narrows.common.atomic_files import check_target, replacing
 from narrows.common.limits import is_integer
 from narrows.errors import ParameterError
 from narrows.estimator import Autoencoder
 from narrows.model.size_curve import SizeCurve
-from narrows.sources.open import Table, check_target, write_table, writing
+from narrows.sources.open import Table
+from narrows.sources.write import write_table
 
 ROWS_SHOWN = 12
 """Code sizes that are printed."""
@@ -126,7 +128,7 @@ def _write(curve: SizeCurve, fraction: float, target: Path) -> None:
             "recommended_pca": curve.smallest(fraction, pca=True),
             "curve": {name: values.tolist() for name, values in columns.items()},
         }
-        with writing(target) as temporary:
+        with replacing(target) as temporary:
             temporary.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
     else:
         write_table(target, Table(np.column_stack(list(columns.values())), None, _COLUMNS))

@@ -15,17 +15,13 @@ from narrows.cli.outputs import (
     write_sheet,
 )
 from narrows.cli.printing import in_bytes, say, say_pairs
+from narrows.common.atomic_files import check_target
 from narrows.common.text import count
 from narrows.errors import DataError
 from narrows.estimator import Autoencoder, load
 from narrows.model.sampling import check_prior_name
-from narrows.sources.open import (
-    DATA_SUFFIXES,
-    Table,
-    check_target,
-    read_table,
-    write_table,
-)
+from narrows.sources.open import DATA_SUFFIXES, Table, read_table
+from narrows.sources.write import write_table
 
 
 def open_model(model: str) -> Autoencoder:

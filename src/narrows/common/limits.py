@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import numbers
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
+
+import numpy as np
 
 from narrows.errors import ParameterError, near_miss
 
@@ -91,7 +93,7 @@ def one_of(*names: str) -> Limit:
 
 def boolean() -> Limit:
     """Limit to True and False."""
-    return Limit(lambda v: isinstance(v, bool), "True or False")
+    return Limit(lambda v: isinstance(v, (bool, np.bool_)), "True or False")
 
 
 def nothing() -> Limit:
@@ -99,11 +101,16 @@ def nothing() -> Limit:
     return Limit(lambda v: v is None, "None")
 
 
+def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
+    """Tell whether a value is a list, a tuple or an array with one axis."""
+    return isinstance(value, (tuple, list)) or (isinstance(value, np.ndarray) and value.ndim == 1)
+
+
 def widths(longest: int = MOST_LAYERS) -> Limit:
     """Limit to a sequence (maybe empty) of at most ``longest`` layer widths."""
 
     def allows(value: object) -> bool:
-        if not isinstance(value, (tuple, list)) or len(value) > longest:
+        if not is_sequence(value) or len(value) > longest:
             return False
         return all(is_integer(width) and 1 <= width <= MOST for width in value)
 
@@ -115,7 +122,7 @@ def interval() -> Limit:
     """Limit to a pair (low, high) of finite numbers with low < high."""
 
     def allows(value: object) -> bool:
-        if not isinstance(value, (tuple, list)) or len(value) != 2:
+        if not is_sequence(value) or len(value) != 2:
             return False
         return is_real(value[0]) and is_real(value[1]) and bool(value[0] < value[1])
 
@@ -162,6 +169,13 @@ def check_part(part: Any) -> None:
     # A user's own part may leave limits out.
     limits = {f.name: f.metadata["limit"] for f in fields if "limit" in f.metadata}
     check(type(part).__name__, part.get_params(), limits)
+
+
+def plain(value: Any) -> Any:
+    """Return a parameter in Python's own types: grids hand over NumPy's scalars and arrays."""
+    if isinstance(value, np.ndarray):
+        return tuple(value.tolist())
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def get_params(part: Any, deep: bool = True) -> dict[str, Any]:

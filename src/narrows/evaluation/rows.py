@@ -5,14 +5,14 @@ Legend: N held-out rows, M training rows, D features, C classes.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from narrows.errors import DataError, DataTypeError, NarrowsWarning
+from narrows.common.warn import warn
+from narrows.errors import DataError, DataTypeError
 from narrows.evaluation.classifiers import NEIGHBOURS
 from narrows.sources.inputs import as_labels, rows_of
 from narrows.sources.split import held_out_rows
@@ -136,11 +136,9 @@ def _check_apart(rows: Rows, train: Rows) -> None:
     known = _hashes(train)
     share = float(np.mean([number in known for number in _hashes(rows, as_list=True)]))
     if share > 0.5:
-        warnings.warn(
+        warn(
             f"{100 * share:.3g} % of the rows of X stand in X_train too. Numbers on rows that a"
-            " model was trained on flatter it; give held-out rows as X.",
-            NarrowsWarning,
-            stacklevel=4,
+            " model was trained on flatter it; give held-out rows as X."
         )
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.special import ndtr, ndtri
 
-from narrows.common.limits import Limit, integer, is_integer, parameter
+from narrows.common.limits import Limit, integer, is_integer, is_sequence, parameter
 from narrows.errors import ParameterError
 from narrows.networks.autoencoding import Autoencoding
 from narrows.networks.base import Widths
@@ -26,9 +26,7 @@ N_ROUNDS, SETTLED = 300, 1e-8
 
 def _level_counts() -> Limit:
     def allows(value: object) -> bool:
-        return isinstance(value, (tuple, list)) and all(
-            is_integer(n) and 2 <= n <= MOST_LEVELS for n in value
-        )
+        return is_sequence(value) and all(is_integer(n) and 2 <= n <= MOST_LEVELS for n in value)
 
     each = Limit(allows, "a sequence of them, one for each number of the code, such as (8, 5, 5)")
     return integer(2, MOST_LEVELS) | each

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from narrows.common.atomic_files import replacing
+from narrows.common.atomic_files import check_folder, replacing
 from narrows.errors import FileExists, ParameterError, near_miss
 from narrows.model.parts import PARTS, from_json, named_part
 from narrows.objectives.shared.terms import is_plain, term_words
 from narrows.recipes.pictures import corrupted, draw, file_name, watcher
 from narrows.sources.mnist import load_mnist
-from narrows.sources.open import check_folder
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder

@@ -101,7 +101,7 @@ def fit(
     """
     from narrows.cli.fitting import fit_to_file
     from narrows.cli.parameters import make_autoencoder
-    from narrows.sources.open import check_target
+    from narrows.common.atomic_files import check_target
 
     given = {
         "n_components": n_components,

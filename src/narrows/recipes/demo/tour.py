@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from narrows import figures
-from narrows.common.atomic_files import replacing
+from narrows.common.atomic_files import check_folder, replacing
 from narrows.common.limits import check, nothing, real
 from narrows.errors import FileExists
 from narrows.linear.pca import fit_pca
@@ -26,7 +26,6 @@ from narrows.recipes.demo.programs import (
 )
 from narrows.sources.array import ArraySource
 from narrows.sources.mnist import load_mnist
-from narrows.sources.open import check_folder
 from narrows.web.demo import DemoContent, Timing, Words, demo_page
 
 GENERATORS: dict[str, dict[str, Any]] = {
