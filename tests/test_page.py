@@ -14,7 +14,8 @@ import pytest
 
 from narrows import figures
 from narrows.errors import DataError
-from narrows.web import drawings, parts
+from narrows.web import drawings
+from narrows.web import page as parts
 from narrows.web.demo import (
     Classifier,
     Command,

@@ -9,7 +9,7 @@ from narrows.evaluation import pictures
 from narrows.evaluation.scores import METHODS, Measure, Section
 from narrows.evaluation.shown import Shown
 from narrows.web.drawings import Words
-from narrows.web.parts import Label, page, paragraph, section, table, words
+from narrows.web.page import Label, page, paragraph, section, table, words
 
 if TYPE_CHECKING:
     from narrows.evaluation.report import Report

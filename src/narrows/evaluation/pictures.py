@@ -14,7 +14,7 @@ from narrows.evaluation.scores import METHODS, Measure
 from narrows.evaluation.shown import Shown
 from narrows.figures.theme import MARKERS, marker_number, palette_colour
 from narrows.web.drawings import Words
-from narrows.web.parts import Panel, label_attributes, panel, themed, words
+from narrows.web.page import Panel, label_attributes, panel, themed, words
 
 SIDE = 3.9
 """Of a plane, in inches."""

@@ -16,7 +16,7 @@ from narrows.evaluation.scores import METHODS, Measure, Section, finite
 from narrows.evaluation.shown import Shown
 from narrows.model.density import Density
 from narrows.web.drawings import Words
-from narrows.web.parts import Label
+from narrows.web.page import Label
 
 SUFFIXES = (".json", ".html")
 """Of the files that a report is saved to."""

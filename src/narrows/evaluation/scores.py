@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from narrows.web.drawings import Words
-from narrows.web.parts import Label
+from narrows.web.page import Label
 
 METHODS: dict[str, Label] = {
     "narrows": "narrows",

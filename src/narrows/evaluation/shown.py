@@ -17,7 +17,7 @@ from narrows.evaluation.rows import MeasuredRows, some
 from narrows.evaluation.views import pca_inference
 from narrows.model.inference import Inference
 from narrows.web.drawings import Words
-from narrows.web.parts import Label
+from narrows.web.page import Label
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder

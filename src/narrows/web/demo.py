@@ -20,7 +20,7 @@ from narrows.web.drawings import (
     encoder_as_features,
     squeeze_and_restore,
 )
-from narrows.web.parts import (
+from narrows.web.page import (
     Label,
     Panel,
     Picture,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from narrows.web.drawings import Words
-from narrows.web.parts import Label, Panel, Picture
+from narrows.web.page import Label, Panel, Picture
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from narrows import figures
 from narrows.evaluation.scorecard import ClassifierResult, knn_accuracy, pca_inference
 from narrows.recipes.demo.programs import SIZES, Labels, Pixels, Tour
 from narrows.web.demo import Classifier, Panel, Picture, Result, Scree, Words
-from narrows.web.parts import themed
+from narrows.web.page import themed
 
 N_NEW, PLACES = 100, 15
 """New digits, and places along each side of the decoded plane."""

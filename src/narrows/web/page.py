@@ -97,7 +97,7 @@ def page(title: Words, body: str, *, style: str = "") -> str:
     str
         The HTML file.
     """
-    template = files("narrows.web").joinpath("page_template.html").read_text(encoding="utf-8")
+    template = files("narrows.web").joinpath("templates/page.html").read_text(encoding="utf-8")
     return Template(template).substitute(
         title_en=escape(title.en),
         title_zh=escape(title.zh),

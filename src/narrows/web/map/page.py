@@ -1,6 +1,6 @@
 """A map as a page to look around in: one HTML file that loads nothing.
 
-What moves is in `map_page.js`, how it looks in `map_page.css`; without a script the page shows the
+What moves is in `map.js`, how it looks in `map.css`; without a script the page shows the
 same map as a picture.
 """
 
@@ -32,8 +32,8 @@ from narrows.figures.maps import MAP_WIDTHS, Plane, planes_of, thumbnails_of
 from narrows.figures.theme import THEME_NAMES, THEMES, marker_number
 from narrows.web.demo_content import Fact
 from narrows.web.drawings import Words
-from narrows.web.map_data import DOUBTFUL, MOST_PICTURES, map_data, pictured_rows
-from narrows.web.parts import Label, Picture, label_attributes, page, paragraph, picture, words
+from narrows.web.map.data import DOUBTFUL, MOST_PICTURES, map_data, pictured_rows
+from narrows.web.page import Label, Picture, label_attributes, page, paragraph, picture, words
 
 __all__ = ["Fact", "Words", "map_page"]
 
@@ -151,9 +151,9 @@ def map_page(
         _facts(facts),
         '<script type="application/json" id="map-data">'
         f"{map_data(planes, found, texts, row_names, small, trusted)}</script>",
-        f"<script>\n{_file('map_page.js')}</script>",
+        f"<script>\n{_file('map/map.js')}</script>",
     ]
-    return page(title, "\n".join(body), style=_file("map_page.css"))
+    return page(title, "\n".join(body), style=_file("templates/map.css"))
 
 
 def _file(name: str) -> str:
