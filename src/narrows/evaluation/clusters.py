@@ -16,7 +16,7 @@ from narrows.evaluation.rows import Numbers
 from narrows.evaluation.scores import Measure, Section, measure
 from narrows.evaluation.splitting import Split
 from narrows.evaluation.views import Both
-from narrows.web.drawings import Words
+from narrows.web.words import Words
 
 STARTS = 4
 """Of k-means, of which the best is taken."""

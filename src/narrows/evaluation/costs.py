@@ -14,7 +14,7 @@ from narrows.evaluation.reconstruction import RoundTrip
 from narrows.evaluation.rows import MeasuredRows
 from narrows.evaluation.scores import Kind, Section, measure
 from narrows.networks.pca_path import pca_network
-from narrows.web.drawings import Words
+from narrows.web.words import Words
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder

@@ -8,7 +8,7 @@ from narrows.evaluation.rows import MeasuredRows
 from narrows.evaluation.sample_quality import SampleQuality, as_grey_pictures, sample_quality
 from narrows.evaluation.scores import Better, Kind, Section, measure
 from narrows.model.density import Density
-from narrows.web.drawings import Words
+from narrows.web.words import Words
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder

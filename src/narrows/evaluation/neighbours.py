@@ -16,7 +16,7 @@ from narrows.evaluation.reconstruction import RoundTrip
 from narrows.evaluation.rows import MeasuredRows, most_rows, some
 from narrows.evaluation.scores import Section, measure
 from narrows.evaluation.views import in_own_units
-from narrows.web.drawings import Words
+from narrows.web.words import Words
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder

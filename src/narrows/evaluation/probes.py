@@ -17,7 +17,7 @@ from narrows.evaluation.rows import Numbers
 from narrows.evaluation.scores import Measure, Section, measure
 from narrows.evaluation.splitting import Split, rank_in_class
 from narrows.evaluation.views import Both
-from narrows.web.drawings import Words
+from narrows.web.words import Words
 
 FEW_LABELS, DRAWS = 100, 5
 """Labels of the probes that learn from few, and how often they are drawn."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from narrows.evaluation.rows import MeasuredRows
 from narrows.evaluation.scores import Section, measure
 from narrows.model.inference import BLOCK_VALUES, Floats, Inference
-from narrows.web.drawings import Words
+from narrows.web.words import Words
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder

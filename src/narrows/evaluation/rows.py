@@ -16,7 +16,7 @@ from narrows.errors import DataError, DataTypeError, NarrowsWarning
 from narrows.evaluation.classifiers import NEIGHBOURS
 from narrows.sources.inputs import as_labels, rows_of
 from narrows.sources.split import held_out_rows
-from narrows.web.drawings import Words
+from narrows.web.words import Words
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder

@@ -9,8 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from narrows.web.drawings import Words
-from narrows.web.page import Label
+from narrows.web.words import Label, Words
 
 METHODS: dict[str, Label] = {
     "narrows": "narrows",

@@ -16,8 +16,7 @@ from narrows.evaluation.reconstruction import RoundTrip
 from narrows.evaluation.rows import MeasuredRows, some
 from narrows.evaluation.views import pca_inference
 from narrows.model.inference import Inference
-from narrows.web.drawings import Words
-from narrows.web.page import Label
+from narrows.web.words import Label, Words
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder

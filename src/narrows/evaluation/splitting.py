@@ -11,7 +11,7 @@ import numpy as np
 
 from narrows.evaluation.rows import MeasuredRows, Numbers, Rows, most_rows, some
 from narrows.sources.split import held_out_rows
-from narrows.web.drawings import Words
+from narrows.web.words import Words
 
 
 @dataclass(frozen=True)

@@ -1,51 +1,35 @@
-"""What every page of narrows is made of: the frame, texts, pictures, tables.
+"""From templates to pages: one HTML file each, which loads nothing from anywhere.
 
-A page is one HTML file that loads nothing from anywhere. It is bilingual (English and simplified
-Chinese, with a switch) and has a light and a dark theme. `page_template.html` holds the frame,
-the style and two short scripts. Everything that comes from data is escaped.
+Pages are in English and simplified Chinese, with a switch, and have a light and a dark theme.
+Python gathers plain data; `templates/` turns it into HTML and escapes it; `words/` has the texts.
 """
 
 from __future__ import annotations
 
 import base64
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from html import escape
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cache
 from importlib.resources import files
 from math import isfinite
-from string import Template
+from typing import Any
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from narrows import figures
 from narrows.errors import DataError
-from narrows.web.drawings import Words
+from narrows.web.words import Label, Words, say, sentences
 
-# The colours of narrows.figures.THEMES, which a test holds to these, and a few more.
-STYLE_COLOURS: Mapping[str, Mapping[str, str]] = {
-    "light": {
-        "paper": "#ffffff",
-        "ink": "#1b1f24",
-        "muted": "#5c6570",
-        "rule": "#d5dae0",
-        "accent": "#2456c7",
-        "tint": "#f1f4f9",
-        "warm": "#b4500b",
-    },
-    "dark": {
-        "paper": "#14171a",
-        "ink": "#e6e9ec",
-        "muted": "#9aa4af",
-        "rule": "#363d45",
-        "accent": "#8ab0ff",
-        "tint": "#1e2329",
-        "warm": "#f0a35e",
-    },
+_TINTS = {
+    "light": {"tint": "#f1f4f9", "warm": "#b4500b"},
+    "dark": {"tint": "#1e2329", "warm": "#f0a35e"},
 }
+"""What pages need beside the colours of pictures."""
+_BOTH = Markup('<span lang="en">{}</span><span lang="zh-CN">{}</span>')
 PICTURE_PIXELS_PER_CSS_PIXEL = 2  # pictures are drawn at 200 pixels per inch, shown at 100
-
-Label = Words | str  # a name that is the same in every language may be a plain string
 
 
 @dataclass(frozen=True)
@@ -64,6 +48,23 @@ class Picture:
     dark: bytes
     alt: Words
 
+    def size(self) -> tuple[int, int]:
+        """Return width and height on the page, in CSS pixels.
+
+        Raises
+        ------
+        DataError
+            If it is not a PNG file, or its two themes differ in size.
+        """
+        light, dark = _png_size(self.light), _png_size(self.dark)
+        if light != dark:
+            raise DataError(
+                f"A picture's two themes must have one size; the light one has {light} pixels "
+                f"(width, height), the dark one {dark}."
+            )
+        width, height = (round(side / PICTURE_PIXELS_PER_CSS_PIXEL) for side in light)
+        return width, height
+
 
 def themed(draw: Callable[..., Figure], alt: Words, *, palette: bool = False) -> Picture:
     """Draw a figure in both themes; ``draw`` takes ``theme``."""
@@ -80,134 +81,59 @@ class Panel:
     note: Label = ""
 
 
-def page(title: Words, body: str, *, style: str = "") -> str:
-    """Put a body into the frame that all pages share.
+@dataclass(frozen=True)
+class Fact:
+    """A name and its value, such as a version or the number of rows."""
 
-    Parameters
-    ----------
-    title : Words
-        Title of the page.
-    body : str
-        HTML; see `words`, `picture`, `table` and `section`.
-    style : str
-        Rules of this page alone, after those that all share.
+    name: Label
+    value: Label
 
-    Returns
-    -------
-    str
-        The HTML file.
+
+def render(template: str, **content: Any) -> str:
+    """Return a page: a template of `templates/`, filled.
+
+    In templates `say` gives a text of the catalogues, and `Words` are written in both languages.
     """
-    template = files("narrows.web").joinpath("templates/page.html").read_text(encoding="utf-8")
-    return Template(template).substitute(
-        title_en=escape(title.en),
-        title_zh=escape(title.zh),
-        light=_variables("light"),
-        dark=_variables("dark"),
-        to_dark=words(Words("Dark", "深色")),
-        to_light=words(Words("Light", "浅色")),
-        body=body,
-        style=style,
+    return _environment().get_template(template).render(content)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("narrows.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_in_both_languages,
     )
+    environment.globals |= {
+        "say": say,
+        "sentences": sentences,
+        "file": _file,
+        "colours": {name: asdict(figures.THEMES[name]) | _TINTS[name] for name in figures.THEMES},
+    }
+    environment.filters |= {
+        "base64": lambda content: base64.b64encode(content).decode("ascii"),
+        "commas": "{:,}".format,
+        "error": error_text,
+        "ratio": ratio_text,
+        "seconds": seconds_text,
+    }
+    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
+    return environment
 
 
-def words(text: Label) -> str:
-    """Return a text as HTML, in both languages where they differ."""
-    if isinstance(text, str):
-        return escape(text)
-    if text.en == text.zh:
-        return escape(text.en)
-    return f'<span lang="en">{escape(text.en)}</span><span lang="zh-CN">{escape(text.zh)}</span>'
+def _in_both_languages(value: Any) -> Any:
+    """Write `Words` in both languages, of which the page shows one; leave all else."""
+    if not isinstance(value, Words):
+        return value
+    return value.en if value.en == value.zh else _BOTH.format(value.en, value.zh)
 
 
-def paragraph(text: Words, style: str = "") -> str:
-    """Return a paragraph."""
-    return f'<p class="{style}">{words(text)}</p>' if style else f"<p>{words(text)}</p>"
-
-
-def section(name: str, title: Words, *parts: str) -> str:
-    """Return a section with an address of its own (`#name`)."""
-    inside = "\n".join(parts)
-    return f'<section id="{escape(name)}">\n<h2>{words(title)}</h2>\n{inside}\n</section>'
-
-
-def picture(content: Picture) -> str:
-    """Return a picture as two `img` elements, of which the page shows the one that fits."""
-    size = _png_size(content.light)
-    if _png_size(content.dark) != size:
-        raise DataError(
-            f"A picture's two themes must have one size; the light one has {size} pixels "
-            f"(width, height), the dark one {_png_size(content.dark)}."
-        )
-    width, height = (round(side / PICTURE_PIXELS_PER_CSS_PIXEL) for side in size)
-    return "".join(
-        f'<img class="for-{theme}" alt="{escape(content.alt.en)}" '
-        f'data-en="{escape(content.alt.en)}" data-zh="{escape(content.alt.zh)}" '
-        f'width="{width}" height="{height}" '
-        f'src="data:image/png;base64,{base64.b64encode(png).decode("ascii")}">'
-        for theme, png in (("light", content.light), ("dark", content.dark))
-    )
-
-
-def panel(content: Panel) -> str:
-    """Return a picture below its name and note."""
-    note = f"<br>{words(content.note)}" if content.note else ""
-    caption = f"<figcaption><b>{words(content.name)}</b>{note}</figcaption>"
-    return f"<figure>{caption}{picture(content.picture)}</figure>"
-
-
-def table(
-    head: Sequence[Label],
-    rows: Iterable[Sequence[str]],
-    *,
-    ours: Sequence[bool] = (),
-    name: Words,
-) -> str:
-    """Return a table in a box that scrolls where the screen is narrow.
-
-    Parameters
-    ----------
-    head : sequence of Words or str
-        Names of the columns.
-    rows : iterable of sequence of str
-        Cells as HTML; the first of a row names it.
-    ours : sequence of bool
-        Which rows are set in bold.
-    name : Words
-        Name of the table, for screen readers.
-
-    Returns
-    -------
-    str
-        HTML.
-    """
-    top = "".join(f'<th scope="col">{words(cell)}</th>' for cell in head)
-    lines = []
-    for i, (first, *cells) in enumerate(rows):
-        bold = ' class="ours"' if i < len(ours) and ours[i] else ""
-        tail = "".join(f"<td>{cell}</td>" for cell in cells)
-        lines.append(f'<tr{bold}><th scope="row">{first}</th>{tail}</tr>')
-    # tabindex lets the keyboard scroll the box.
-    return (
-        f'<div class="scroll" tabindex="0" role="group" {label_attributes(name)}><table>'
-        f"<thead><tr>{top}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
-    )
-
-
-def chart(content: Picture, caption: Words) -> str:
-    """Return a picture above its caption."""
-    return (
-        f'<figure class="chart">{picture(content)}'
-        f"<figcaption>{words(caption)}</figcaption></figure>"
-    )
-
-
-def label_attributes(name: Words) -> str:
-    """Return the attributes that name an element for screen readers, in both languages."""
-    return f'aria-label="{escape(name.en)}" data-en="{escape(name.en)}" data-zh="{escape(name.zh)}"'
-
-
-def _variables(theme: str) -> str:
-    return " ".join(f"--{name}: {colour};" for name, colour in STYLE_COLOURS[theme].items())
+def _file(name: str) -> Markup:
+    """Return a style sheet or a script of ours as it is."""
+    return Markup(files("narrows.web").joinpath("templates", name).read_text(encoding="utf-8"))
 
 
 def error_text(value: float) -> str:
