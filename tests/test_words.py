@@ -26,7 +26,7 @@ def test_both_languages_have_the_same_keys_and_placeholders():
 def test_english_is_english_and_chinese_is_chinese():
     for key, text in ENGLISH.items():
         assert text and not re.search(r"[\u3000-\u9fff\uff00-\uffef]", text), key
-        assert re.search(r"[\u4e00-\u9fff]", CHINESE[key]) or text == CHINESE[key], key
+        assert re.search(r"[\u4e00-\u9fff\uff00-\uffef]", CHINESE[key]) or text == CHINESE[key], key
 
 
 def test_every_text_is_used_and_no_other_is_asked_for():
