@@ -267,7 +267,7 @@ def _looks(asked: Asked, found: Found) -> dict[str, Any]:
 
 
 def _write_page(asked: Asked, found: Found) -> None:
-    from narrows.web.map_page import Fact, Words, map_page
+    from narrows.web import Fact, Words, map_page
 
     ae, n = found.ae, len(found.codes)
     notes = []
