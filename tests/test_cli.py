@@ -231,7 +231,8 @@ def test_reconstruct_draws_a_sheet(narrows):
 
 def test_evaluate_prints_and_writes_a_report(narrows):
     from narrows import evaluate, load
-    from narrows.sources.open import read_labels, read_table
+    from narrows.sources.labels import read_labels
+    from narrows.sources.open import read_table
 
     code, text, _ = narrows(
         "evaluate iris.safetensors iris.csv --labels kinds.txt --out report.json"
@@ -554,7 +555,7 @@ def full_disk(tmp_path_factory, monkeypatch):
 
     def failing(self, path):
         if Path(path).resolve().parent == Path.cwd() and Path.cwd() != here:
-            raise OSError(errno.ENOSPC, "No space left on device", f"{path}.part")
+            raise OSError(errno.ENOSPC, "cannot be written: no space left on device", str(path))
         save(self, path)
 
     monkeypatch.setattr(Autoencoder, "save", failing)

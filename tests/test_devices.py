@@ -57,14 +57,14 @@ def request(objective, dtype, network=None):
     X = curved(N)
     X = (X - X.min()) / np.ptp(X)
     ae = quick(K, objective=objective, network=network or MLP(hidden=(5,)))
-    shares = (0.5, 0.5) if objective.needs_classes else ()
+    shares = (0.5, 0.5) if objective.needs.classes else ()
     params = ae.get_params(deep=False)
     plan = make_plan(params, N, X.shape[1], 0, sample_shape=(2, 3), class_shares=shares)
     source = ArraySource(X, y=np.arange(N) % 2 if shares else None)
     net, _ = start(source, params, plan, (0.0, 1.0))
     rows = ScaledRows(source, net.scaling, dtype, DEVICE)
-    if objective.n_neighbors:
-        rows.near = Near(np.arange(N)[::-1, None].copy(), rows, objective.n_partners)
+    if objective.needs.n_neighbors:
+        rows.near = Near(np.arange(N)[::-1, None].copy(), rows, objective.needs.n_partners)
     return plan, converted(net, torch.float32).to(DEVICE), rows
 
 

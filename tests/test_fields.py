@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from narrows.common.limits import (
+    boolean,
     check,
     check_part,
     get_params,
@@ -17,6 +18,7 @@ from narrows.common.limits import (
     nothing,
     one_of,
     parameter,
+    plain,
     real,
     replaced,
     widths,
@@ -26,7 +28,12 @@ from narrows.errors import ParameterError
 INF, NAN = float("inf"), float("nan")
 
 LIMITS = [
-    (integer(1), [1, 5, np.int64(3), np.uint8(1), 10**30], [0, -1, 1.0, "1", True, None, NAN]),
+    (boolean(), [True, False, np.True_, np.bool_(False)], [0, 1, "True", None]),
+    (
+        integer(1),
+        [1, 5, np.int64(3), np.uint8(1), 10**30],
+        [0, -1, 1.0, "1", True, np.True_, None, NAN],
+    ),
     (
         real(0),
         [0, 0.5, 3, np.float32(2), fractions.Fraction(1, 2)],
@@ -36,11 +43,26 @@ LIMITS = [
     (real(0, low_open=True), [1e-300], [0, 0.0]),
     (one_of("cat", "dog"), ["cat", "dog"], ["cow", "", None, 1, ["cat"]]),
     (nothing(), [None], [0, False, "", ()]),
-    (widths(), [(), [5], (5, np.int64(3))], [5, (0,), (1.0,), "55", None, (True,)]),
+    (
+        widths(),
+        [(), [5], (5, np.int64(3)), np.array([5, 3])],
+        [5, (0,), (1.0,), "55", None, (True,), np.array([0, 3]), np.array([[5]]), np.ones(2)],
+    ),
     (
         interval(),
-        [(0, 1), [-1.5, np.float64(2)]],
-        [(1, 1), (1, 0), (0, INF), (0,), 3, (NAN, 1), "01"],
+        [(0, 1), [-1.5, np.float64(2)], np.array([0, 255]), np.array([-1.5, 1])],
+        [
+            np.array([1, 1]),
+            np.array([[0, 1]]),
+            np.array([True, False]),
+            (1, 1),
+            (1, 0),
+            (0, INF),
+            (0,),
+            3,
+            (NAN, 1),
+            "01",
+        ],
     ),
     (integer(1) | nothing() | one_of("auto"), [3, None, "auto"], [0, "all", 1.5]),
 ]
@@ -50,6 +72,23 @@ LIMITS = [
 def test_what_a_limit_allows(limit, allowed, refused):
     assert [value for value in allowed if not limit.allows(value)] == []
     assert [value for value in refused if limit.allows(value)] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (np.True_, True),
+        (np.int64(3), 3),
+        (np.float32(0.5), 0.5),
+        (np.str_("best"), "best"),
+        (np.array([5, 3]), (5, 3)),
+        ((0, 1), (0, 1)),
+        (None, None),
+    ],
+)
+def test_plain_values_are_of_pythons_own_types(given, expected):
+    found = plain(given)
+    assert (type(found), found) == (type(expected), expected)
 
 
 def test_a_complaint_says_name_owner_limit_and_value():

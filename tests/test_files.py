@@ -1,24 +1,22 @@
 """Tables in files: what is read, what is refused and in which words, what is written."""
 
 import errno
+import os
 import pickle
+import subprocess
+import sys
+import threading
 
 import numpy as np
 import pytest
 
+from narrows.common.atomic_files import check_folder, check_target, replacing
 from narrows.datasets import load_mnist
 from narrows.errors import DataError, DataTypeError, FileExists, NarrowsWarning, ParameterError
 from narrows.sources.csv import _exact_floats
-from narrows.sources.open import (
-    DATA_SUFFIXES,
-    Table,
-    check_folder,
-    check_target,
-    read_labels,
-    read_table,
-    write_table,
-    writing,
-)
+from narrows.sources.labels import read_labels
+from narrows.sources.open import DATA_SUFFIXES, Table, read_table
+from narrows.sources.write import write_table
 
 
 @pytest.fixture
@@ -227,6 +225,16 @@ def test_labels_in_arrays_and_of_mnist(here):
         read_labels("wide.csv", 2)
 
 
+def test_reading_tables_imports_neither_torch_nor_scikit_learn():
+    # So a missing file is reported at once: importing torch takes seconds.
+    modules = "open, labels, write, csv, split, array"
+    program = f"import sys; from narrows.sources import {modules}; print(*sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert {"torch", "sklearn", "scipy", "pandas"} & set(result.stdout.split()) == set()
+
+
 # ---------------------------------------------------------------------- writing
 
 
@@ -271,10 +279,73 @@ def test_a_full_disk_leaves_the_old_file(here, rows, monkeypatch):
 
 
 def test_other_errors_pass_through_and_leave_nothing(here):
-    with pytest.raises(ZeroDivisionError), writing(here / "r.csv") as temporary:
+    with pytest.raises(ZeroDivisionError), replacing(here / "r.csv") as temporary:
         temporary.write_text("half")
         raise ZeroDivisionError
     assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize("where", ["no/such/r.npy", "file/r.npy", "folder"])
+def test_an_error_of_the_system_names_the_file_that_was_asked_for(here, where):
+    (here / "file").write_text("")
+    (here / "folder").mkdir()
+    with pytest.raises(OSError, match="cannot be written") as caught, replacing(where) as temporary:
+        temporary.write_text("new")
+    assert caught.value.filename == where
+    assert sorted(entry.name for entry in here.iterdir()) == ["file", "folder"]
+
+
+def test_an_error_about_another_file_keeps_its_words(here):
+    with pytest.raises(FileNotFoundError) as caught, replacing("r.npy"):
+        (here / "other").read_text()
+    assert caught.value.filename == str(here / "other")
+
+
+def test_a_write_that_the_system_stops_leaves_nothing(here):
+    # A limit on the size of files stops a write half-way, as a full disk does.
+    program = (
+        "import resource, numpy as np\nfrom pathlib import Path\n"
+        "from narrows.sources.write import write_table\nfrom narrows.sources.open import Table\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
+        "for name in ('r.npy', 'r.npz', 'r.csv'):\n"
+        "    try:\n        write_table(Path(name), Table(np.random.rand(100, 100)))\n"
+        "    except OSError as error:\n        print(error.filename)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert result.stdout.split() == ["r.npy", "r.npz", "r.csv"], result.stderr
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o077, 0o002])
+def test_new_files_have_the_rights_that_the_umask_leaves_and_old_ones_keep_theirs(here, mask):
+    before = os.umask(mask)
+    try:
+        write_table(here / "new.csv", Table(np.ones((2, 2))))
+    finally:
+        os.umask(before)
+    assert (here / "new.csv").stat().st_mode & 0o777 == 0o666 & ~mask
+    (here / "new.csv").chmod(0o640)
+    write_table(here / "new.csv", Table(np.zeros((2, 2))))
+    assert (here / "new.csv").stat().st_mode & 0o777 == 0o640
+
+
+def test_the_umask_of_the_process_is_never_touched(here, monkeypatch):
+    monkeypatch.setattr(os, "umask", None)  # a call fails
+    writers = [
+        threading.Thread(target=write_table, args=(here / f"{n}.npy", Table(np.ones((2, 2)))))
+        for n in range(4)
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert sorted(entry.name for entry in here.iterdir()) == [f"{n}.npy" for n in range(4)]
+
+
+def test_a_name_of_the_greatest_length_can_be_written(here):
+    path = here / f"{'r' * 251}.npy"
+    write_table(path, Table(np.ones((2, 2))))
+    assert path.exists()
 
 
 def test_target_is_checked_before_any_work(here):

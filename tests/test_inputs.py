@@ -10,11 +10,13 @@ import polars as pl
 import pytest
 import scipy.sparse
 import torch
+from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV
 
 from conftest import quick
-from narrows import MLP, Adam, Autoencoder, Reconstruction
+from narrows import FSQ, MLP, Adam, Autoencoder, Reconstruction, load
 from narrows.errors import DataError, DataTypeError, ParameterError
 
 TABLE = np.random.default_rng(0).integers(0, 2, size=(40, 6))
@@ -287,6 +289,66 @@ def test_a_bad_parameter_is_named_with_what_is_allowed(name, value, words):
     assert isinstance(caught.value, ValueError)
     assert f"`{name}`" in str(caught.value) or re.search("of (MLP|Adam) must", str(caught.value))
     assert not hasattr(ae, "network_")
+
+
+FROM_GRIDS = {
+    "n_components": np.int64(2),
+    "ordered": np.False_,
+    "keep": np.str_("last"),
+    "sample_shape": np.array([2, 3]),
+    "scaling": np.array([0.0, 1.0]),
+    "bounds": np.array([0, 1]),
+    "max_steps": np.int32(5),
+    "learning_rate": np.float32(1e-3),
+    "validation_fraction": np.float64(0.2),
+    "n_threads": np.int64(1),
+    "random_state": np.int64(0),
+    "verbose": True,
+    "network": MLP(hidden=np.array([8, 4]), skip=np.True_, activation=np.str_("relu")),
+}
+
+
+def test_parameters_of_numpy_types_work_as_pythons_own_do(tmp_path):
+    plain = Autoencoder(
+        2,
+        keep="last",
+        sample_shape=(2, 3),
+        scaling=(0.0, 1.0),
+        bounds=(0, 1),
+        max_steps=5,
+        learning_rate=float(np.float32(1e-3)),
+        validation_fraction=0.2,
+        n_threads=1,
+        random_state=0,
+        network=MLP(hidden=(8, 4), skip=True, activation="relu"),
+    ).fit(TABLE)
+    ae = Autoencoder(**FROM_GRIDS)
+    clone(ae).fit(TABLE)
+    np.testing.assert_array_equal(ae.fit(TABLE).transform(TABLE), plain.transform(TABLE))
+    ae.partial_fit(TABLE)
+    ae.save(tmp_path / "model.safetensors")
+    again = load(tmp_path / "model.safetensors")
+    np.testing.assert_array_equal(again.transform(TABLE), ae.transform(TABLE))
+    assert again.network == plain.network
+    assert (again.bounds, again.scaling, again.verbose) == ((0, 1), (0.0, 1.0), True)
+    again.fit(TABLE)
+
+
+def test_a_grid_search_over_arrays(tmp_path):
+    grid = {
+        "bounds": [np.array([0, 1]), np.array([0, 2])],
+        "network__hidden": [np.array([8]), np.array([6])],
+        "n_components": np.array([1, 2]),
+        "network__skip": np.array([False]),
+    }
+    search = GridSearchCV(quick(max_steps=3), grid, cv=2, error_score="raise").fit(TABLE)
+    search.best_estimator_.save(tmp_path / "best.safetensors")
+    found = load(tmp_path / "best.safetensors")
+    np.testing.assert_array_equal(found.transform(TABLE), search.transform(TABLE))
+
+
+def test_levels_from_a_grid():
+    assert quick(objective=FSQ(levels=np.array([8, 5])), max_steps=3).fit(TABLE)
 
 
 def test_all_bad_parameters_are_reported_at_once():

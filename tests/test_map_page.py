@@ -13,7 +13,7 @@ from PIL import Image
 
 from narrows import figures
 from narrows.errors import DataError
-from narrows.web.map_page import Fact, Words, map_page
+from narrows.web import Fact, Words, map_page
 from test_page import Reader
 
 RNG = np.random.default_rng(0)

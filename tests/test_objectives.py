@@ -16,7 +16,7 @@ from narrows import Autoencoder, load
 from narrows.errors import NarrowsWarning
 from narrows.linear.scaling import Scaling
 from narrows.model.parts import PARTS
-from narrows.networks import MLP, Autoencoding, Widths
+from narrows.networks import MLP, Autoencoding
 from narrows.objectives import Batch, Bounds, Step
 from narrows.training.loop import drawn
 
@@ -45,7 +45,7 @@ each_choice = pytest.mark.parametrize("objective", CHOICES)
 
 
 def widths(objective):
-    return Widths(D, K, *objective.output_sizes(D, K), (D,))
+    return objective.widths(D, K, sample_shape=(D,))
 
 
 def network(objective, seed=0):
@@ -62,7 +62,8 @@ def rows(n=B):
 
 def batch(objective, x):
     """Rows, with a neighbour each where the family asks for them."""
-    near = x.flip(0)[:, None].repeat(1, objective.n_partners, 1) if objective.n_neighbors else None
+    needs = objective.needs
+    near = x.flip(0)[:, None].repeat(1, needs.n_partners, 1) if needs.n_neighbors else None
     return Batch(x, near=near)
 
 
@@ -77,7 +78,7 @@ def part_of(noise, rows):
 def gradients(objective, net):
     return [
         p.grad.clone()
-        for phase in objective.phases
+        for phase in objective.needs.phases
         for p in objective.parameters(net, phase)
         if p.grad is not None
     ]
@@ -95,7 +96,7 @@ def backward(objective, net, terms, phase, n):
 @each_choice
 def test_terms_are_one_finite_number_per_row_and_have_units(objective, bounds):
     named = set()
-    for phase in objective.phases:
+    for phase in objective.needs.phases:
         terms = objective.terms(
             network(objective), batch(objective, rows()), step(objective, rows(), bounds)
         )
@@ -116,7 +117,7 @@ def test_terms_are_one_finite_number_per_row_and_have_units(objective, bounds):
 def test_every_unit_is_that_of_a_term(family):
     named = set()
     for objective in choices(family).values():
-        for phase in objective.phases:
+        for phase in objective.needs.phases:
             given = step(objective, rows(), phase=phase)
             named |= set(objective.terms(network(objective), batch(objective, rows()), given))
     assert named == set(family.units)
@@ -125,7 +126,7 @@ def test_every_unit_is_that_of_a_term(family):
 @pytest.mark.parametrize("bounds", BOUNDS)
 @each_choice
 def test_every_term_moves_a_parameter_of_its_phase_at_default_settings(objective, bounds):
-    for phase in objective.phases:
+    for phase in objective.needs.phases:
         given = step(objective, rows(), bounds, phase)
         for name in objective.terms(network(objective), batch(objective, rows()), given):
             net = network(objective)
@@ -139,16 +140,16 @@ def test_every_term_moves_a_parameter_of_its_phase_at_default_settings(objective
 def test_every_parameter_belongs_to_one_phase(family):
     objective = family()
     net = network(objective)
-    trained = [id(p) for phase in objective.phases for p in objective.parameters(net, phase)]
+    trained = [id(p) for phase in objective.needs.phases for p in objective.parameters(net, phase)]
     assert sorted(trained) == sorted(id(p) for p in net.parameters())
 
 
 @each_choice
 def test_splitting_a_batch_changes_gradients_by_rounding_only(objective):
-    if objective.couples_rows:
-        pytest.skip(objective.couples_rows)
+    if objective.needs.couples_rows:
+        pytest.skip(objective.needs.couples_rows)
     x_BD, whole, parts = rows(), network(objective), network(objective)
-    for phase in objective.phases:
+    for phase in objective.needs.phases:
         given = step(objective, x_BD, None, phase)
         backward(objective, whole, objective.terms(whole, batch(objective, x_BD), given), phase, B)
         for part in (slice(0, 1), slice(1, 10), slice(10, B)):
@@ -189,7 +190,7 @@ def test_terms_leave_rows_and_noise_alone(objective):
     x_BD = rows()
     given = step(objective, x_BD)
     before = copy.deepcopy(given.noise)
-    for phase in objective.phases:
+    for phase in objective.needs.phases:
         objective.terms(network(objective), batch(objective, x_BD), given._replace(phase=phase))
     assert torch.equal(x_BD, rows())
     assert all(torch.equal(given.noise[name], before[name]) for name in before)

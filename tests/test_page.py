@@ -14,20 +14,17 @@ import pytest
 
 from narrows import figures
 from narrows.errors import DataError
-from narrows.web import drawings, parts
 from narrows.web.demo import (
     Classifier,
     Command,
     DemoContent,
-    Fact,
-    Panel,
-    Picture,
     Result,
     Scree,
     Timing,
-    Words,
     demo_page,
 )
+from narrows.web.page import Fact, Panel, Picture
+from narrows.web.words import Words
 
 VOID = {"meta", "link", "img", "br"}
 
@@ -230,15 +227,11 @@ def test_pictures_that_do_not_fit_are_refused():
             demo_page(content(planes=[Panel("a", picture)]))
 
 
-@pytest.mark.parametrize(
-    "drawing",
-    ["squeeze_and_restore", "encoder_as_features", "decoder_as_generator"],
-)
-def test_drawings_are_well_formed_and_inside_their_frame(drawing):
-    svg = getattr(drawings, drawing)()
-    root = ElementTree.fromstring(f"<all>{svg}</all>")
-    assert len(root) == (2 if drawing == "squeeze_and_restore" else 1)
-    for picture in root:
+def test_drawings_are_well_formed_and_inside_their_frame(html):
+    drawings = re.findall(r"<svg.*?</svg>", html, flags=re.DOTALL)
+    assert len(drawings) == 2 + 2  # the main one, wide and tall; the encoder; the decoder
+    for drawing in drawings:
+        picture = ElementTree.fromstring(drawing)
         _, _, width, height = map(float, picture.attrib["viewBox"].split())
         assert picture.attrib["role"] == "img"
         assert picture.attrib["aria-label"] == picture.attrib["data-en"]
@@ -248,14 +241,19 @@ def test_drawings_are_well_formed_and_inside_their_frame(drawing):
         assert "fill=" not in ElementTree.tostring(picture, "unicode")  # colours: the theme's
 
 
-def test_the_first_drawing_says_error_and_no_labels():
-    texts = re.findall(r">([^<>]+)</text>", drawings.squeeze_and_restore())
-    for word in ("x − x̂", "error", "误差", "no labels", "不用标签", "encoder", "解码器"):
+def test_the_first_drawing_says_error_and_no_labels(html):
+    texts = re.findall(r">([^<>]+)</text>", html)
+    for word in ("x − x̂", "error", "误差", "no labels", "不用标签"):
         assert texts.count(word) == 2  # the wide and the tall one
 
 
-def test_page_and_pictures_share_their_colours():
-    for theme, colours in parts.STYLE_COLOURS.items():
+def test_page_and_pictures_share_their_colours(html):
+    for theme in figures.THEMES.values():
         for name in ("paper", "ink", "muted", "rule", "accent"):
-            assert colours[name] == getattr(figures.THEMES[theme], name)
-    assert set(parts.STYLE_COLOURS["light"]) == set(parts.STYLE_COLOURS["dark"])
+            assert f"--{name}: {getattr(theme, name)};" in html
+
+
+def test_the_page_says_what_our_words_are_elsewhere(reader):
+    text = " ".join(" ".join(reader.text).split())
+    for word in ("embedding", "latent dimension", "嵌入", "潜在维度"):
+        assert word in text

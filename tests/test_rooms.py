@@ -114,7 +114,7 @@ NAMED_TUPLES = {"_replace", "_asdict", "_fields", "_make"}
 
 
 def private_names(path):
-    """Where a file reads an underscored name that it does not define; torch's are its own affair."""
+    """Where a file reads an underscored name that it does not define, but for those of torch."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     own = {node.name for node in ast.walk(tree) if isinstance(node, DEFINITIONS)}
     read = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]

@@ -1,5 +1,6 @@
 """The page of a scorecard: whole in itself, in two languages and themes, whatever the labels."""
 
+import dataclasses
 import re
 from itertools import pairwise
 
@@ -9,8 +10,8 @@ from sklearn.datasets import load_digits, load_wine
 
 from conftest import quick
 from narrows import evaluate
-from narrows.evaluation import pictures
-from narrows.web.drawings import Words
+from narrows.evaluation.page import scorecard_page
+from narrows.web.words import Words
 from test_page import Reader
 
 HOSTILE = "<script>alert(1)</script>\"'&$body ${light}"
@@ -73,7 +74,7 @@ def test_a_page_of_pictures_has_all_sections(digits):
     assert len(images) == 2 * (3 + 2)  # three strips and two planes in both themes
     text = " ".join("".join(Reader(html).text).split())
     assert "digits.safetensors on test.npy" in text
-    assert "the mean of 2 seeds" in text
+    assert "the mean over 2 seeds" in text
     assert report.measure("probes", "knn_all").scores["random_network"].text("share") in text
     assert report.measure("class_errors", "7").scores["pca"].text("error") in text
 
@@ -94,7 +95,7 @@ def test_a_page_without_labels_or_with_one_row(digits):
     assert bare == ["reconstruction", "pictures", "codes", "neighbours", "costs", "model"]
     one = evaluate(ae, images[60:61]).to_html()
     assert ids(one) == ["reconstruction", "pictures", "neighbours", "costs", "model"]
-    assert "1 held-out row of 64 values, through a code of 1 number," in one
+    assert "1 held-out row of 64 values each, encoded to 1 number" in one
     assert one.count("<img") == 2
 
 
@@ -107,29 +108,39 @@ def test_strips_are_the_worst_the_middling_and_the_best_rows(digits):
 
 
 def test_bars_are_as_long_as_errors(wine):
-    report, _ = wine
+    report, html = wine
     (section,) = [part for part in report.sections if part.key == "class_errors"]
     means = [line.scores[m].mean for line in section.measures for m in ("narrows", "pca")]
-    widths = [
-        float(w) for w in re.findall(r"width:([\d.]+)%", pictures.class_bars(section.measures))
-    ]
+    widths = [float(width) for width in re.findall(r"width:([\d.]+)%;?\"></div>", html)]
     assert widths == pytest.approx([100 * mean / max(means) for mean in means], abs=0.06)
 
 
 def test_many_classes_are_named_and_drawn_as_far_as_there_is_room(digits):
     report, _ = digits
-    (section,) = [part for part in report.sections if part.key == "class_errors"]
-    many = pictures.class_bars(section.measures * 5)
-    assert many.count('<th scope="row">') == 40
-    assert "10 further classes" in many
-    legend = pictures._legend([f"class {number}" for number in range(70)])
+    errors = report.measure("class_errors", "7")
+    many = [dataclasses.replace(errors, name=f"class {number}") for number in range(50)]
+    section = dataclasses.replace(report.sections[1], measures=many)
+    shown = dataclasses.replace(report.shown, drawn_names=[f"class {n}" for n in range(70)])
+    sizes = {"n_rows": 1, "n_features": 1, "n_components": 1, "n_seeds": 1}
+    html = scorecard_page([section], shown, **sizes)
+    assert html.count('<th scope="row">') == 40
+    assert "10 further classes have smaller errors" in html
+    (legend,) = re.findall('<ul class="legend shapes".*?</ul>', html, flags=re.DOTALL)
     assert legend.count("<li>") == 61 and "+ 10" in legend
     assert legend.count("●") == legend.count("■") == 10
-    assert pictures._legend([]) == ""
 
 
-def test_the_table_of_clusters_is_in_percent():
-    html = pictures.cluster_table(np.array([[3, 1], [0, 0]]), ["a", "b"])
-    assert re.findall(r"<td[^>]*>([^<]*)</td>", html) == ["75", "25", "", ""]
-    assert "--share:0.750" in html
-    assert pictures.cluster_table(np.eye(21, dtype=int), ["x"] * 21) == ""
+def test_the_table_of_clusters_is_in_percent(digits):
+    report, _ = digits
+    shown = dataclasses.replace(
+        report.shown, clusters=np.array([[3, 1], [0, 0]]), class_names=("a", "b"), drawn_names=()
+    )
+    (section,) = [part for part in report.sections if part.key == "clusters"]
+    sizes = {"n_rows": 1, "n_features": 1, "n_components": 1, "n_seeds": 1}
+    html = scorecard_page([section], shown, **sizes)
+    assert "legend shapes" not in re.sub("<style>.*?</style>", "", html, flags=re.DOTALL)
+    (table,) = re.findall('<table class="clusters">.*?</table>', html, flags=re.DOTALL)
+    assert re.findall(r"<td[^>]*>([^<]*)</td>", table) == ["75", "25", "", ""]
+    assert "--share:0.750" in table
+    many = dataclasses.replace(shown, clusters=np.eye(21, dtype=int), class_names=["x"] * 21)
+    assert '<table class="clusters">' not in scorecard_page([section], many, **sizes)

@@ -15,7 +15,7 @@ from narrows import IWAE, MLP, VAE, evaluate
 from narrows.errors import NarrowsWarning, ParameterError
 from narrows.evaluation.density import measure_density
 from narrows.objectives.priors import ClassNormals
-from narrows.objectives.shared.variational import kl_per_number, log_posterior, seen
+from narrows.objectives.shared.variational import log_posterior, seen
 
 B, K = 7, 3
 
@@ -39,7 +39,7 @@ def moments():
 def test_kl_is_torchs():
     mean, log_variance = moments()
     expected = kl_divergence(Normal(mean, (0.5 * log_variance).exp()), Normal(0, 1))
-    found = kl_per_number(mean, log_variance, ClassNormals(K), None)
+    found = ClassNormals(K).kl(mean, log_variance, None)
     torch.testing.assert_close(found, expected)
 
 
@@ -49,7 +49,7 @@ def test_kl_to_a_class_is_torchs():
     with torch.no_grad():
         prior.means.copy_(torch.randn(2, K, generator=generator(2)))
         prior.log_deviations.copy_(torch.randn(2, K, generator=generator(3)))
-        found = kl_per_number(mean, log_variance, prior, y)
+        found = prior.kl(mean, log_variance, y)
     given = Normal(prior.means[y], prior.log_deviations[y].exp())
     expected = kl_divergence(Normal(mean, (0.5 * log_variance).exp()), given)
     torch.testing.assert_close(found, expected.detach())

@@ -241,20 +241,19 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             Raised again, once the best state so far is in place.
         """
         started = time.perf_counter()
-        seconds = self.max_seconds
-        check_params(self.get_params(deep=False))
+        seconds, params = self.max_seconds, check_params(self.get_params(deep=False))
         deadline = None if seconds is None else Deadline(started + float(seconds), float(seconds))
         origin = _origin(align_to)
         with self._all_or_nothing():
             data = read_data(self, X, y, least=2)
-            found = training.fit(data, self.get_params(deep=False), deadline, origin)
+            found = training.fit(data, params, deadline, origin)
             self.model_, self._training = found.model, None
             self.__dict__.pop("movement_", None)
             if found.movement is not None:
                 self.movement_ = found.movement
         for complaint in found.complaints:
             warn(complaint)
-        if self.scaling != "standard" and not data.came_shaped:
+        if params["scaling"] != "standard" and not data.came_shaped:
             inputs.warn_of_dominant_columns(found.model.column_moments()[1], data.names)
         if found.interrupted is not None:
             raise found.interrupted
@@ -270,11 +269,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         codes are dropped, for the codes have moved; `sample` fits them anew to codes of the rows
         passed so far. Raises what `fit` raises.
         """
-        check_params(self.get_params(deep=False))
+        params = check_params(self.get_params(deep=False))
         with self._all_or_nothing():
             model = vars(self).get("model_")
             data = read_data(self, X, y, least=2 if model is None else 1, model=model)
-            params = self.get_params(deep=False)
             self.model_, self._training = training.partial_fit(data, params, model, self._training)
             self.__dict__.pop("movement_", None)
         return self
@@ -351,8 +349,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         row, no callback; of codes, what priors and trust are made of: means and spreads. Raises an
         OSError where it cannot be written; an older file then stands as it was.
         """
-        model, params = self._model(), self.get_params(deep=False)
-        check_params(params)
+        model, params = self._model(), check_params(self.get_params(deep=False))
         model.changed(params=described(params)).save(path)
 
     def sample(
@@ -491,7 +488,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         with contextlib.suppress(ParameterError):
-            tags.target_tags.required = named_part("objective", self.objective).needs_classes
+            tags.target_tags.required = named_part("objective", self.objective).needs.classes
         return tags
 
     def __sklearn_is_fitted__(self) -> bool:

@@ -2,6 +2,7 @@
 
 `DAMAGED` turns the bytes of a good file into those of a bad one, as an accident or a stranger
 would. `FORGED` changes what a file says and gives it a correct checksum, as an enemy would.
+`forged_fields` does so with every field of every part of a file.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from safetensors.numpy import save
 
 from narrows.model import file
 from narrows.model.file import ModelState, read_model, write_model
+
+Change = Callable[[dict[str, Any], dict[str, Any]], None]
+"""Forges the configuration and the tensors of a file, in place."""
 
 
 def header_length(content: bytes) -> int:
@@ -83,7 +87,7 @@ DAMAGED: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-def forged(path: Path, change: Callable[[dict[str, Any], dict[str, Any]], None]) -> None:
+def forged(path: Path, change: Change) -> None:
     """Let ``change`` work on configuration and tensors of a file, and sign the result."""
     state = read_model(path)
     config, tensors = state.config, dict(state.tensors)
@@ -99,11 +103,11 @@ def forged_text(path: Path, text: str, monkeypatch: Any) -> None:
         write_model(path, state)
 
 
-def _drop(name: str) -> Callable[[dict[str, Any], dict[str, Any]], None]:
+def _drop(name: str) -> Change:
     return lambda config, tensors: tensors.pop(name)
 
 
-def _reshape(name: str) -> Callable[[dict[str, Any], dict[str, Any]], None]:
+def _reshape(name: str) -> Change:
     """Give a tensor one row more."""
 
     def change(config: dict[str, Any], tensors: dict[str, Any]) -> None:
@@ -113,7 +117,7 @@ def _reshape(name: str) -> Callable[[dict[str, Any], dict[str, Any]], None]:
     return change
 
 
-def _poison(name: str, value: float) -> Callable[[dict[str, Any], dict[str, Any]], None]:
+def _poison(name: str, value: float) -> Change:
     def change(config: dict[str, Any], tensors: dict[str, Any]) -> None:
         tensors[name] = tensors[name].copy()
         tensors[name].flat[0] = value
@@ -121,21 +125,21 @@ def _poison(name: str, value: float) -> Callable[[dict[str, Any], dict[str, Any]
     return change
 
 
-def _say(**changes: Any) -> Callable[[dict[str, Any], dict[str, Any]], None]:
+def _say(**changes: Any) -> Change:
     return lambda config, tensors: config.update(changes)
 
 
-def _say_of(part: str, **changes: Any) -> Callable[[dict[str, Any], dict[str, Any]], None]:
+def _say_of(part: str, **changes: Any) -> Change:
     return lambda config, tensors: config[part].update(changes)
 
 
-def _add(name: str, tensor: Any) -> Callable[[dict[str, Any], dict[str, Any]], None]:
+def _add(name: str, tensor: Any) -> Change:
     return lambda config, tensors: tensors.update({name: tensor})
 
 
 WEIGHT = "network.encoder.inner.0.weight"
 
-FORGED: dict[str, Callable[[dict[str, Any], dict[str, Any]], None]] = {
+FORGED: dict[str, Change] = {
     "a tensor of the network missing": _drop(WEIGHT),
     "a tensor of the PCA missing": _drop("pca.mean_"),
     "a column of the history missing": _drop("history.loss"),
@@ -205,3 +209,84 @@ TEXTS = {
 def metadata_of(path: Path) -> dict[str, str]:
     with safe_open(path, framework="numpy") as file:
         return file.metadata()
+
+
+# ---------------------------------------------------------------- every field of every part
+
+GIANT = (1 << 24, 1 << 31, 10**12, 10**30)
+WRONG: tuple[Any, ...] = (
+    *GIANT[2:],
+    -1,
+    -(10**12),
+    0.5,
+    1e308,
+    True,
+    None,
+    "",
+    "words",
+    [],
+    [0],
+    [-3],
+    [10**12],
+    [1] * 100_000,
+    ["a"],
+    [[1]],
+    {},
+)
+"""Values for a field: too large, negative, or of a wrong type. Some fields allow some of them."""
+SIZES = (
+    "n_features_in_",
+    "n_components_",
+    "code_size",
+    "axes",
+    "cells",
+    "classes",
+    "n_samples",
+    "sample_shape",
+    "priors",
+    "prior_seed",
+    "ordered",
+    "size_curve",
+    "history_columns",
+    "feature_names",
+    "bounds",
+)
+"""Entries of the configuration that say how large the parts of a model are."""
+
+
+def forged_fields(config: dict[str, Any], tensors: dict[str, Any]) -> dict[str, Change]:
+    """Return attacks on one file by name: each size, field and tensor with each bad value.
+
+    The parts are those that the file holds: its network, its family, its priors.
+    """
+    found: dict[str, Change] = {}
+    for name in SIZES:
+        for value in (*GIANT, *WRONG):
+            found[f"{name} = {_short(value)}"] = _say(**{name: value})
+    for part in ("network", "objective"):
+        for field in config[part]:
+            for value in (*GIANT, *([width] for width in GIANT), *WRONG):
+                found[f"{part}.{field} = {_short(value)}"] = _say_of(part, **{field: value})
+    for name, tensor in tensors.items():
+        if not name.startswith("history."):
+            found[f"{name} with a row more"] = _reshape(name)
+            found[f"{name} empty"] = _add(name, np.zeros(0, dtype=tensor.dtype))
+            found[f"{name} flat and long"] = _add(name, np.zeros(50_000, dtype=tensor.dtype))
+            found[f"{name} missing"] = _drop(name)
+    return found
+
+
+def _short(value: Any) -> str:
+    words = repr(value)
+    return words if len(words) < 40 else f"{words[:20]}… ({len(words)} characters)"
+
+
+def wide_and_shallow(config: dict[str, Any], tensors: dict[str, Any]) -> None:
+    """Make a code so wide that the tensors of a small network for it fit a file of 1 MB.
+
+    What a family adds for such a code, or a linear path beside it, may be far larger.
+    """
+    size = 30_000
+    config.update(n_components_=size, code_size=size)
+    config["network"]["hidden"] = [1]
+    tensors["network.encoder.wide"] = np.zeros(4 * size, dtype=np.float32)

@@ -80,7 +80,7 @@ def test_wide_codes_hear_less_of_the_error(size, weight):
 
 
 def test_wide_codes_are_learned_more_slowly():
-    rates = [Neighbors().usual_rates(size) for size in (2, 15, 16)]
+    rates = [Neighbors().usual(size).rates for size in (2, 15, 16)]
     assert rates[0] == rates[1]
     assert rates[0][:2] == rates[2][:2]
     assert rates[0][2] > rates[2][2]

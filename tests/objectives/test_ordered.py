@@ -25,7 +25,7 @@ from narrows.objectives.ordered import (
     FALL,
     LENGTHS_PER_ROW,
     SHARE_WHOLE,
-    as_ordered,
+    Ordered,
     left_over_by_length,
 )
 from narrows.sources.array import ArraySource
@@ -82,7 +82,7 @@ def test_terms_are_errors_of_prefixes_in_parts_of_pca_s(digits):
     x = torch.from_numpy(digits[:40]).double()
     lengths = torch.arange(80).reshape(40, 2) % 5 + 1
     step = Step({"lengths": lengths})
-    (term,) = plan.objective.terms(net.double(), Batch(x), step).values()
+    (term,) = plan.loss.terms(net.double(), Batch(x), step).values()
     left = [PCA(64).fit(digits).explained_variance_[n:].mean() * (64 - n) / 64 for n in range(1, 6)]
     for row in range(40):
         expected = 0.0
@@ -94,7 +94,7 @@ def test_terms_are_errors_of_prefixes_in_parts_of_pca_s(digits):
 
 
 def test_short_lengths_are_drawn_more_often_and_whole_codes_most():
-    objective = as_ordered(Reconstruction())
+    objective = Ordered(Reconstruction())
     x = torch.zeros(20_000, 3)
     lengths = objective.draw(torch.Generator().manual_seed(0), x, 10)["lengths"]
     assert lengths.shape == (20_000, LENGTHS_PER_ROW)

@@ -140,8 +140,9 @@ def test_the_cross_entropy_has_probabilities_for_reconstructions_and_asks_for_th
     net = Autoencoding(Scaling(np.zeros(1), np.ones(1)), nn.Identity(), Given(a_BD))
     objective = Reconstruction("bernoulli")
     torch.testing.assert_close(objective.reconstruction(net, a_BD), torch.sigmoid(a_BD))
-    assert objective.input_range == (0, 1)
-    assert Reconstruction().input_range is Reconstruction("absolute").input_range is None
+    assert objective.needs.input_range == (0, 1)
+    for error in ("squared", "absolute"):
+        assert Reconstruction(error).needs.input_range is None
 
 
 def two_valued(n_rows, seed=0):

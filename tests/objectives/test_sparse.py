@@ -97,7 +97,7 @@ def test_kl_is_zero_at_the_target_and_finite_at_the_ends():
 
 
 def test_only_kl_couples_rows():
-    coupled = [p for p in ("l1", "kl", "topk") if Sparse(p).couples_rows]
+    coupled = [p for p in ("l1", "kl", "topk") if Sparse(p).needs.couples_rows]
     assert coupled == ["kl"]
 
 

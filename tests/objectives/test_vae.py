@@ -13,7 +13,7 @@ from conftest import curved, quick
 from narrows import VAE, load
 from narrows.errors import DataError, ParameterError
 from narrows.linear.scaling import Scaling
-from narrows.networks import MLP, Autoencoding, Widths
+from narrows.networks import MLP, Autoencoding
 from narrows.objectives import Batch, Reconstruction, Step
 from narrows.training.judge import choose
 from narrows.training.loop import drawn
@@ -23,7 +23,7 @@ B, D, K = 9, 6, 3
 
 def network(objective, shares=()):
     generator = torch.Generator().manual_seed(0)
-    widths = Widths(D, K, *objective.output_sizes(D, K), (D,), shares)
+    widths = objective.widths(D, K, sample_shape=(D,), class_shares=shares)
     parts = MLP(hidden=(5,)).build(widths, generator)
     extra = objective.build(widths, None, generator)
     return Autoencoding(Scaling(np.zeros(1), np.ones(1)), *parts, extra=extra)
@@ -48,7 +48,7 @@ def test_at_beta_0_without_noise_it_is_the_autoencoder():
     squares = (x_hat - rows()).square().mean(dim=1)
     expected = D * (squares / (2 * variance) + 0.5 * math.log(2 * math.pi * variance))
     torch.testing.assert_close(found["reconstruction"], expected)
-    assert Reconstruction().output_sizes(D, K)[1] == D
+    assert objective.widths(D, K).encoder_out == 2 * Reconstruction().widths(D, K).encoder_out
 
 
 @pytest.mark.parametrize(("progress", "weight"), [(0.0, 0.0), (0.1, 0.5), (0.2, 1.0), (0.7, 1.0)])
@@ -229,7 +229,7 @@ def test_gains_in_nats_are_not_taken_relative_to_them():
     losses = np.stack([before, after])
     assert choose(losses, absolute=True).leaves_start
     assert not choose(losses).leaves_start
-    assert VAE().absolute_gains
+    assert VAE().needs.absolute_gains
 
 
 @pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from narrows.cli.exit import FAILED, complain, file_trouble, one_line
+from narrows.common.atomic_files import check_target
 from narrows.errors import NarrowsError
-from narrows.sources.open import check_target, naming
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
@@ -67,8 +67,7 @@ def _written(ae: Autoencoder, path: Path) -> Path:
     """Save a model; a second Ctrl-C does not disturb this."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with naming(path):
-            ae.save(path)
+        ae.save(path)
     finally:
         signal.signal(signal.SIGINT, before)
     return path

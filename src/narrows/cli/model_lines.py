@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from narrows.common.limits import is_integer
+from narrows.objectives.ordered import loss_of
 from narrows.objectives.shared.terms import is_plain, term_words
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def movement_lines(ae: Autoencoder) -> list[tuple[str, str]]:
 
 def loss_lines(ae: Autoencoder) -> list[tuple[str, str]]:
     """Return the terms of the last epoch's loss, where it is more than a squared error."""
-    units = ae.model_.objective.units
+    units = loss_of(ae.model_.objective, ordered=ae.model_.ordered).units
     if not ae.history_ or is_plain(ae.history_[-1], units):
         return []
     return [("loss in training", term_words(ae.history_[-1], units))]

@@ -6,7 +6,6 @@ Legend: N rows, D features.
 from __future__ import annotations
 
 import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrows.cli.print import say
-from narrows.common.atomic_files import umask
+from narrows.common.atomic_files import naming, replacing, temporary_beside
 from narrows.common.text import count
 from narrows.errors import DataError
-from narrows.sources.open import Table, write_table, writing
+from narrows.sources.open import Table
+from narrows.sources.write import write_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -65,15 +65,16 @@ def write_pictures(folder: Path, ae: Autoencoder, rows: NDArray[Any]) -> None:
     digits = max(5, len(str(len(rows) - 1)))
     if folder.is_dir():
         for number, picture in enumerate(pixels):
-            with writing(folder / f"{number:0{digits}}.png") as temporary:
+            with replacing(folder / f"{number:0{digits}}.png") as temporary:
                 Image.fromarray(picture).save(temporary, format="PNG")
         return
-    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    made = temporary_beside(folder)
     try:
-        for number, picture in enumerate(pixels):
-            Image.fromarray(picture).save(made / f"{number:0{digits}}.png")
-        made.chmod(0o777 & ~umask())
-        made.replace(folder)
+        with naming(folder, made):
+            made.mkdir()
+            for number, picture in enumerate(pixels):
+                Image.fromarray(picture).save(made / f"{number:0{digits}}.png")
+            made.replace(folder)
     finally:
         shutil.rmtree(made, ignore_errors=True)
 
@@ -104,7 +105,7 @@ def write_figure(path: Path, figure: Figure) -> None:
     """Write a figure as a PNG file."""
     from narrows import figures
 
-    with writing(path) as temporary:
+    with replacing(path) as temporary:
         temporary.write_bytes(figures.to_png(figure))
 
 

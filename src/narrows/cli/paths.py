@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
+from narrows.common.atomic_files import check_folder, check_target
 from narrows.errors import DataError, FileExists, FileMissing, no_such_file
 
 Check = Callable[[Any, Any, Any], Any]
@@ -28,7 +29,7 @@ def rows_exist(context: Any, option: Any, value: str | None) -> str | None:
 
 def labels_exist(context: Any, option: Any, value: str | None) -> str | None:
     """Check that a file of labels exists and is of a kind that narrows reads."""
-    from narrows.sources.open import check_labels
+    from narrows.sources.labels import check_labels
 
     if value is not None:
         check_labels(value)
@@ -50,8 +51,6 @@ def new_file(*suffixes: str) -> Check:
     """Return a check that a result with one of these suffixes can be written."""
 
     def check(context: Any, option: Any, value: Any) -> Any:
-        from narrows.sources.open import check_target
-
         for path in value if isinstance(value, list) else [value]:
             if path is not None:
                 overwrite = context.params["overwrite"]
@@ -65,8 +64,6 @@ def new_rows(*suffixes: str) -> Check:
     """Return a check that rows can be written: to a folder of pictures, or a file as above."""
 
     def check(context: Any, option: Any, value: str) -> str:
-        from narrows.sources.open import check_target
-
         overwrite = context.params["overwrite"]
         if kind_of(value) == "folder":
             _check_picture_folder(Path(value), overwrite)
@@ -90,8 +87,6 @@ def kind_of(out: str) -> Kind:
 
 
 def _check_picture_folder(path: Path, overwrite: bool) -> None:
-    from narrows.sources.open import check_folder
-
     if path.exists() and not path.is_dir():
         raise FileExists(f"{path} is a file; name another folder in --out.")
     if path.is_dir() and any(path.iterdir()) and not overwrite:

@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 import numbers
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
+
+import numpy as np
 
 from narrows.errors import ParameterError, near_miss
+
+MOST, MOST_LAYERS = 1 << 24, 256
+"""Upper limits of counts and of layers: far beyond any use, so that sizes that a forged model file
+states can be computed quickly, and compared with the tensors in it before memory is claimed."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,7 @@ def one_of(*names: str) -> Limit:
 
 def boolean() -> Limit:
     """Limit to True and False."""
-    return Limit(lambda v: isinstance(v, bool), "True or False")
+    return Limit(lambda v: isinstance(v, (bool, np.bool_)), "True or False")
 
 
 def nothing() -> Limit:
@@ -95,19 +101,28 @@ def nothing() -> Limit:
     return Limit(lambda v: v is None, "None")
 
 
-def widths() -> Limit:
-    """Limit to a sequence (maybe empty) of layer widths."""
-    return Limit(
-        lambda v: isinstance(v, (tuple, list)) and all(is_integer(w) and w >= 1 for w in v),
-        "a sequence of integers ≥ 1, such as (512, 256)",
-    )
+def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
+    """Tell whether a value is a list, a tuple or an array with one axis."""
+    return isinstance(value, (tuple, list)) or (isinstance(value, np.ndarray) and value.ndim == 1)
+
+
+def widths(longest: int = MOST_LAYERS) -> Limit:
+    """Limit to a sequence (maybe empty) of at most ``longest`` layer widths."""
+
+    def allows(value: object) -> bool:
+        if not is_sequence(value) or len(value) > longest:
+            return False
+        return all(is_integer(width) and 1 <= width <= MOST for width in value)
+
+    words = f"a sequence of at most {longest} integers ≥ 1 and ≤ {MOST}, such as (512, 256)"
+    return Limit(allows, words)
 
 
 def interval() -> Limit:
     """Limit to a pair (low, high) of finite numbers with low < high."""
 
     def allows(value: object) -> bool:
-        if not isinstance(value, (tuple, list)) or len(value) != 2:
+        if not is_sequence(value) or len(value) != 2:
             return False
         return is_real(value[0]) and is_real(value[1]) and bool(value[0] < value[1])
 
@@ -154,6 +169,13 @@ def check_part(part: Any) -> None:
     # A user's own part may leave limits out.
     limits = {f.name: f.metadata["limit"] for f in fields if "limit" in f.metadata}
     check(type(part).__name__, part.get_params(), limits)
+
+
+def plain(value: Any) -> Any:
+    """Return a parameter in Python's own types: grids hand over NumPy's scalars and arrays."""
+    if isinstance(value, np.ndarray):
+        return tuple(value.tolist())
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def get_params(part: Any, deep: bool = True) -> dict[str, Any]:

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Protocol
 
-import torch
-
 from narrows.common import limits
+from narrows.common.adam import AdamSteps
 from narrows.common.limits import Limit, one_of, parameter, real
 
 SCHEDULE: Limit = one_of("auto", "averaged", "constant", "cosine", "linear")
@@ -17,7 +16,7 @@ SCHEDULE: Limit = one_of("auto", "averaged", "constant", "cosine", "linear")
 
 
 class Optimizer(Protocol):
-    """Typed fields that say how to build an optimizer of torch."""
+    """Typed fields that say how steps are made."""
 
     name: ClassVar[str]
 
@@ -27,8 +26,8 @@ class Optimizer(Protocol):
     def resolved(self, usual_decay: float) -> Optimizer:
         """Return a copy in which no field is ``"auto"``."""
 
-    def build(self, groups: Iterable[dict[str, Any]]) -> torch.optim.Optimizer:
-        """Return the optimizer of torch for parameter groups."""
+    def build(self, groups: Iterable[dict[str, Any]]) -> AdamSteps:
+        """Return what makes the steps for groups of parameters."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +61,10 @@ class AdamW:
         """Return a copy in which no field is ``"auto"``."""
         return self if self.weight_decay != "auto" else replace(self, weight_decay=usual_decay)
 
-    def build(self, groups: Iterable[dict[str, Any]]) -> torch.optim.Optimizer:
-        """Return the optimizer of torch for parameter groups; nothing may be ``"auto"``."""
-        return torch.optim.AdamW(
-            list(groups),
-            betas=(self.beta1, self.beta2),
-            eps=self.epsilon,
-            weight_decay=float(self.weight_decay),
-            fused=True,
-        )
+    def build(self, groups: Iterable[dict[str, Any]]) -> AdamSteps:
+        """Return what makes the steps for groups of parameters; nothing may be ``"auto"``."""
+        betas = self.beta1, self.beta2
+        return AdamSteps(groups, betas, self.epsilon, float(self.weight_decay))
 
 
 @dataclass(frozen=True)
@@ -99,14 +93,10 @@ class Adam:
         del usual_decay
         return self
 
-    def build(self, groups: Iterable[dict[str, Any]]) -> torch.optim.Optimizer:
-        """Return the optimizer of torch for parameter groups."""
-        return torch.optim.Adam(
-            [{**group, "weight_decay": 0.0} for group in groups],
-            betas=(self.beta1, self.beta2),
-            eps=self.epsilon,
-            fused=True,
-        )
+    def build(self, groups: Iterable[dict[str, Any]]) -> AdamSteps:
+        """Return what makes the steps for groups of parameters."""
+        without_decay = [{**group, "weight_decay": 0.0} for group in groups]
+        return AdamSteps(without_decay, (self.beta1, self.beta2), self.epsilon)
 
 
 OPTIMIZERS: dict[str, type[Adam] | type[AdamW]] = {part.name: part for part in (AdamW, Adam)}

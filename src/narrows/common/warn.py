@@ -1,19 +1,26 @@
-"""Warnings that point to the line outside the package that led to them."""
+"""Warnings that point to the line of the user's program."""
 
 from __future__ import annotations
 
-import sys
+import inspect
 import warnings
-from pathlib import Path
 
 from narrows.errors import NarrowsWarning
 
-_PACKAGE = str(Path(__file__).parent.parent)
+_INSIDE = {"narrows", "sklearn", "joblib", "contextlib"}
+"""Packages whose frames may stand between the user's line and the one that warns."""
 
 
 def warn(message: str) -> None:
-    """Warn with a `NarrowsWarning` that names the caller's own file and line."""
-    level, frame = 1, sys._getframe(0)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+    """Warn with a NarrowsWarning at the nearest caller outside narrows and scikit-learn.
+
+    `warnings.warn` has ``skip_file_prefixes`` for this from Python 3.12 on.
+    """
+    level, frame = 1, inspect.currentframe()
+    while frame is not None and _package(frame.f_globals) in _INSIDE:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, NarrowsWarning, stacklevel=level)
+
+
+def _package(names: dict[str, object]) -> str:
+    return str(names.get("__name__")).partition(".")[0]

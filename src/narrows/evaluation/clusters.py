@@ -16,7 +16,7 @@ from narrows.evaluation.rows import Numbers
 from narrows.evaluation.scores import Measure, Section, measure
 from narrows.evaluation.splitting import Split
 from narrows.evaluation.views import Both
-from narrows.web.drawings import Words
+from narrows.web.words import say
 
 STARTS = 4
 """Of k-means, of which the best is taken."""
@@ -47,16 +47,13 @@ def clusters(
         Test rows by class and by cluster of our codes (k-means), each cluster in the column of
         the class it is matched with.
     """
-    title, n = Words("Clusters", "聚类"), split.n_classes
+    title, n = say("scorecard.clusters.title"), split.n_classes
     if len(split.learn) < n:
-        few = Words(
-            f"{len(split.learn)} rows are too few to find {n} clusters.",
-            f"{len(split.learn)} 行不够找出 {n} 个聚类。",
-        )
+        few = say("scorecard.clusters.few", n_rows=len(split.learn), n=n)
         return Section("clusters", title, few, (), (few,)), None
     lines: list[Measure] = []
     table = None
-    for key, name, cluster, methods in _KINDS:
+    for key, method_name, cluster, methods in _KINDS:
         accuracy, agreement = {}, {}
         for method in methods:
             found = cluster(*inputs[method], n, seed)
@@ -65,21 +62,13 @@ def clusters(
             agreement[method] = _mutual_information(split.test_classes, found)
             if key == "kmeans" and method == "narrows":
                 table = counts
-        for part, words, values in (
-            ("accuracy", Words("accuracy", "准确率"), accuracy),
-            ("mutual_information", Words("mutual information", "互信息"), agreement),
+        for part, score, values in (
+            ("accuracy", "scorecard.clusters.accuracy", accuracy),
+            ("mutual_information", "scorecard.clusters.agreement", agreement),
         ):
-            both = Words(f"{name.en}, {words.en}", f"{name.zh}，{words.zh}")
-            lines.append(measure(f"{key}_{part}", both, values))
-    about = Words(
-        f"{n} clusters, found without labels, for {n} classes. {split.about.en} Accuracy: each"
-        " cluster stands for the class that a best one-to-one matching gives it. Mutual"
-        " information is adjusted for chance: 0 for clusters of chance, 1 for the classes"
-        " themselves. Gaussian mixtures are found in codes alone.",
-        f"不用标签找出 {n} 个聚类，对应 {n} 个类别。{split.about.zh}准确率：按最佳一一匹配，"
-        "每个聚类代表一个类别。互信息已按偶然性校正：随机聚类为 0，与类别完全一致为 1。"
-        "高斯混合只在编码中寻找。",
-    )
+            name = say("scorecard.clusters.line", method=say(method_name), score=say(score))
+            lines.append(measure(f"{key}_{part}", name, values))
+    about = say("scorecard.clusters.about", n=n, split=split.about)
     return Section("clusters", title, about, tuple(lines)), table
 
 
@@ -117,9 +106,9 @@ def mixture(learn: Floats, test: Floats, n: int, seed: int) -> Numbers:
     return np.asarray(found.predict((test - middle) / unit), dtype=np.int64)
 
 
-_KINDS: list[tuple[str, Words, Clustering, tuple[str, ...]]] = [
-    ("kmeans", Words("k-means", "k 均值"), k_means, ("narrows", "pca", "input")),
-    ("mixture", Words("Gaussian mixture", "高斯混合"), mixture, ("narrows", "pca")),
+_KINDS: list[tuple[str, str, Clustering, tuple[str, ...]]] = [
+    ("kmeans", "scorecard.clusters.kmeans", k_means, ("narrows", "pca", "input")),
+    ("mixture", "scorecard.clusters.mixture", mixture, ("narrows", "pca")),
 ]
 
 

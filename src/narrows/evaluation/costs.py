@@ -14,7 +14,7 @@ from narrows.evaluation.reconstruction import RoundTrip
 from narrows.evaluation.rows import MeasuredRows
 from narrows.evaluation.scores import Kind, Section, measure
 from narrows.networks.pca_path import pca_network
-from narrows.web.drawings import Words
+from narrows.web.words import Words, say
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
@@ -45,22 +45,19 @@ def costs(
     row = {name: trip.codes[0].nbytes for name, trip in trips.items()}
     row["input"] = data.rows[0].nbytes
     named: list[tuple[str, Words, Mapping[str, float], Kind]] = [
-        ("encode_seconds", Words("encoding all rows", "编码所有行"), encoding, "seconds"),
-        ("decode_seconds", Words("decoding all codes", "解码所有编码"), decoding, "seconds"),
-        ("model_numbers", Words("numbers in the model", "模型中数的个数"), numbers, "count"),
-        ("model_bytes", Words("the model", "模型"), whole, "bytes"),
-        ("row_bytes", Words("one row", "一行"), row, "bytes"),
+        ("encode_seconds", say("scorecard.costs.encode"), encoding, "seconds"),
+        ("decode_seconds", say("scorecard.costs.decode"), decoding, "seconds"),
+        ("model_numbers", say("scorecard.costs.numbers"), numbers, "count"),
+        ("model_bytes", say("scorecard.costs.model"), whole, "bytes"),
+        ("row_bytes", say("scorecard.costs.row"), row, "bytes"),
     ]
     if fit_seconds is not None:
-        named.append(("fit_seconds", Words("fitting", "训练"), {"narrows": fit_seconds}, "seconds"))
+        named.append(
+            ("fit_seconds", say("scorecard.costs.fit"), {"narrows": fit_seconds}, "seconds")
+        )
     lines = [measure(key, name, values, kind, "low") for key, name, values, kind in named]
-    about = Words(
-        f"Time for all rows on the machine that measured this; torch's threads:"
-        f" {torch.get_num_threads()}. Bytes as they lie in memory.",
-        f"时间为测量所用的机器处理所有行的用时，torch 线程数：{torch.get_num_threads()}。"
-        "字节数为内存中的大小。",
-    )
-    return Section("costs", Words("Seconds and bytes", "时间与大小"), about, tuple(lines))
+    about = say("scorecard.costs.about", n_threads=torch.get_num_threads())
+    return Section("costs", say("scorecard.costs.title"), about, tuple(lines))
 
 
 def _bytes(tensor: torch.Tensor) -> int:

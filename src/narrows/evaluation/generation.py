@@ -8,7 +8,7 @@ from narrows.evaluation.rows import MeasuredRows
 from narrows.evaluation.sample_quality import SampleQuality, as_grey_pictures, sample_quality
 from narrows.evaluation.scores import Better, Kind, Section, measure
 from narrows.model.density import Density
-from narrows.web.drawings import Words
+from narrows.web.words import Words, say
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
@@ -16,30 +16,22 @@ if TYPE_CHECKING:
 
 def likelihood(found: Density) -> Section:
     """Return what a probabilistic model says of the rows."""
-    n = f"{found.n_samples:,}"
-    many = f"{n} importance sample{'' if found.n_samples == 1 else 's'}"
-    error = Words(f"its error, {many}", f"其标准误（{n} 个重要性样本）")
+    error = say("scorecard.likelihood.standard_error", n=found.n_samples)
     named: list[tuple[str, Words, float, Kind, Better]] = [
-        ("log_likelihood", Words("log-likelihood", "对数似然"), found.log_likelihood,
+        ("log_likelihood", say("scorecard.likelihood.log_likelihood"), found.log_likelihood,
          "number", "high"),
         ("standard_error", error, found.standard_error,
          "number", ""),
-        ("elbo", Words("its bound (ELBO)", "下界 (ELBO)"), found.elbo, "number", "high"),
-        ("kl", Words("KL to the prior", "与先验的 KL"), found.kl, "number", ""),
-        ("active_units", Words("active units", "有效编码数"), found.active_units, "count", ""),
+        ("elbo", say("scorecard.likelihood.elbo"), found.elbo, "number", "high"),
+        ("kl", say("scorecard.likelihood.kl"), found.kl, "number", ""),
+        ("active_units", say("scorecard.likelihood.active_units"), found.active_units, "count", ""),
     ]  # fmt: skip
     lines = [
         measure(key, name, {"narrows": value}, kind, better)
         for key, name, value, kind, better in named
     ]
-    about = Words(
-        "Estimated by importance sampling; its error is the standard error of that estimate."
-        " Active units: numbers of the code that vary.",
-        "由重要性采样估计；标准误是估计本身的误差。有效编码数：编码中有变化的数的个数。",
-    )
-    return Section(
-        "likelihood", Words("Likelihood, nats per row", "似然（每行奈特数）"), about, tuple(lines)
-    )
+    about = say("scorecard.likelihood.about")
+    return Section("likelihood", say("scorecard.likelihood.title"), about, tuple(lines))
 
 
 def quality(ae: Autoencoder, data: MeasuredRows, n: int, prior: str, seed: Any) -> SampleQuality:
@@ -54,16 +46,10 @@ def samples(found: SampleQuality) -> Section:
     """Return how good samples are."""
     distances = {"narrows": found.frechet, "input": found.frechet_floor}
     lines = [
-        measure("frechet", Words("Fréchet distance", "Fréchet 距离"), distances, "number", "low"),
-        measure("precision", Words("precision", "精确率"), {"narrows": found.precision}),
-        measure("recall", Words("recall", "召回率"), {"narrows": found.recall}),
+        measure("frechet", say("scorecard.samples.frechet"), distances, "number", "low"),
+        measure("precision", say("scorecard.samples.precision"), {"narrows": found.precision}),
+        measure("recall", say("scorecard.samples.recall"), {"narrows": found.recall}),
     ]
-    about = Words(
-        "Samples beside the held-out rows, in the features of a classifier of digits. Of raw"
-        " input: the distance between two halves of the rows, as a floor. Precision: part of the"
-        " samples that lie among real pictures; recall: part of those that lie among samples.",
-        "样本与留出行在数字分类器特征空间中的比较。原始输入一栏是留出行两半之间的距离，作为下限参照。"
-        "精确率：落在真实图片之中的样本比例；召回率：落在样本之中的真实图片比例。",
-    )
-    title = Words(f"{found.n_samples:,} samples", f"{found.n_samples:,} 个样本")
+    about = say("scorecard.samples.about")
+    title = say("scorecard.samples.title", n=found.n_samples)
     return Section("samples", title, about, tuple(lines))

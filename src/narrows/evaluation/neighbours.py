@@ -16,7 +16,7 @@ from narrows.evaluation.reconstruction import RoundTrip
 from narrows.evaluation.rows import MeasuredRows, most_rows, some
 from narrows.evaluation.scores import Section, measure
 from narrows.evaluation.views import in_own_units
-from narrows.web.drawings import Words
+from narrows.web.words import Words, say, sentences
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
@@ -35,27 +35,24 @@ def neighbours(
     ae: Autoencoder, data: MeasuredRows, trips: Mapping[str, RoundTrip], seed: int
 ) -> Section:
     """Return how much of the rows' neighbourhoods the codes keep, by method."""
-    title = Words("Neighbours", "近邻")
+    title = say("scorecard.neighbours.title")
     chosen = some(data.rows, most_rows(data.rows.shape[1], MOST_COMPARED), seed)
     lines = []
     if data.classes is not None and data.no_classes() is None:
         accuracies = {name: knn_accuracy(trip.codes, data.classes) for name, trip in trips.items()}
-        name = Words(f"{NEIGHBOURS}-NN accuracy of codes", f"编码的 {NEIGHBOURS}-NN 准确率")
+        name = say("scorecard.neighbours.accuracy", k=NEIGHBOURS)
         lines = [measure("knn_accuracy", name, accuracies)]
     if len(chosen) < FEWEST:
-        few = Words(
-            f"Neighbours are compared for at least {FEWEST} rows.",
-            f"至少要有 {FEWEST} 行才能比较近邻。",
-        )
+        few = say("scorecard.neighbours.few", n=FEWEST)
         return Section("neighbours", title, few, tuple(lines), (few,))
     k = min(NEAREST, (len(chosen) - 1) // 2)
     space = Space(in_own_units(ae, data.rows[chosen]), k, seed)
     codes = {name: trip.codes[chosen].astype(np.float64) for name, trip in trips.items()}
     names = {
-        "neighbours_kept": Words(f"{k} neighbours kept", f"保留的 {k} 个近邻"),
-        "trustworthiness": Words("trustworthiness", "可信度"),
-        "continuity": Words("continuity", "连续度"),
-        "shepard": Words("Shepard correlation", "Shepard 相关系数"),
+        "neighbours_kept": say("scorecard.neighbours.kept", k=k),
+        "trustworthiness": say("scorecard.neighbours.trustworthiness"),
+        "continuity": say("scorecard.neighbours.continuity"),
+        "shepard": say("scorecard.neighbours.shepard"),
     }
     tests = (space.kept, space.trustworthiness, space.continuity, space.shepard)
     lines = [
@@ -67,23 +64,8 @@ def neighbours(
 
 
 def _about(n_chosen: int, n_rows: int, k: int, *, labelled: bool) -> Words:
-    votes = Words("", "")
-    if labelled:
-        votes = Words(
-            f" {NEIGHBOURS}-NN accuracy: how often the {NEIGHBOURS} nearest of all other rows'"
-            " codes vote for the right label.",
-            f"{NEIGHBOURS}-NN 准确率：其余所有行中最近的 {NEIGHBOURS} 个编码投票得到"
-            "正确标签的比例。",
-        )
-    return Words(
-        f"Among {n_chosen:,} of {n_rows:,} held-out rows, with {k} neighbours of each. Kept: part"
-        " of a row's neighbours whose codes are neighbours too. Trustworthiness falls with codes"
-        " that are near though their rows are not, continuity with rows that are near though their"
-        f" codes are not. Shepard: rank correlation of the distances of pairs.{votes.en}",
-        f"在 {n_rows:,} 个留出行中的 {n_chosen:,} 行之间比较，每行 {k} 个近邻。保留：一行的近邻中，"
-        "编码也是近邻的比例。编码相近而原行不近，可信度下降；原行相近而编码不近，连续度下降。"
-        f"Shepard：成对距离的秩相关。{votes.zh}",
-    )
+    about = say("scorecard.neighbours.about", n_chosen=n_chosen, n_rows=n_rows, k=k)
+    return sentences(about, say("scorecard.neighbours.votes", k=NEIGHBOURS)) if labelled else about
 
 
 class Space:

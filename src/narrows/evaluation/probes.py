@@ -17,11 +17,10 @@ from narrows.evaluation.rows import Numbers
 from narrows.evaluation.scores import Measure, Section, measure
 from narrows.evaluation.splitting import Split, rank_in_class
 from narrows.evaluation.views import Both
-from narrows.web.drawings import Words
+from narrows.web.words import Words, say
 
 FEW_LABELS, DRAWS = 100, 5
 """Labels of the probes that learn from few, and how often they are drawn."""
-TITLE = Words("Probes", "探针")
 MOST_ITERATIONS = 200
 """Of the logistic regression."""
 Floats = NDArray[np.floating[Any]]
@@ -41,55 +40,37 @@ def probes(split: Split, inputs: Mapping[str, Both], seed: int) -> Section:
     """
     n, notes = len(split.learn), []
     kinds: list[tuple[str, Words, Probe]] = [
-        ("linear", Words("linear", "线性"), linear_accuracy),
-        ("knn", Words(f"{NEIGHBOURS}-NN", f"{NEIGHBOURS}-NN"), knn_accuracy),
+        ("linear", say("scorecard.probes.linear"), linear_accuracy),
+        ("knn", say("scorecard.probes.knn", k=NEIGHBOURS), knn_accuracy),
     ]
     if len(np.unique(split.learn_classes)) < 2:
         kinds = []
-        notes.append(Words("The rows to learn from have one label.", "用来学习的行只有一种标签。"))
+        notes.append(say("scorecard.probes.one_label"))
     elif n < NEIGHBOURS:
         kinds = kinds[:1]
-        notes.append(
-            Words(
-                f"{n} labels are too few for {NEIGHBOURS} neighbours.",
-                f"{n} 个标签不够 {NEIGHBOURS} 个近邻用。",
-            )
-        )
+        notes.append(say("scorecard.probes.few", n=n, k=NEIGHBOURS))
     budgets = [("all", n, [np.arange(n)])]
     if n > FEW_LABELS:
         draws = [few_of_each(split.learn_classes, FEW_LABELS, seed + d) for d in range(DRAWS)]
         budgets.append((str(FEW_LABELS), FEW_LABELS, draws))
     elif kinds:
-        notes.append(
-            Words(
-                f"There are {n} labels to learn from, so that learning from {FEW_LABELS} of them is"
-                " left out.",
-                f"只有 {n} 个标签可供学习，所以不再另测 {FEW_LABELS} 个标签的情形。",
-            )
-        )
+        notes.append(say("scorecard.probes.no_budget", n=n, few=FEW_LABELS))
     lines: list[Measure] = []
     for key, name, probe in kinds:
         for budget, count, draws in budgets:
-            words = Words(f"{name.en}, {count:,} labels", f"{name.zh}，{count:,} 个标签")
+            words = say("scorecard.probes.line", name=name, n=count)
             found = {
                 method: _mean_accuracy(probe, learn, test, split, draws)
                 for method, (learn, test) in inputs.items()
             }
             lines.append(measure(f"{key}_{budget}", words, found))
-    about = Words(
-        "Accuracy of classifiers that read codes in place of rows. Linear: logistic regression on"
-        f" standardised numbers. {split.about.en} From {FEW_LABELS} labels: the mean of {DRAWS}"
-        " draws. Random network: the model's architecture, never trained.",
-        "分类器读取编码（而不是原始行）时的准确率。线性：对标准化的数做逻辑回归。"
-        f"{split.about.zh}{FEW_LABELS} 个标签：{DRAWS} 次抽取的平均。"
-        "随机网络：结构相同、未经训练。",
-    )
-    return Section("probes", TITLE, about, tuple(lines), tuple(notes))
+    about = say("scorecard.probes.about", split=split.about, few=FEW_LABELS, draws=DRAWS)
+    return Section("probes", say("scorecard.probes.title"), about, tuple(lines), tuple(notes))
 
 
 def nothing_to_probe(reason: Words) -> Section:
     """Return the section without numbers, and why."""
-    return Section("probes", TITLE, reason, (), (reason,))
+    return Section("probes", say("scorecard.probes.title"), reason, (), (reason,))
 
 
 def _mean_accuracy(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from narrows.evaluation.rows import MeasuredRows
 from narrows.evaluation.scores import Section, measure
 from narrows.model.inference import BLOCK_VALUES, Floats, Inference
-from narrows.web.drawings import Words
+from narrows.web.words import say
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
@@ -68,25 +68,21 @@ def reconstruction(
     means = {name: float(trip.errors.mean()) for name, trip in trips.items()}
     spread = ae.model_.variance(data.rows, reported=True)
     explained = {name: 1 - mean / spread if spread > 0 else 0.0 for name, mean in means.items()}
-    lines = [measure("error", Words("mean squared error", "均方误差"), means, "error", "low")]
+    lines = [measure("error", say("scorecard.reconstruction.error"), means, "error", "low")]
     if means["pca"] > 0:
         part, words = (
             means["narrows"] / means["pca"],
-            Words("part of PCA's error", "与 PCA 误差之比"),
+            say("scorecard.reconstruction.error_of_pca"),
         )
         lines.append(measure("error_of_pca", words, {"narrows": part}, "ratio", ""))
-    lines.append(measure("score", Words("variance explained", "解释的方差比例"), explained))
+    lines.append(measure("score", say("scorecard.reconstruction.score"), explained))
     for quantile in WORST:
         percent = round(100 * quantile)
         worst = {name: float(np.quantile(trip.errors, quantile)) for name, trip in trips.items()}
-        words = Words(f"error, {percent}th percentile", f"误差的 {percent} 百分位")
+        words = say("scorecard.reconstruction.percentile", percent=percent)
         lines.append(measure(f"error_{percent}", words, worst, "error", "low"))
-    about = Words(
-        "Error: mean squared error per value, in squared data units. Percentiles are over rows."
-        " PCA has the same code size.",
-        "误差：每个数值的均方误差，单位为数据单位的平方。百分位按行计算。PCA 的编码长度相同。",
-    )
-    whole = Section("reconstruction", Words("Reconstruction", "还原"), about, tuple(lines))
+    about = say("scorecard.reconstruction.about")
+    whole = Section("reconstruction", say("scorecard.reconstruction.title"), about, tuple(lines))
     classes = _class_errors(data, trips)
     return [whole] if classes is None else [whole, classes]
 
@@ -104,5 +100,5 @@ def _class_errors(data: MeasuredRows, trips: Mapping[str, RoundTrip]) -> Section
         if counts[number]:
             means = {method: total[number] / counts[number] for method, total in sums.items()}
             lines.append(measure(name, name, means, "error", "low"))
-    about = Words("Mean squared error over the rows of each class.", "各类别的行的均方误差。")
-    return Section("class_errors", Words("Error by class", "各类别的误差"), about, tuple(lines))
+    about = say("scorecard.class_errors.about")
+    return Section("class_errors", say("scorecard.class_errors.title"), about, tuple(lines))

@@ -15,8 +15,7 @@ from narrows.evaluation.sample_quality import SampleQuality
 from narrows.evaluation.scores import METHODS, Measure, Section, finite
 from narrows.evaluation.shown import Shown
 from narrows.model.density import Density
-from narrows.web.drawings import Words
-from narrows.web.parts import Label
+from narrows.web.words import Label, Words
 
 SUFFIXES = (".json", ".html")
 """Of the files that a report is saved to."""
@@ -132,7 +131,15 @@ class Report:
         """
         from narrows.evaluation.page import scorecard_page
 
-        return scorecard_page(self, title)
+        return scorecard_page(
+            self.sections,
+            self.shown,
+            title,
+            n_rows=self.n_rows,
+            n_features=self.n_features,
+            n_components=self.n_components,
+            n_seeds=self.n_seeds,
+        )
 
     def save(self, path: str | os.PathLike[str], title: Words | str = "") -> None:
         """Write the scorecard to a ``.json`` or ``.html`` file, which replaces an older one.

@@ -5,18 +5,18 @@ Legend: N held-out rows, M training rows, D features, C classes.
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from narrows.errors import DataError, DataTypeError, NarrowsWarning
+from narrows.common.warn import warn
+from narrows.errors import DataError, DataTypeError
 from narrows.evaluation.classifiers import NEIGHBOURS
 from narrows.sources.inputs import as_labels, rows_of
 from narrows.sources.split import held_out_rows
-from narrows.web.drawings import Words
+from narrows.web.words import Words, say
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
@@ -61,17 +61,9 @@ class MeasuredRows:
         if self.classes is None:
             return None
         if n < 2:
-            return Words(
-                "All rows have one label, so there are no classes to tell apart.",
-                "所有行的标签相同，没有可以区分的类别。",
-            )
+            return say("scorecard.no_classes.one_label")
         if n > min(MOST_CLASSES, len(self.rows) // 2):
-            return Words(
-                f"{n:,} different labels on {len(self.rows):,} rows are too many to be classes,"
-                f" which are {MOST_CLASSES} at most, with two rows each on average.",
-                f"{len(self.rows):,} 行中有 {n:,} 种标签，太多了，不当作类别："
-                f"类别至多 {MOST_CLASSES} 种，且平均每种至少两行。",
-            )
+            return say("scorecard.no_classes.many", n=n, n_rows=len(self.rows), most=MOST_CLASSES)
         return None
 
 
@@ -136,11 +128,9 @@ def _check_apart(rows: Rows, train: Rows) -> None:
     known = _hashes(train)
     share = float(np.mean([number in known for number in _hashes(rows, as_list=True)]))
     if share > 0.5:
-        warnings.warn(
+        warn(
             f"{100 * share:.3g} % of the rows of X stand in X_train too. Numbers on rows that a"
-            " model was trained on flatter it; give held-out rows as X.",
-            NarrowsWarning,
-            stacklevel=4,
+            " model was trained on flatter it; give held-out rows as X."
         )
 
 

@@ -6,17 +6,17 @@ Legend: N rows, M training rows, D features.
 from __future__ import annotations
 
 import sys
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from narrows.common.limits import check, integer, is_integer
 from narrows.common.seeds import seed_of
-from narrows.errors import DataTypeError, NarrowsWarning
+from narrows.common.threads import one_blas_thread
+from narrows.common.warn import warn
+from narrows.errors import DataTypeError
 from narrows.evaluation import generation
 from narrows.evaluation.classifiers import ClassifierResult, classify, knn_accuracy
 from narrows.evaluation.clusters import clusters
@@ -129,12 +129,10 @@ def evaluate(
     data = read_rows(ae, X, y, X_train, y_train)
     if samples and as_grey_pictures(data.rows[:1], ae.bounds_) is None:
         samples = 0
-        warnings.warn(
+        warn(
             "Samples are compared with rows where these are grey pictures of 28 × 28 pixels with"
             f" bounds (0, 1) or (0, 255); this model has rows of {data.rows.shape[1]:,} values and"
-            f" bounds {ae.bounds_}, so its samples are not measured.",
-            NarrowsWarning,
-            stacklevel=2,
+            f" bounds {ae.bounds_}, so its samples are not measured."
         )
     known = is_integer(random_state) and random_state >= 0
     seed = int(random_state) % MOST_SEEDS if known else seed_of(random_state)
@@ -183,7 +181,7 @@ def _measured(
     }
     sections = reconstruction(ae, data, trips)
     # Products here are small; shared out over threads, they take up to four times as long.
-    with threadpool_limits(1, user_api="blas"):
+    with one_blas_thread():
         sections.append(neighbours(ae, data, trips, seed))
         more, table = _of_classes(ae, data, seed)
     sections += more

@@ -9,14 +9,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from narrows.web.drawings import Words
-from narrows.web.parts import Label
+from narrows.web.words import Label, Words, say
 
 METHODS: dict[str, Label] = {
     "narrows": "narrows",
     "pca": "PCA",
-    "input": Words("raw input", "原始输入"),
-    "random_network": Words("random network", "随机网络"),
+    "input": say("scorecard.methods.input"),
+    "random_network": say("scorecard.methods.random_network"),
 }
 """Whose numbers stand side by side, in the order of the columns."""
 CONFIDENCE = 0.95

@@ -31,7 +31,7 @@ def check_seeds(ae: Autoencoder, seeds: int, X_train: Any, y_train: Any) -> None
             " holds no training rows; pass them as X_train (on the command line: --train DATA), or"
             " leave `seeds` at 1."
         )
-    if named_part("objective", ae.objective).needs_classes and y_train is None:
+    if named_part("objective", ae.objective).needs.classes and y_train is None:
         raise DataError(
             "This objective learns from classes, and y_train is None; give one label per row of"
             " X_train."

@@ -16,8 +16,7 @@ from narrows.evaluation.reconstruction import RoundTrip
 from narrows.evaluation.rows import MeasuredRows, some
 from narrows.evaluation.views import pca_inference
 from narrows.model.inference import Inference
-from narrows.web.drawings import Words
-from narrows.web.parts import Label
+from narrows.web.words import Label, Words, say
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
@@ -119,13 +118,13 @@ def _strips(ae: Autoencoder, data: MeasuredRows, errors: NDArray[np.float64]) ->
     most = max(3, min(COLUMNS, MOST_PIXELS // data.rows.shape[1]))
     order, pca = np.argsort(errors, kind="stable")[::-1], pca_inference(ae)
     if len(order) < 3:
-        return (_strip(Words("All rows", "所有行"), data, order, ae.model_.inference, pca),)
+        return (_strip(say("scorecard.pictures.all"), data, order, ae.model_.inference, pca),)
     n = min(most, len(order) // 3)
     middle = (len(order) - n) // 2
     parts = [
-        (Words("The largest errors", "误差最大的行"), order[:n]),
-        (Words("Middling errors", "误差居中的行"), order[middle : middle + n]),
-        (Words("The smallest errors", "误差最小的行"), order[-n:]),
+        (say("scorecard.pictures.largest"), order[:n]),
+        (say("scorecard.pictures.middle"), order[middle : middle + n]),
+        (say("scorecard.pictures.smallest"), order[-n:]),
     ]
     return tuple(_strip(name, data, rows, ae.model_.inference, pca) for name, rows in parts)
 
@@ -157,14 +156,13 @@ def on_a_plane(Z: Floats, seed: int = 0) -> NDArray[np.float64]:
 
 
 def _facts(ae: Autoencoder) -> tuple[tuple[Label, Label], ...]:
-    rows = f"{ae.pca_.n_samples_:,}"
     return (
-        (Words("numbers in a code", "编码长度"), f"{ae.n_components_:,}"),
-        (Words("values in a row", "每行的数值"), f"{ae.n_features_in_:,}"),
-        (Words("network", "网络"), repr(ae.model_.architecture)),
-        (Words("objective", "目标函数"), repr(ae.model_.objective)),
-        (Words("start", "起点"), f"init={ae.init!r}, scaling={ae.scaling!r}"),
-        (Words("trained on", "训练数据"), Words(f"{rows} rows", f"{rows} 行")),
-        (Words("steps", "步数"), f"{ae.best_step_:,} / {ae.n_steps_:,}"),
+        (say("scorecard.model.n_components"), f"{ae.n_components_:,}"),
+        (say("scorecard.model.n_features"), f"{ae.n_features_in_:,}"),
+        (say("scorecard.model.network"), repr(ae.model_.architecture)),
+        (say("scorecard.model.objective"), repr(ae.model_.objective)),
+        (say("scorecard.model.start"), f"init={ae.init!r}, scaling={ae.scaling!r}"),
+        (say("scorecard.model.trained_on"), say("scorecard.model.rows", n=ae.pca_.n_samples_)),
+        (say("scorecard.model.steps"), f"{ae.best_step_:,} / {ae.n_steps_:,}"),
         ("random_state", str(ae.random_state).partition(" at ")[0]),
     )

@@ -11,7 +11,7 @@ import numpy as np
 
 from narrows.evaluation.rows import MeasuredRows, Numbers, Rows, most_rows, some
 from narrows.sources.split import held_out_rows
-from narrows.web.drawings import Words
+from narrows.web.words import Words, say
 
 
 @dataclass(frozen=True)
@@ -49,21 +49,13 @@ def split(data: MeasuredRows, seed: int) -> Split | None:
     if data.train is not None and data.train_classes is not None:
         learn, test = some(data.train, most, seed), some(data.rows, most, seed)
         source, source_classes = data.train, data.train_classes
-        about = Words(
-            f"Learned from {len(learn):,} of the {len(data.train):,} training rows, tested on"
-            f" {len(test):,} held-out rows.",
-            f"用 {len(data.train):,} 个训练行中的 {len(learn):,} 行学习，"
-            f"在 {len(test):,} 个留出行上测试。",
+        about = say(
+            "scorecard.split.train", n_learn=len(learn), n_train=len(data.train), n_test=len(test)
         )
     else:
         learn, test = halves(data.classes, 2 * most, seed)
         source, source_classes = data.rows, data.classes
-        about = Words(
-            f"The held-out rows are cut in two by chance, class by class: learned from"
-            f" {len(learn):,} of them, tested on {len(test):,} others.",
-            f"留出行按类别随机分成两半：用其中 {len(learn):,} 行学习，"
-            f"在另外 {len(test):,} 行上测试。",
-        )
+        about = say("scorecard.split.halves", n_learn=len(learn), n_test=len(test))
     return Split(
         source[learn],
         source_classes[learn],

@@ -13,12 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from narrows.common.threads import torch_stream
 from narrows.model.inference import Inference
-from narrows.networks import Autoencoding, OnAxes, Widths
+from narrows.networks import Autoencoding, OnAxes
 from narrows.networks.own import Own
 from narrows.networks.pca_path import pca_network
 from narrows.objectives import Reconstruction
-from narrows.objectives.ordered import Ordered
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
@@ -61,14 +61,13 @@ def untrained(ae: Autoencoder, seed: int) -> Inference:
     model = ae.model_
     size, objective, classes = model.code_size, model.objective, model.classes
     ours = ae.network_.encoder
-    widths = Widths(
+    widths = objective.widths(
         ae.n_features_in_,
         size,
-        *objective.output_sizes(ae.n_features_in_, size),
-        ae.sample_shape_,
-        () if classes is None else (1 / len(classes),) * len(classes),
-        isinstance(objective, Ordered),
-        len(ours.bias) if isinstance(ours, OnAxes) else 0,
+        sample_shape=ae.sample_shape_,
+        class_shares=() if classes is None else (1 / len(classes),) * len(classes),
+        ordered=model.ordered,
+        axes=len(ours.bias) if isinstance(ours, OnAxes) else 0,
     )
     generator = torch.Generator().manual_seed(seed)
     encoder, decoder = model.architecture.build(widths, generator)
@@ -83,8 +82,7 @@ def untrained(ae: Autoencoder, seed: int) -> Inference:
 
 def _draw_again(module: nn.Module, seed: int) -> None:
     """Draw the weights of a user's module anew, for it may come with trained ones."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with torch_stream(seed, torch.device("cpu")):
         for part in module.modules():
             reset: Any = getattr(part, "reset_parameters", None)
             if callable(reset):

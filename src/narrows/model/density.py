@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -68,7 +67,7 @@ class Density:
 
 def is_probabilistic(model: Model) -> bool:
     """Tell whether a model gives a density of rows."""
-    return hasattr(model.objective, "log_weights")
+    return model.objective.needs.density
 
 
 def density_of(
@@ -90,7 +89,7 @@ def density_of(
         )
     scaled: Tensor = model.net.scaling(torch.from_numpy(X.astype(np.float64)))
     rows = scaled.float()
-    if getattr(model.objective, "binarize", False):
+    if model.objective.needs.binary_rows:
         rows = (torch.from_numpy(random.random_sample(rows.shape)) < rows).float()
     generator = torch.Generator().manual_seed(int(random.randint(2**31 - 1)))
     net = with_fast_products(converted(model.net, torch.float32)).eval()
@@ -118,7 +117,7 @@ def _block(
     model: Model, net: Autoencoding, x_BD: Tensor, n_samples: int, generator: torch.Generator
 ) -> tuple[Tensor, ...]:
     """Return per row: log-likelihood, its squared error, ELBO, KL (B,) and codes (B, K)."""
-    objective: Any = model.objective
+    objective = model.objective
     sums, squares, elbos = [], [], []
     reconstructions = []
     for first in range(0, n_samples, BLOCK_SAMPLES):

@@ -136,6 +136,11 @@ class Fitted:
         return self.net.code_size or self.n_components
 
     @property
+    def ordered(self) -> bool:
+        """Whether codes may be cut short."""
+        return self.net.code_size is not None
+
+    @property
     def n_classes(self) -> int:
         """Classes that the family learned from; 0 without."""
         return 0 if self.classes is None else len(self.classes)

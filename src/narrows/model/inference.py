@@ -11,7 +11,6 @@ Legend: N rows, D features, K code size.
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +22,7 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 from narrows.common.blocks import rows_at_once, slices
+from narrows.common.threads import without_warnings
 from narrows.networks import Autoencoding
 from narrows.objectives import Objective
 
@@ -110,9 +110,8 @@ class Inference:
                 slopes.append(torch.func.jvp(decoded, (z_BK,), (direction,))[1])
             return torch.stack(slopes, dim=2).flatten(1)
 
-        with warnings.catch_warnings():
-            # torch 2.13 loads rules for its own TorchScript, which it has deprecated.
-            warnings.simplefilter("ignore", DeprecationWarning)
+        # torch 2.13 loads rules for its own TorchScript, which it has deprecated.
+        with without_warnings(DeprecationWarning):
             return self._in_blocks("loadings", block, Z).reshape(len(Z), -1, n_given)
 
     def _whole(self, z: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ from narrows.errors import DataError, DataTypeError, ParameterError
 from narrows.model import sampling, serialise
 from narrows.model.fitted import Fitted
 from narrows.model.inference import Floats, Inference
-from narrows.objectives.priors import PRIORS, ClassNormals, Normal, Prior
+from narrows.objectives.priors import PRIORS, Normal, Prior
 
 BLOCK_VALUES = 1 << 22
 """Values (32 MiB in float64) that are looked at together."""
@@ -94,7 +94,7 @@ class Model(Fitted):
         DataError
         """
         given, size = Z.shape[1], self.n_components
-        if given > size or (given < size and self.net.code_size is None):
+        if given > size or (given < size and not self.ordered):
             shorter = " Codes of a model of ordered=True may be cut short." if given < size else ""
             raise DataError(
                 f"Z has {given} columns, but a code of this model has {size}. Pass what"
@@ -238,7 +238,7 @@ class Model(Fitted):
                 f" {self.n_components}. Fit n_components=2, or use traverse."
             )
         own = self.own_prior
-        if isinstance(own, ClassNormals) and not own.n_classes:
+        if own is not None and own.is_standard:
             deviation = float(self.net.code_unit)
             return sampling.lattice_codes(np.zeros(2), np.full(2, deviation), steps)
         normal = self.normal_prior

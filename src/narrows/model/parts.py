@@ -19,7 +19,7 @@ import torch
 import narrows.common.optimizers
 import narrows.networks
 import narrows.objectives
-from narrows.common.limits import check_part
+from narrows.common.limits import check_part, get_params, plain, replaced
 from narrows.errors import ParameterError, near_miss
 from narrows.networks import Network
 from narrows.networks.own import Own, as_pair
@@ -90,7 +90,9 @@ def named_part(kind: str, value: Any) -> Any:
         )
     if not isinstance(value, Own):
         _check_fields(kind, value)
-    return value
+    if is_own(value):
+        return value
+    return replaced(value, {name: plain(field) for name, field in get_params(value).items()})
 
 
 def _check_fields(kind: str, part: Any) -> None:

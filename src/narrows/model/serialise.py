@@ -34,9 +34,9 @@ from narrows.model.fitted import ENDINGS, Fitted, HistoryRow, Record
 from narrows.model.parts import check_given, from_json, is_own, to_json
 from narrows.model.size_curve import SizeCurve
 from narrows.model.trust import Clusters, TrustScale
-from narrows.networks import Autoencoding, LinearPlus, Network, OnAxes, Widths, is_finite
+from narrows.networks import Autoencoding, LinearPlus, Network, OnAxes, is_finite
 from narrows.objectives import Objective
-from narrows.objectives.ordered import Ordered, as_ordered
+from narrows.objectives.ordered import loss_of
 from narrows.objectives.priors import PRIORS, Prior
 from narrows.sources.split import Split
 
@@ -130,16 +130,15 @@ def read(path: str | os.PathLike[str], own_parts: Mapping[str, Any]) -> dict[str
 
 
 def _config(model: Fitted) -> dict[str, Any]:
-    family, record = model.objective, model.record
-    ordered = isinstance(family, Ordered)
+    record = model.record
     encoder, cells, split = model.net.encoder, model.pca.cells, record.split
     names = model.feature_names
     config = {
         "narrows": __version__,
         "params": model.params,
         "network": to_json(model.architecture),
-        "objective": to_json(family.inner if isinstance(family, Ordered) else family),
-        "ordered": ordered,
+        "objective": to_json(model.objective),
+        "ordered": model.ordered,
         "code_size": model.code_size,
         "size_curve": model.size_curve is not None,
         "axes": len(encoder.bias) if isinstance(encoder, OnAxes) else 0,
@@ -287,8 +286,8 @@ def _fields(
 ) -> dict[str, Any]:
     """Return the fields of the model that a checked configuration and its tensors describe."""
     architecture = from_json("network", config["network"], given["network"])
-    family = from_json("objective", config["objective"], given["objective"])
-    objective = as_ordered(family) if config["ordered"] else family
+    objective = from_json("objective", config["objective"], given["objective"])
+    loss_of(objective, ordered=config["ordered"])  # checks that they fit
     names, classes = config["feature_names"], config["classes"]
     pca = {name: np.array(tensors[f"pca.{name}"]) for name in _PCA_TENSORS}
     components = PrincipalComponents(
@@ -385,23 +384,22 @@ def _network(
 ) -> tuple[Network, Autoencoding]:
     """Build the network that the configuration describes, and fill it from its tensors."""
     n_features, n_components = config["n_features_in_"], config["code_size"]
-    sizes = objective.output_sizes(n_features, n_components)
     n_classes = len(config["classes"] or ())
     # The shares of classes are tensors of the file; here their number is enough.
     shares = (1 / n_classes,) * n_classes if n_classes else ()
-    described = Widths(
+    described = objective.widths(
         n_features,
         n_components,
-        *sizes,
-        tuple(config["sample_shape"]),
-        shares,
-        config["ordered"],
-        config["axes"],
+        sample_shape=tuple(config["sample_shape"]),
+        class_shares=shares,
+        ordered=config["ordered"],
+        axes=config["axes"],
     )
     if is_own(architecture):
         architecture = architecture.resolved(described, pca.n_samples_)
     # Counted before anything is built: a forged width must not claim memory.
-    if architecture.n_parameters(described) > sum(tensor.numel() for tensor in found.values()):
+    needed = architecture.n_parameters(described) + objective.n_added(described)
+    if needed > sum(tensor.numel() for tensor in found.values()):
         raise ParameterError("the network described is larger than the tensors beside it")
     n_shift, n_divisor = (found[f"scaling.{name}"].numel() for name in ("shift", "divisor"))
     net = bare_network(

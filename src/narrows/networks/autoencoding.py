@@ -1,4 +1,4 @@
-"""The module that is trained: scaling, encoder, decoder and what a family adds.
+"""The module that is trained: scaling, encoder, decoder and the family's own part.
 
 Legend: B batch, D features, K code size.
 """
@@ -15,7 +15,7 @@ from narrows.networks.prefixes import prefix_reader
 
 
 class Autoencoding(nn.Module):
-    """Scaling, encoder, decoder and what a family adds: everything that a model file holds.
+    """Scaling, encoder, decoder and the family's own part: all tensors of a model.
 
     Parameters
     ----------
@@ -24,8 +24,8 @@ class Autoencoding(nn.Module):
     encoder, decoder : nn.Module
         (B, D) to (B, encoder_out) and (B, K) to (B, decoder_out), in those units.
     code_unit : float, default=1.0
-        Codes are handed out multiplied by this. Where one common divisor scales the data and the
-        linear path is PCA, it is that divisor, so that codes are in data units as PCA's scores.
+        Users get codes multiplied by this. Where one common divisor scales the data and the linear
+        path is PCA, it is that divisor, so that codes are in data units like PCA's scores.
     extra : nn.Module, optional
         Parameters and buffers of the family's own, such as a code book or a critic.
     """
@@ -60,7 +60,7 @@ def is_finite(net: nn.Module) -> bool:
 
 
 def converted(net: Autoencoding, dtype: torch.dtype) -> Autoencoding:
-    """Return a copy on the CPU with all but the scaling, which keeps float64, in a dtype."""
+    """Return a copy on the CPU in a dtype; its scaling stays in float64."""
     copied = copy.deepcopy(net).to("cpu")
     for part in (copied.encoder, copied.decoder, copied.extra):
         if part is not None:

@@ -1,4 +1,4 @@
-"""What a network offers, and the whole that training and inference work on.
+"""The interface of an architecture, and the sizes that it is built for.
 
 Legend: B batch, D features, K code size.
 """
@@ -17,26 +17,26 @@ from narrows.common import limits
 from narrows.errors import ParameterError
 
 AXES = 50
-"""Principal components that distances are taken in, and that encoders may read, of wide rows."""
+"""Principal components of wide rows that distances are taken in, and that encoders may read."""
 
 
 class Widths(NamedTuple):
-    """Numbers that enter and leave an encoder and a decoder.
+    """The sizes of an encoder and a decoder, and what else an architecture is built for.
 
     Attributes
     ----------
     features, code : int
-        What enters the encoder (D) and the decoder (K).
+        Inputs of the encoder (D) and of the decoder (K).
     encoder_out, decoder_out : int
-        What leaves them.
+        Outputs of them.
     sample_shape : tuple of int
-        Shape of one row, such as (28, 28) or (32, 32, 3); () where nothing is known of it.
+        Shape of one row, such as (28, 28) or (32, 32, 3); () where it is not known.
     class_shares : tuple of float
-        Part of the rows in each class, for the families that ask for classes; () without.
+        Part of the rows in each class, for families that need classes; else ().
     ordered : bool
         Whether codes may be cut short: see `narrows.networks.prefixes`.
     axes : int
-        Principal components that the encoder reads in place of the features; 0 for the features.
+        Principal components that the encoder reads instead of the features; 0 for the features.
     """
 
     features: int
@@ -56,12 +56,12 @@ class Network(ABC):
     bfloat16: ClassVar[bool] = True
     """Whether ``precision="auto"`` may train it in bfloat16."""
     reads_axes: ClassVar[bool] = False
-    """Whether its encoder can read principal components in place of the features."""
+    """Whether its encoder can read principal components instead of the features."""
     get_params = limits.get_params
 
     @abstractmethod
     def resolved(self, widths: Widths, n_rows: int) -> Network:
-        """Return a copy in which nothing is ``"auto"`` any more."""
+        """Return a copy in which nothing is ``"auto"``."""
 
     @abstractmethod
     def build(self, widths: Widths, generator: torch.Generator) -> tuple[nn.Module, nn.Module]:
@@ -69,18 +69,22 @@ class Network(ABC):
 
     @abstractmethod
     def n_parameters(self, widths: Widths) -> int:
-        """Count the trainable numbers of what `build` returns, without building it."""
+        """Count the trainable numbers of what `build` returns, without building it.
+
+        `load` calls it with the fields of a file that may be forged, so it must be quick and use
+        no memory for any fields within their limits.
+        """
 
     @abstractmethod
     def linear_ends(self) -> bool:
         """Tell whether code and output are linear, as a path around them needs."""
 
     def output_range(self) -> tuple[float, float]:
-        """Return the interval that no output leaves, in the network's units."""
+        """Return the interval that holds all outputs, in the network's units."""
         return -math.inf, math.inf
 
     def n_products(self, widths: Widths) -> int:
-        """Count the multiplications of one row on its way through encoder and decoder."""
+        """Count the multiplications of a forward pass of one row, through encoder and decoder."""
         return self.n_parameters(widths)
 
     def check_start(self, widths: Widths) -> None:
@@ -101,8 +105,8 @@ class Network(ABC):
 
 @torch.no_grad()
 def count_products(encoder: nn.Module, decoder: nn.Module, x: Tensor, z: Tensor) -> int:
-    """Count the multiplications that rows (B, D) and codes (B, K) take, per row."""
+    """Count the multiplications of a forward pass, per row, for rows (B, D) and codes (B, K)."""
     with FlopCounterMode(display=False) as counter:
         encoder(x)
         decoder(z)
-    return int(counter.get_total_flops()) // (2 * len(x))  # a product and a sum count two
+    return int(counter.get_total_flops()) // (2 * len(x))  # torch counts products and sums

@@ -1,6 +1,6 @@
 """Convolutions over pictures of any height, width and number of channels.
 
-Maps of features have their channels last, as pictures and flat rows do.
+Feature maps have their channels last, as pictures and flat rows do.
 
 Legend: B batch, D features, K code size, H height, W width, C channels of a map.
 """
@@ -15,22 +15,23 @@ from typing import ClassVar, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from narrows.common.limits import boolean, integer, one_of, parameter, real, replaced, widths
+from narrows.common.limits import MOST, boolean, integer, one_of, parameter, real, replaced, widths
 from narrows.common.sizes import MANY_ROWS
 from narrows.errors import ParameterError
 from narrows.linear.patches import Cells, as_picture
 from narrows.networks.base import Network, Widths, count_products
+from narrows.networks.layers import empty_linear
 from narrows.networks.prefixes import ReadsPrefix
 
 SMALLEST_CONTRAST = 1e-2
 """Root mean square below which a row counts as flat, in the network's units."""
 WIDENED = 2
-"""Channels inside a residual block, as a multiple of those around it."""
+"""Channels inside a residual block, as a multiple of those outside."""
 PHOTOGRAPH_CHANNELS, PHOTOGRAPH_CODE = 3, 8
 """Channels and code size from which ``homogeneous="auto"`` is True."""
 MOST_STAGES = 12
 FIRST = {(True, True): 128, (True, False): 512, (False, True): 64, (False, False): 128}
-"""Channels of the squares' map, by whether it is homogeneous and whether rows are few."""
+"""Channels of the first map, by whether the network is homogeneous and whether rows are few."""
 
 
 class _Shrink(nn.Module):
@@ -49,7 +50,7 @@ _ODD = ("shrink", "tanh")
 
 
 class Extent(NamedTuple):
-    """Height, width and channels of a picture or of a map of features."""
+    """Height, width and channels of a picture or of a feature map."""
 
     height: int
     width: int
@@ -70,15 +71,18 @@ class Conv(Network):
         picture ─ squares ─ blocks ─ [halving ─ blocks ─ …] ─ hidden ─ K          (encoder)
         K ─ hidden ─ [blocks ─ doubling ─ …] ─ blocks ─ squares ─ picture         (decoder)
 
-    The first convolution cuts the picture into squares, each further stage halves height and
-    width; what does not divide is filled up with zeros. A residual block is a convolution within
-    each channel and two across channels (Z. Liu et al., "A ConvNet for the 2020s", CVPR 2022).
+    The first convolution cuts the picture into squares, and each further stage halves height and
+    width; sides that do not divide are filled up with zeros. A residual block is a convolution
+    within each channel and two across channels (Z. Liu et al., "A ConvNet for the 2020s", CVPR
+    2022).
+
+    Not for: rows that are no pictures.
 
     Parameters
     ----------
     patch : "auto" or int, default="auto"
-        Height and width of the squares in pixels, at the most: as many as such squares would
-        need are made as even as they can be.
+        Largest height and width of the squares, in pixels. Their number follows from it; they are
+        then made as equal as possible.
     channels : "auto" or sequence of int, default="auto"
         Channels of the map that squares become, and of the map of each further stage.
     blocks : "auto" or int, default="auto"
@@ -88,25 +92,26 @@ class Conv(Network):
     hidden : "auto" or sequence of int, default="auto"
         Widths of fully connected layers between the last map and the code.
     homogeneous : "auto" or bool, default="auto"
-        Whether ``f(a x) = a f(x)`` for any number a: what is done to a pattern depends neither on
-        its contrast nor on its sign. There are no biases then. It holds a network to what is true
-        of photographs, so that fewer are enough; writing, dark on light, knows its sign.
-        ``"auto"`` is True for three channels or more and codes of 8 numbers or more, where the
-        encoder gives nothing but the code.
+        Whether ``f(a x) = a f(x)`` for any number a, so that neither the contrast nor the sign of
+        a pattern matters. There are no biases then. This holds for photographs, so that fewer of
+        them are enough; it does not hold for writing, dark on light. ``"auto"`` is True for three
+        channels or more and codes of 8 numbers or more, where the encoder gives only the code.
     activation : {"auto", "gelu", "relu", "silu", "tanh", "shrink"}, default="auto"
-        ``"shrink"`` is ``x − tanh x``: nearly zero for small numbers, and all others come closer
-        to it. ``"auto"`` is ``"shrink"`` with ``homogeneous`` (which needs it or ``"tanh"``), else
+        ``"shrink"`` is ``x − tanh x``, which moves numbers towards zero, small ones nearly to it.
+        ``"auto"`` is ``"shrink"`` with ``homogeneous`` (which needs it or ``"tanh"``), else
         ``"gelu"``.
     dropout : "auto" or float in [0, 1), default="auto"
-        Part of the activations that each step of training leaves out, others by chance each time.
+        Part of the activations, drawn at random, that each step of training sets to zero.
         ``"auto"`` is 0.3 with ``homogeneous``, or 0.6 below 10,000 rows, else 0.
     """
 
     name: ClassVar[str] = "conv"
 
-    patch: str | int = parameter("auto", one_of("auto") | integer(1), "side of the squares, pixels")
+    patch: str | int = parameter(
+        "auto", one_of("auto") | integer(1, MOST), "side of the squares, pixels"
+    )
     channels: str | tuple[int, ...] = parameter(
-        "auto", one_of("auto") | widths(), "channels of the maps, stage by stage"
+        "auto", one_of("auto") | widths(MOST_STAGES), "channels of the maps, stage by stage"
     )
     blocks: str | int = parameter(
         "auto", one_of("auto") | integer(0, 64), "residual blocks per stage"
@@ -120,7 +125,7 @@ class Conv(Network):
     )
     activation: str = parameter("auto", one_of("auto", *_ACTIVATIONS), "after each layer")
     dropout: str | float = parameter(
-        "auto", one_of("auto") | real(0, 1), "part of the activations that a step leaves out"
+        "auto", one_of("auto") | real(0, 1), "part of the activations that a step sets to zero"
     )
 
     def resolved(self, widths: Widths, n_rows: int) -> Conv:
@@ -135,7 +140,7 @@ class Conv(Network):
         homogeneous = self.homogeneous
         if homogeneous == "auto":
             photograph = picture.channels >= PHOTOGRAPH_CHANNELS
-            # An encoder that gives more than codes, such as log variances, is no such function.
+            # Log variances, which some encoders give too, do not scale with a row.
             alone = widths.encoder_out == widths.code
             homogeneous = photograph and alone and widths.code >= PHOTOGRAPH_CODE
         patch = self.patch
@@ -179,15 +184,32 @@ class Conv(Network):
         return True
 
     def n_parameters(self, widths: Widths) -> int:
-        """Count weights and biases of encoder and decoder."""
-        modules = nn.ModuleList(self._modules(widths))
-        return sum(parameter.numel() for parameter in modules.parameters())
+        """Count weights and biases of encoder and decoder, as `_modules` makes them."""
+        extents = self._extents(_picture(widths))
+        n_outputs = widths.decoder_out // widths.features
+        there, back = self._dense_sizes(widths, extents[-1])
+        layers = [*pairwise(there), *pairwise(back)]
+        for fine, coarse in pairwise(extents):
+            n_maps = n_outputs if fine is extents[0] else 1
+            size, channels = _cells(fine, coarse).size, coarse.channels
+            wide = WIDENED * channels
+            block = [(self.kernel**2, channels), (channels, wide), (wide, channels)]
+            layers += [(size, channels), (channels, n_maps * size), *block * (2 * int(self.blocks))]
+        return sum((inputs + self._bias) * outputs for inputs, outputs in layers)
 
     def n_products(self, widths: Widths) -> int:
-        """Count the multiplications of one row on its way through encoder and decoder."""
-        sizes = widths.features, self._code_inputs(widths)
-        x, z = (torch.empty(1, n, device="meta") for n in sizes)
+        """Count the multiplications of a forward pass of one row, through encoder and decoder."""
+        read = self._dense_sizes(widths, Extent(1, 1, 1))[1][0]
+        x, z = (torch.empty(1, n, device="meta") for n in (widths.features, read))
         return count_products(*self._modules(widths), x, z)
+
+    def _dense_sizes(self, widths: Widths, last: Extent) -> tuple[list[int], list[int]]:
+        """Return the sizes between the last map and the code, there and back."""
+        hidden = [int(width) for width in self.hidden]
+        # For codes that may be cut short, the decoder also reads which numbers are given, unless
+        # it is homogeneous.
+        read = widths.code * (1 + (widths.ordered and not self.homogeneous))
+        return [last.size, *hidden, widths.encoder_out], [read, *reversed(hidden), last.size]
 
     def build(self, widths: Widths, generator: torch.Generator) -> tuple[nn.Module, nn.Module]:
         """Return a fresh (encoder, decoder) drawn from the generator alone."""
@@ -198,19 +220,14 @@ class Conv(Network):
             decoder = ReadsPrefix(decoder, widths.code, told=not self.homogeneous)
         return encoder, decoder
 
-    def _code_inputs(self, widths: Widths) -> int:
-        """Count what the decoder reads of a code; whose contrast scales, knows no lengths."""
-        return widths.code * (1 + (widths.ordered and not self.homogeneous))
-
     def _modules(self, widths: Widths) -> tuple[nn.Module, nn.Module]:
         """Return encoder and decoder without memory, on torch's "meta" device."""
         picture = _picture(widths)
         extents = self._extents(picture)
-        hidden = [int(width) for width in self.hidden]
+        into_code, from_code = self._dense_sizes(widths, extents[-1])
         down: list[nn.Module] = []
         for fine, coarse in pairwise(extents):
             down += [_Gather(fine, coarse, self._bias), *self._stage(coarse.channels)]
-        into_code = [extents[-1].size, *hidden, widths.encoder_out]
         encoder: nn.Module = nn.Sequential(
             nn.Unflatten(1, tuple(picture)), *down, nn.Flatten(), *self._dense(into_code)
         )
@@ -219,7 +236,6 @@ class Conv(Network):
         for fine, coarse in pairwise(extents):
             n_maps = n_outputs if fine is extents[0] else 1
             up = [*self._stage(coarse.channels), _Spread(coarse, fine, n_maps, self._bias), *up]
-        from_code = [self._code_inputs(widths), *reversed(hidden), extents[-1].size]
         decoder: nn.Module = nn.Sequential(
             *self._dense(from_code), nn.Unflatten(1, tuple(extents[-1])), *up, nn.Flatten()
         )
@@ -264,7 +280,7 @@ def _picture(widths: Widths) -> Extent:
     Raises
     ------
     ParameterError
-        Where it is none, or a family asks for outputs that are no pictures.
+        If it is none, or a family needs outputs that are no pictures.
     """
     shape = widths.sample_shape
     picture = as_picture(shape)
@@ -289,13 +305,13 @@ def _auto_patch(picture: Extent, *, homogeneous: bool) -> int:
 
 
 def _auto_channels(grid: list[int], first: int) -> tuple[int, ...]:
-    """Choose a stage for the squares, and more until the map is 4 × 4 or smaller."""
+    """Choose one stage for the squares, and more until the map is 4 × 4 or smaller."""
     n_halvings = max(0, math.ceil(math.log2(max(grid) / 4)))
     return (first,) + (max(first, 128),) * n_halvings
 
 
 class _Homogeneous(nn.Module):
-    """Give ``r f(x / r)``, r the root mean square of a row: of contrast nothing depends."""
+    """Give ``r f(x / r)``, r the root mean square of a row, so that contrast does not matter."""
 
     def __init__(self, inner: nn.Module) -> None:
         super().__init__()
@@ -312,7 +328,7 @@ class _Gather(nn.Module):
 
     def __init__(self, fine: Extent, coarse: Extent, bias: bool) -> None:
         super().__init__()
-        self.cells = Cells(*fine, coarse.height, coarse.width)
+        self.cells = _cells(fine, coarse)
         self.linear = _linear(self.cells.size, coarse.channels, bias)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -326,7 +342,7 @@ class _Spread(nn.Module):
 
     def __init__(self, coarse: Extent, fine: Extent, n_maps: int, bias: bool) -> None:
         super().__init__()
-        self.cells = Cells(*fine, coarse.height, coarse.width)
+        self.cells = _cells(fine, coarse)
         self.n_maps = n_maps
         self.linear = _linear(coarse.channels, n_maps * self.cells.size, bias)
 
@@ -339,7 +355,7 @@ class _Spread(nn.Module):
 
 
 class _Block(nn.Module):
-    """Add to a map what a convolution within its channels, and two across them, make of it."""
+    """Add to a map the result of a convolution within its channels and two across them."""
 
     def __init__(self, channels: int, kernel: int, activation: nn.Module, bias: bool) -> None:
         super().__init__()
@@ -364,7 +380,12 @@ class _Block(nn.Module):
 
 
 def _linear(inputs: int, outputs: int, bias: bool) -> nn.Linear:
-    return nn.Linear(inputs, outputs, bias=bias, device="meta")
+    return empty_linear(inputs, outputs, bias=bias, device="meta")
+
+
+def _cells(fine: Extent, coarse: Extent) -> Cells:
+    """Return how a map is cut into one cell for each place of a coarser map."""
+    return Cells(*fine, coarse.height, coarse.width)
 
 
 @torch.no_grad()

@@ -1,8 +1,8 @@
-"""Float32 matrix products by oneDNN, where they are faster than those that torch picks.
+"""Float32 matrix products by oneDNN, where they are faster than torch's usual ones.
 
-torch hands float32 products on the CPU to Intel's MKL, which uses half of the vector units or less
-on processors of other makers; torch's own copy of oneDNN knows no such difference. It shows in
-training alone: codes are always computed by torch's own products.
+For float32 products on the CPU torch calls Intel's MKL, which uses half of the vector units or less
+on processors of other makers; torch's own copy of oneDNN uses them all. Only training uses these
+products: codes are always computed by torch's usual ones.
 
 Legend: B batch, I inputs, O outputs.
 """
@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from narrows.networks.linear_plus import LinearPlus
 
 LARGE_WEIGHT = 1 << 15
-"""Numbers in a weight from which the faster product outweighs the detour through Python."""
+"""Numbers in a weight from which the faster product makes up for its Python code."""
 _Net = TypeVar("_Net", bound=nn.Module)
 
 
@@ -31,14 +31,23 @@ def prefers_onednn() -> bool:
     if not has_both:
         return False
     processor = torch.cpu.get_capabilities()
-    # Without AVX-512 there are no wider units that MKL could leave unused.
+    # Without AVX-512, MKL leaves no vector units unused.
     wide = bool(processor.get("avx512_f", False))
     other_maker = str(processor.get("cpu_name", "")).startswith("AMD")
-    return wide and other_maker and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    return wide and other_maker and has_product()
+
+
+def has_product() -> bool:
+    """Tell whether this torch has the product that `multiply` calls, whose name is not public."""
+    one = torch.ones(1, 1)
+    try:
+        return bool(multiply(one, one, torch.ones(1)) == 2.0)
+    except (AttributeError, RuntimeError, TypeError):
+        return False
 
 
 class _Product(torch.autograd.Function):
-    """``x @ weightᵀ + bias`` by oneDNN; its derivatives are made of itself."""
+    """``x @ weightᵀ + bias`` by oneDNN; so are its derivatives."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -60,7 +69,7 @@ class _Product(torch.autograd.Function):
 
 def multiply(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """Return ``x @ weightᵀ + bias``, (B, O), of x (B, I), weight (O, I) and bias (O,), float32."""
-    # A Function of our own, whose call torch leaves without types.
+    # torch gives the call of a Function no types.
     product: Tensor = _Product.apply(x, weight, bias)  # type: ignore[no-untyped-call]
     return product
 
@@ -76,7 +85,7 @@ class _LinearPlus(LinearPlus):
 
 
 def with_fast_products(net: _Net) -> _Net:
-    """Return a network with large products by oneDNN where that is faster, else the one given.
+    """Return the network with large products by oneDNN where that is faster, else unchanged.
 
     Parameters and buffers are shared with the one given.
     """

@@ -4,9 +4,9 @@
 
     z = V x + σ f(x)          x̂ = Vᵀ z + ρ g(z / σ)          f and g give zeros at the start
 
-x is centred and in the network's units; V holds the principal axes as rows, σ the deviations of
-the scores, ρ the root mean square of what PCA leaves over. So the non-linear path reads and
-writes numbers near one, whatever the spectrum.
+x is centred and in the network's units; V holds the principal axes as rows, σ the standard
+deviations of the scores, ρ the root mean square of PCA's error. So the non-linear path reads and
+writes numbers near one, whatever the variances are.
 
 Legend: B batch, D features, K code size, P numbers in a cell, Q numbers of its code.
 """
@@ -35,26 +35,26 @@ _WITH_WEIGHTS = (
 
 
 class LinearPath(NamedTuple):
-    """Where encoder and decoder start: linear maps, and the units of what is learned beside them.
+    """Linear maps that encoder and decoder start from, and the units of the network beside them.
 
-    From PCA it is ``z = axes x + into`` and ``x̂ = axesᵀ z + back``; a family may change it.
+    For PCA they are ``z = axes x + into`` and ``x̂ = axesᵀ z + back``; a family may change them.
 
     Attributes
     ----------
     into_weight, into_bias, into_gain : Tensor (E, D), (E,), (E,)
-        Of the encoder, E numbers out.
+        Of the encoder, with E outputs.
     back_weight, back_bias, back_gain : Tensor (D, K), (D,), (1,) or (D,)
         Of the decoder.
     deviations : Tensor (K,)
-        Of the numbers of a code, never zero.
+        Standard deviations of the numbers of a code, never zero.
     left_over : float
-        Root mean square of what the path does not explain, per feature.
+        Root mean square of the error of the path, per feature.
     code_unit : float
-        Codes are handed out multiplied by this.
+        Users get codes multiplied by this.
     divisor : Tensor (1,) or (D,)
-        What scaling divides data by, for a family that knows numbers in data units.
+        Of the scaling, for families with parameters in data units.
     back_is_fixed : bool
-        Whether training leaves the linear path of the decoder alone.
+        Whether the linear path of the decoder is not trained.
     """
 
     into_weight: Tensor
@@ -70,7 +70,7 @@ class LinearPath(NamedTuple):
     back_is_fixed: bool = False
 
     def whitened(self) -> LinearPath:
-        """Return the same map by codes of deviation 1."""
+        """Return the same map with codes of deviation 1."""
         return self._replace(
             into_weight=self.into_weight / self.deviations[:, None],
             into_bias=self.into_bias / self.deviations,
@@ -89,7 +89,7 @@ class LinearPath(NamedTuple):
         ----------
         encoder, decoder : nn.Module
         axes : Axes, optional
-            What the encoder reads in place of the features; this path's own are the first.
+            What the encoder reads instead of the features; the axes of this path are the first.
         """
         one = torch.ones(1, dtype=self.deviations.dtype)
         back = self.back_weight.contiguous(), self.back_bias
@@ -97,7 +97,7 @@ class LinearPath(NamedTuple):
         if axes is None:
             there = LinearPlus(encoder, self.into_weight, self.into_bias, one, self.into_gain)
         else:
-            # Of scores, the path takes each as it takes the axis itself.
+            # The same map, as a function of scores on the axes.
             into = self.into_weight @ torch.linalg.pinv(axes.weight)
             bias = self.into_bias - into @ axes.bias
             there = OnAxes(LinearPlus(encoder, into, bias, one, self.into_gain), *axes)
@@ -118,15 +118,15 @@ CellMap = Callable[[Tensor, Tensor, Tensor, Cells], Tensor]
 
 
 class CellPath(NamedTuple):
-    """The same for pictures cut into cells: PCA of a cell, as a convolution wide as its stride.
+    """The same for pictures cut into cells: PCA of a cell, as a convolution.
 
     Attributes
     ----------
     cells : Cells
     axes : Tensor (Q, P)
-        Of a cell of P numbers; the code is Q numbers for each cell, axis by axis.
+        Of a cell of P numbers; the code has Q numbers for each cell, axis by axis.
     mean : Tensor (D,)
-        What axes are taken about, at each place of the picture.
+        Of the pictures.
     deviations : Tensor (K,)
     left_over, code_unit : float
         As for `LinearPath`.
@@ -172,13 +172,13 @@ class LinearPlus(nn.Module):
     inner : nn.Module
         The non-linear path (B, inputs) to (B, outputs); its last layer is set to zero.
     weight : Tensor (outputs, inputs)
-        The linear path, trained along with the rest.
+        The linear path, trained with the rest.
     bias : Tensor (outputs,)
-        Fixed: what centring the data asks for, zero where scaling centres.
+        Fixed: it centres the data, and is zero where scaling does.
     unit : Tensor (inputs,) or (1,)
-        Fixed: what the non-linear path divides its input by.
+        Fixed: divides the input of the non-linear path.
     gain : Tensor (outputs,) or (1,)
-        Fixed: what its output is multiplied by.
+        Fixed: multiplies its output.
     """
 
     bias: Tensor
@@ -207,7 +207,7 @@ class LinearPlus(nn.Module):
 
 
 class CellPlus(LinearPlus):
-    """`LinearPlus` whose path goes cell by cell: by `gathered` to a code, or by `spread` back."""
+    """`LinearPlus` with a linear path cell by cell: `gathered` to a code, or `spread` back."""
 
     def __init__(self, path: CellMap, cells: Cells, *args: Any) -> None:
         super().__init__(*args)
@@ -220,14 +220,14 @@ class CellPlus(LinearPlus):
 
 
 class OnAxes(nn.Module):
-    """Let an encoder read the scores of rows on principal axes, in place of their features.
+    """An encoder that reads the scores of rows on principal axes instead of their features.
 
     Parameters
     ----------
     inner : nn.Module
         (B, A) to (B, outputs).
     weight, bias : Tensor (A, D) and (A,)
-        Fixed: the axes, and what centres the scores.
+        Fixed: the axes, and the bias that centres the scores.
     """
 
     weight: Tensor
@@ -256,7 +256,7 @@ def silence(module: nn.Module) -> nn.Module:
     Returns
     -------
     nn.Module
-        That layer: the last one that was registered.
+        That layer: the last one in the order of registration.
 
     Raises
     ------

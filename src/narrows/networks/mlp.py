@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from narrows.common.limits import boolean, one_of, parameter, replaced, widths
 from narrows.common.sizes import FEW_ROWS, MANY_ROWS
 from narrows.networks.base import Network, Widths
+from narrows.networks.layers import empty_linear
 from narrows.networks.prefixes import ReadsPrefix
 
 NARROW_CODE = 16
-"""Numbers in a code below which the network is deep, and its decoder's first layer spread out."""
+"""Code size below which the network is deep, and the decoder's first layer has larger weights."""
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
     "gelu": nn.GELU,
     "relu": nn.ReLU,
@@ -43,6 +44,8 @@ class MLP(Network):
         D ─ hidden[0] ─ … ─ hidden[-1] ─ K          (encoder)
         K ─ hidden[-1] ─ … ─ hidden[0] ─ D          (decoder)
 
+    Not for: pictures larger than about 32 × 32, where `Conv` needs fewer weights.
+
     Parameters
     ----------
     hidden : "auto" or sequence of int, default="auto"
@@ -63,12 +66,12 @@ class MLP(Network):
         ``"lecun"``.
     bias_init : {"auto", "zeros", "spread", "torch", "normal"}, default="auto"
         ``"zeros"`` sets biases to zero; ``"spread"`` does too, but draws from N(0, 4) for the
-        layer that reads the code, so that its units bend at places spread over all codes; the
-        others as above. ``"auto"`` is ``"spread"`` where the weights are, else ``"zeros"``.
+        layer that reads the code, so that its units switch at places spread over all codes; the
+        others as above. ``"auto"`` is ``"spread"`` with ``weight_init="spread"``, else ``"zeros"``.
     skip : "auto" or bool, default="auto"
-        Whether the last layer of each reads the first hidden layer beside the last: a shallow and
-        a deep network in one. ``"auto"`` is True for ordered codes, whose long prefixes ask for
-        the one and whose short ones for the other.
+        Whether the last layer of each reads the first hidden layer beside the last one: a shallow
+        and a deep network in one. ``"auto"`` is True for ordered codes, where a shallow network is
+        better for long prefixes and a deep one for short ones.
     """
 
     name: ClassVar[str] = "mlp"
@@ -128,7 +131,7 @@ class MLP(Network):
         hidden = [int(width) for width in self.hidden]
         return (
             [widths.axes or widths.features, *hidden, widths.encoder_out],
-            # Of a code that may be cut short, the decoder reads which numbers are given, too.
+            # For codes that may be cut short, the decoder also reads which numbers are given.
             [widths.code * (1 + widths.ordered), *reversed(hidden), widths.decoder_out],
         )
 
@@ -140,7 +143,7 @@ class MLP(Network):
         first = next(layer for layer in decoder.modules() if isinstance(layer, nn.Linear))
         with torch.no_grad():
             if self.weight_init == "spread":
-                # Of a code, not of its length.
+                # The weights that read the code, not its length.
                 first.weight[:, : min(widths.code, NARROW_CODE - 1)].mul_(3.0)
             if self.bias_init == "spread":
                 first.bias.normal_(std=2.0, generator=generator)
@@ -158,15 +161,14 @@ class MLP(Network):
         return nn.Sequential(*(step for step in steps if not isinstance(step, nn.Identity)))
 
     def _layer(self, inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
-        # By way of "meta" torch's own drawing, from the global stream, is left out.
-        layer = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
+        layer = empty_linear(inputs, outputs)
         _draw(layer.weight, self.weight_init, inputs, outputs, generator)
         _draw(layer.bias, self.bias_init, inputs, outputs, generator)
         return layer
 
 
 class _Skipping(nn.Module):
-    """Layers of which the last reads the first, beside the one before it."""
+    """Layers where the last reads the first, beside the one before it."""
 
     def __init__(self, layers: list[nn.Linear], between: nn.Module, after: nn.Module) -> None:
         super().__init__()
@@ -201,9 +203,8 @@ def _draw(tensor: Tensor, kind: str, inputs: int, outputs: int, generator: torch
 def auto_hidden(widths: Widths, n_rows: int) -> tuple[int, ...]:
     """Choose the encoder's hidden widths for data of a given shape.
 
-    Few or narrow rows get a small network. Otherwise layers are as wide as the features, from 128
-    to 512, and the narrower the code, the deeper the network; for ordered codes, which are narrow
-    and wide, it is deep and does not taper.
+    Few or narrow rows get a small network. Otherwise layers are as wide as the rows, from 128 to
+    512, and the network is deeper for smaller codes. For ordered codes it has three equal layers.
     """
     if n_rows < FEW_ROWS or (n_rows < MANY_ROWS and widths.features <= 128):
         return (128, 64)

@@ -1,4 +1,4 @@
-"""A user's own encoder and decoder: two modules of torch, copied before anything else happens.
+"""A user's own encoder and decoder: two modules of torch, which are copied first.
 
 Legend: B batch, D features, K code size.
 """
@@ -8,12 +8,13 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from narrows.common.threads import torch_stream
 from narrows.errors import ParameterError
 from narrows.networks.base import Network, Widths, count_products
 from narrows.networks.linear_plus import silence
@@ -29,9 +30,11 @@ class Own(Network):
 
         x (B, D) ──encoder──▶ (B, K)        z (B, K) ──decoder──▶ x̂ (B, D)
 
-    Rows come in flat, in the network's units, and go out flat; families may ask for other widths
+    Rows come in flat, in the network's units, and go out flat; some families need other widths
     than K and D. With ``init="pca"`` the last layer with weights of each module is set to zero, so
     that training starts at PCA.
+
+    Not for: models that others load without your code; a file holds weights, not modules.
 
     Parameters
     ----------
@@ -40,7 +43,7 @@ class Own(Network):
     """
 
     name: ClassVar[str] = "own"
-    bfloat16: ClassVar[bool] = False  # their forward may make tensors of a dtype of its own
+    bfloat16: ClassVar[bool] = False  # their forward pass may make float32 tensors
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module) -> None:
         self.encoder = encoder
@@ -60,10 +63,10 @@ class Own(Network):
         Raises
         ------
         ParameterError
-            Where the modules do not take or give the widths that are needed.
+            If the modules do not have the widths that are needed.
         """
         del n_rows
-        # Together, so that what the two share they still share.
+        # Copied together, so that shared weights stay shared.
         encoder, decoder = copy.deepcopy((self.encoder, self.decoder))
         for module in (encoder, decoder):
             module.to("cpu", torch.float32)
@@ -92,7 +95,7 @@ class Own(Network):
             return count_products(encoder.eval(), decoder.eval(), x, z)
 
     def linear_ends(self) -> bool:
-        """Tell that a linear path may stand beside the modules; `check_start` looks closer."""
+        """Tell that a linear path may stand beside the modules; `check_start` tests it."""
         return True
 
     def check_start(self, widths: Widths) -> None:
@@ -101,7 +104,7 @@ class Own(Network):
         Raises
         ------
         ParameterError
-            Saying which module does not, and what to do.
+            Naming the module that does not, and what to do.
         """
         encoder, decoder = copy.deepcopy((self.encoder, self.decoder))
         _check_silence(encoder, "encoder", widths.features)
@@ -109,7 +112,7 @@ class Own(Network):
 
 
 class Guest(nn.Module):
-    """A user's module; a batch of one row, which has no statistics, it meets as in use."""
+    """A user's module. A batch of one row, which has no statistics, passes in evaluation mode."""
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
@@ -137,12 +140,9 @@ def as_pair(value: object) -> tuple[nn.Module, nn.Module] | None:
     return None
 
 
-@contextlib.contextmanager
-def _apart() -> Iterator[None]:
-    """Seed what layers draw, and leave torch's global generator as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(0)
-        yield
+def _apart() -> contextlib.AbstractContextManager[None]:
+    """Seed what layers draw, and leave torch's global stream as it was."""
+    return torch_stream(0, torch.device("cpu"))
 
 
 def _rows(n_rows: int, width: int) -> Tensor:

@@ -15,6 +15,7 @@ from narrows.linear.patches import Cells
 from narrows.linear.pca import PrincipalComponents
 from narrows.linear.scaling import Scaling
 from narrows.networks.autoencoding import Autoencoding
+from narrows.networks.layers import empty_linear
 from narrows.networks.linear_plus import Axes, CellPath, LinearPath, gathered, spread
 
 SMALLEST_DEVIATION = 1e-3
@@ -114,7 +115,7 @@ def pca_network(
 
 def _linear(weight: Tensor, bias: Tensor, dtype: torch.dtype) -> nn.Linear:
     outputs, inputs = weight.shape
-    layer = nn.Linear(inputs, outputs, device="meta", dtype=dtype).to_empty(device="cpu")
+    layer = empty_linear(inputs, outputs, dtype=dtype)
     with torch.no_grad():
         layer.weight.copy_(weight)
         layer.bias.copy_(bias)

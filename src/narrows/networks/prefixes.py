@@ -1,8 +1,8 @@
-"""Codes that may be cut short: zeros in place of what is left out, and a decoder that is told.
+"""Codes that may be cut short, and a decoder that knows their length.
 
-A code whose last numbers are exactly zero counts as cut before them. Codes lie about zero, so
-that is also the best guess of a linear path; the rest of the decoder reads which numbers it was
-given, and learns a better one.
+A code is cut short by setting its last numbers to exactly zero, the mean of codes and so the best
+guess for a linear path. The decoder's network also reads which numbers are given, and learns a
+better guess.
 
 Legend: B batch, K code size, n numbers given.
 """
@@ -47,8 +47,8 @@ class ReadsPrefix(nn.Module):
         super().__init__()
         self.inner = inner
         self.told = told
-        # What a linear path leaves over at each length, root mean square per feature: the unit
-        # that errors are counted in, and beside that path the unit of what is decoded.
+        # The error of the linear path at each length, root mean square per feature: errors are
+        # divided by it, and the output of `inner` beside that path is multiplied by it.
         self.register_buffer("left_over", torch.ones(n_components))
         self.register_buffer("gain", torch.ones(n_components))
 
@@ -63,6 +63,6 @@ class ReadsPrefix(nn.Module):
 
 
 def prefix_reader(decoder: nn.Module) -> ReadsPrefix | None:
-    """Return what tells a decoder the length of a code, where it is made for such codes."""
+    """Return the part that reads the length of a code; None for a decoder of whole codes."""
     found = decoder.inner if isinstance(decoder, LinearPlus) else decoder
     return found if isinstance(found, ReadsPrefix) else None

@@ -1,7 +1,7 @@
 """Families of autoencoders: one file each, found by the name of the file."""
 
 from narrows.objectives.adversarial import Adversarial
-from narrows.objectives.base import Batch, Bounds, Noise, Objective, Step
+from narrows.objectives.base import Batch, Bounds, Needs, Noise, Objective, Step, Usual
 from narrows.objectives.contractive import Contractive
 from narrows.objectives.denoising import Denoising
 from narrows.objectives.fsq import FSQ
@@ -24,10 +24,12 @@ __all__ = [
     "Bounds",
     "Contractive",
     "Denoising",
+    "Needs",
     "Neighbors",
     "Noise",
     "Objective",
     "Reconstruction",
     "Sparse",
     "Step",
+    "Usual",
 ]

@@ -1,9 +1,10 @@
-"""The adversarial autoencoder: codes that a critic cannot tell from N(0, 1)."""
+"""The adversarial autoencoder: a critic cannot tell codes from draws from N(0, 1)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 import torch
@@ -15,17 +16,18 @@ from narrows.networks import MLP
 from narrows.networks.autoencoding import Autoencoding
 from narrows.networks.base import Widths
 from narrows.networks.linear_plus import LinearPath
-from narrows.objectives.base import NATS, PIXEL_SQUARES, Batch, Noise, Objective, Step
+from narrows.objectives.base import NATS, PIXEL_SQUARES, Batch, Needs, Noise, Objective, Step
 from narrows.objectives.priors import ClassNormals, Prior
 from narrows.objectives.shared import standard_normal
 from narrows.objectives.shared.losses import squared_error
 
 CRITIC_HIDDEN = (128, 128)
+CRITIC = MLP(hidden=CRITIC_HIDDEN, weight_init="lecun", bias_init="zeros")
 SQUARED_SLOPE = "squared nats per squared unit of the code"
 
 
 class Adversary(nn.Module):
-    """What the family adds: the critic, codes (B, K) to logits (B, 1), and N(0, 1)."""
+    """The critic, codes (B, K) to logits (B, 1), and N(0, 1)."""
 
     def __init__(self, critic: nn.Module, prior: ClassNormals) -> None:
         super().__init__()
@@ -33,14 +35,14 @@ class Adversary(nn.Module):
         self.prior = prior
 
     def logits(self, z: Tensor) -> Tensor:
-        """Return the log odds (B,) that codes (B, K) are draws from N(0, 1), in nats."""
+        """Return the log odds (B,), in nats, that codes (B, K) are draws from N(0, 1)."""
         logits_B1: Tensor = self.critic(z)
         return logits_B1.squeeze(1)
 
 
 @dataclass(frozen=True)
 class Adversarial(Objective):
-    """Rebuild rows through codes that a critic takes for draws from N(0, 1).
+    """Rebuild rows from codes that a critic cannot tell from draws from N(0, 1).
 
     ::
 
@@ -51,9 +53,9 @@ class Adversarial(Objective):
                                                              + penalty / 2 · ‖∂ logit c / ∂p‖²
 
     Each batch is used twice: encoder and decoder take a step on the first two terms, the critic one
-    on its own. The squared slope of the critic at the draws keeps it from running ahead. As a
-    critic moves along, what it says is no measure of a model: the best state is chosen by the
-    squared error and the MMD² of `WAE` on held-out rows.
+    on its own. The penalty on the critic's squared slope at the draws keeps it from learning too
+    fast. The critic changes during training, so its terms do not measure a model: the best state is
+    chosen by the squared error and the MMD² of `WAE` on held-out rows.
 
     Parameters
     ----------
@@ -67,9 +69,9 @@ class Adversarial(Objective):
     the penalty: L. Mescheder, A. Geiger and S. Nowozin, "Which training methods for GANs do
     actually converge?", ICML 2018, eq. 9.
 
-    Not for: likelihoods (it has none), results that must not depend on a balance of two opponents
-    (`WAE` wants the same and has one loss), or drawing from codes of more numbers than the data
-    vary in, about ten for digits: there ``sample(prior="mixture")`` draws what they really follow.
+    Not for: likelihoods (it has none), stable training (`WAE` has the same aim and one loss), or
+    sampling with more numbers in a code than the data vary in, about ten for digits; there use
+    ``sample(prior="mixture")``, which is fitted to the codes.
     """
 
     name: ClassVar[str] = "adversarial"
@@ -79,10 +81,14 @@ class Adversarial(Objective):
         "critic": NATS,
         "penalty": SQUARED_SLOPE,
     }
-    phases: ClassVar[tuple[str, ...]] = ("main", "critic")
 
     weight: float = parameter(0.1, real(0), "of −log c(z) beside the squared error")
     penalty: float = parameter(1.0, real(0), "of the critic's squared slope")
+
+    @property
+    def needs(self) -> Needs:
+        """Return a second phase, which trains the critic."""
+        return Needs(phases=("main", "critic"), starts_as_pca=False, keeps=("prior",))
 
     def start(self, path: LinearPath) -> LinearPath:
         """Return PCA with codes of deviation 1."""
@@ -93,12 +99,16 @@ class Adversarial(Objective):
     ) -> nn.Module:
         """Return a fresh critic beside N(0, 1)."""
         del path
-        network = MLP(hidden=CRITIC_HIDDEN, weight_init="lecun", bias_init="zeros")
-        critic, _ = network.build(Widths(widths.code, 1, 1, 1), generator)
+        critic, _ = CRITIC.build(Widths(widths.code, 1, 1, 1), generator)
         return Adversary(critic, ClassNormals(widths.code))
 
+    def n_added(self, widths: Widths) -> int:
+        """Count the weights and biases of the critic."""
+        sizes = (widths.code, *CRITIC_HIDDEN, 1)
+        return sum((n_in + 1) * n_out for n_in, n_out in pairwise(sizes))
+
     def parameters(self, net: Autoencoding, phase: str) -> Iterator[nn.Parameter]:
-        """Give the critic's own, or all others."""
+        """Give those of the critic, or those of encoder and decoder."""
         if phase == "critic":
             yield from _adversary(net).parameters()
             return
@@ -106,11 +116,11 @@ class Adversarial(Objective):
         yield from net.decoder.parameters()
 
     def draw(self, generator: torch.Generator, x: Tensor, n_components: int) -> Noise:
-        """Return codes (B, K) of N(0, 1), for the critic to compare with."""
+        """Return draws (B, K) from N(0, 1), for the critic to compare codes with."""
         return {"prior": standard_normal.draw(generator, x, n_components)}
 
     def terms(self, net: Autoencoding, batch: Batch, step: Step) -> dict[str, Tensor]:
-        """Return the phase's terms, (B,) each, times their weights.
+        """Return the terms of the phase, (B,) each, times their weights.
 
         ``"main"`` has ``reconstruction`` and ``adversarial``, ``"critic"`` has ``critic`` and
         ``penalty``.
@@ -135,13 +145,13 @@ class Adversarial(Objective):
         }
 
     def held_out_loss(self, net: Autoencoding, batch: Batch, step: Step, x_hat: Tensor) -> Tensor:
-        """Return the squared error of what was clipped, and MMD²."""
+        """Return the squared error of the clipped output, plus MMD²."""
         z_BK = self.code(net, batch.x).float()
         mmd_B = standard_normal.squared_discrepancies(z_BK, step.noise["prior"])
         return (x_hat - batch.x.float()).square().mean(dim=1) + mmd_B
 
     def diagnose(self, net: Autoencoding, x: Tensor) -> list[str]:
-        """Say where codes have not come to follow N(0, 1)."""
+        """Say where codes do not follow N(0, 1)."""
         return standard_normal.diagnose(
             self.code(net, x), f"objective__penalty={3 * self.penalty or 1:g} or objective='wae'"
         )

@@ -1,6 +1,7 @@
-"""What a family of autoencoders states: its loss terms, per sample, and its code.
+"""What a family of autoencoders states: what it needs, its loss per row, and its code.
 
-One file in this folder is one family. Its fields are its parameters; nothing else names them.
+One file in this folder is one family. Its fields are its parameters. A new family needs a name, the
+units of its terms, and `terms`; all else has a default.
 
 Legend: B batch, D features, K code size.
 """
@@ -8,8 +9,9 @@ Legend: B batch, D features, K code size.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from typing import ClassVar, NamedTuple
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +23,7 @@ from narrows.networks.linear_plus import LinearPath
 from narrows.objectives.priors import Prior
 
 Noise = dict[str, Tensor]
-"""What a step draws at random, by name; the leading axis of each is the rows of the batch."""
+"""What a step draws at random, by name; the first axis of each is the rows of the batch."""
 PIXEL_SQUARES = "squared units of the network per feature"
 PIXELS = "units of the network per feature"
 NATS = "nats per sample"
@@ -34,11 +36,11 @@ class Batch(NamedTuple):
     Attributes
     ----------
     x : Tensor (B, D)
-    y : Tensor (B,) or None
-        Classes.
+    y : Tensor (B,) of int64, or None
+        Classes, counted from 0.
     near : Tensor (B, P, D) or (B, P, A), or None
-        Some neighbours of each row, for a family that asks for neighbours; by what an encoder
-        reads, where that is scores on A principal axes.
+        P neighbours of each row, for a family that needs them; A scores on principal axes each,
+        where the encoder reads those.
     """
 
     x: Tensor
@@ -47,14 +49,14 @@ class Batch(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """Where reconstructions are clipped, in the network's units; each (D,)."""
+    """The range that reconstructions are clipped to, in the network's units; each (D,)."""
 
     low: Tensor
     high: Tensor
 
 
 class Step(NamedTuple):
-    """What a step is told beside its rows.
+    """What a step is given beside its rows.
 
     Attributes
     ----------
@@ -64,7 +66,7 @@ class Step(NamedTuple):
     progress : float
         How much of the schedule is done, from 0 to 1; 1 outside training.
     phase : str
-        One of the objective's `phases`.
+        One of the family's phases.
     """
 
     noise: Noise
@@ -73,8 +75,90 @@ class Step(NamedTuple):
     phase: str = "main"
 
 
+@dataclass(frozen=True)
+class Needs:
+    """What a family needs of data, network and training, and what its models must keep.
+
+    Attributes
+    ----------
+    input_range : (float, float) or None
+        Range that rows must be scaled to; it overrides ``scaling="auto"``. None for any.
+    classes : bool
+        Whether `fit` must be given classes ``y``.
+    n_neighbors : int
+        Neighbours of each row that are found before training.
+    n_partners : int
+        Of these, how many come with each row of a batch.
+    linear_ends : bool
+        Whether code and output of the network must be able to take any value, as logits do.
+    encoder_outputs : int
+        Values that the encoder gives for each number of the code: 2 for mean and log variance.
+    phases : tuple of str
+        Steps taken one after the other on each batch, each on parameters of its own.
+    couples_rows : str
+        Why the terms of a row depend on the other rows of its batch; "" where they do not.
+    orderable : bool
+        Whether codes may be cut short. The squared errors are then compared with PCA's.
+    absolute_gains : bool
+        Whether the held-out loss has no natural zero (as nats have none), so that gains are not
+        taken relative to it.
+    starts_as_pca : bool
+        Whether training starts at PCA itself: `start` changes nothing and `build` adds nothing.
+    own_fallback : bool
+        Whether `fallback` gives another path than `start`.
+    density : bool
+        Whether `log_weights` gives a density of rows.
+    binary_rows : bool
+        Whether training draws grey values as 0 or 1.
+    corrupts : bool
+        Whether training corrupts rows, by `corrupted`, and compares with the clean ones.
+    keeps : tuple of str
+        What every model of the family can do, one that gained nothing over its start included:
+        ``"prior"`` draws rows from the prior of the family, ``"classes"`` draws rows of a class,
+        ``"map"`` shows rows by the plane of PCA, ``"discrete"`` gives codes of finitely many
+        values.
+    """
+
+    input_range: tuple[float, float] | None = None
+    classes: bool = False
+    n_neighbors: int = 0
+    n_partners: int = 1
+    linear_ends: bool = False
+    encoder_outputs: int = 1
+    phases: tuple[str, ...] = ("main",)
+    couples_rows: str = ""
+    orderable: bool = False
+    absolute_gains: bool = False
+    starts_as_pca: bool = True
+    own_fallback: bool = False
+    density: bool = False
+    binary_rows: bool = False
+    corrupts: bool = False
+    keeps: tuple[str, ...] = ()
+
+
+class Usual(NamedTuple):
+    """What ``"auto"`` stands for.
+
+    Attributes
+    ----------
+    rates : (float, float, float)
+        Learning rate below 1,000 rows, below 10,000, and from there on.
+    batch_size : int
+        Rows of a batch from 10,000 rows on.
+    weight_decay : float
+    networks : (Network, Network) or None
+        Below 1,000 rows, and from there on; None for the network of all families.
+    """
+
+    rates: tuple[float, float, float] = (0.001, 0.001, 0.002)
+    batch_size: int = 256
+    weight_decay: float = 0.2
+    networks: tuple[Network, Network] | None = None
+
+
 class Objective(ABC):
-    """What training makes small, and which numbers are the code of a row.
+    """A family: its loss per row, and the numbers that are the code of a row.
 
     Attributes
     ----------
@@ -82,92 +166,76 @@ class Objective(ABC):
         As ``objective=`` takes it.
     units : dict of str to str
         Every term that `terms` may give at any settings, with its unit.
-    phases : tuple of str
-        Steps taken one after the other on each batch, each on parameters of its own.
-    n_partners : int
-        Neighbours that come along with each row of a batch, where the family asks for neighbours.
-    usual_batch : int
-        What ``batch_size="auto"`` is for many rows.
-    usual_decay : float
-        What ``weight_decay="auto"`` is.
-    absolute_gains : bool
-        Whether the held-out loss has no natural zero, as nats, so that gains are not taken
-        relative to it.
     """
 
     name: ClassVar[str]
     units: ClassVar[dict[str, str]]
-    phases: ClassVar[tuple[str, ...]] = ("main",)
-    absolute_gains: ClassVar[bool] = False
-    n_partners: ClassVar[int] = 1
-    usual_batch: ClassVar[int] = 256
-    usual_decay: ClassVar[float] = 0.2
     get_params = limits.get_params
 
     @property
-    def couples_rows(self) -> str:
-        """Say why a row's terms depend on the other rows of its batch; "" promises they do not."""
-        return ""
+    def needs(self) -> Needs:
+        """Return what the family needs, given its fields."""
+        return Needs()
 
-    @property
-    def orderable(self) -> bool:
-        """Tell whether codes may be cut short, squared errors then being counted in PCA's."""
-        return False
-
-    # ------------------------------------------------------------------ shapes and start
-
-    @property
-    def input_range(self) -> tuple[float, float] | None:
-        """Return the range that data must be scaled to, which overrides ``scaling="auto"``."""
-        return None
-
-    @property
-    def n_neighbors(self) -> int:
-        """Return how many neighbours of each row are to be found before training; 0 for none."""
-        return 0
-
-    @property
-    def needs_classes(self) -> bool:
-        """Tell whether ``fit`` must be given classes ``y``."""
-        return False
-
-    @property
-    def needs_linear_ends(self) -> bool:
-        """Tell whether code and output must be free to be any number, as logits must."""
-        return False
-
-    def usual_network(self, n_rows: int, n_components: int) -> Network | None:
-        """Return what ``network="auto"`` is for so many rows; None where any family's will do."""
-        del n_rows, n_components
-        return None
-
-    def usual_rates(self, n_components: int) -> tuple[float, float, float]:
-        """Return what ``learning_rate="auto"`` is below 1,000 rows, below 10,000 and beyond."""
+    def usual(self, n_components: int) -> Usual:
+        """Return what ``"auto"`` stands for, for codes of K numbers."""
         del n_components
-        return 0.001, 0.001, 0.002
+        return Usual()
 
-    def output_sizes(self, n_features: int, n_components: int) -> tuple[int, int]:
-        """Return how many numbers the encoder and the decoder give for one row."""
-        return n_components, n_features
+    def check(self, n_components: int) -> None:
+        """Check the fields against each other and against the code size K.
+
+        Raises
+        ------
+        ParameterError
+        """
+        del n_components
+
+    def widths(self, n_features: int, n_components: int, **further: Any) -> Widths:
+        """Return the sizes of encoder and decoder; ``further`` are other fields of `Widths`.
+
+        Raises
+        ------
+        ParameterError
+            If the fields do not fit each other or the code size.
+        """
+        self.check(n_components)
+        outputs = self.needs.encoder_outputs * n_components
+        return Widths(n_features, n_components, outputs, n_features, **further)
+
+    # ------------------------------------------------------------------ start
 
     def start(self, path: LinearPath) -> LinearPath:
-        """Turn the linear path that PCA gives into the one that this family starts from."""
+        """Return the linear path that training starts from, given that of PCA."""
         return path
 
     def fallback(self, path: LinearPath) -> LinearPath:
-        """Turn it into what is returned where training gained nothing: mostly the same."""
+        """Return the linear path of the model that is returned where training gained nothing."""
         return self.start(path)
 
     def build(
         self, widths: Widths, path: LinearPath | None, generator: torch.Generator
     ) -> nn.Module | None:
-        """Return parameters and buffers of the family's own; they are trained and saved too.
+        """Return the family's own parameters and buffers; they are trained and saved too.
 
-        Their shapes depend on ``widths`` alone; ``path`` is where training starts, None for
+        Their shapes depend on ``widths`` alone. ``path`` is where training starts; None for
         ``init="random"`` and for a model that is read from a file.
         """
         del widths, path, generator
         return None
+
+    def n_added(self, widths: Widths) -> int:
+        """Count the numbers in all tensors of what `build` returns, without building it."""
+        del widths
+        return 0
+
+    def meet_classes(self, net: Autoencoding, batches: Iterable[Batch]) -> None:
+        """Set, in place, what a network knows of classes at the start.
+
+        Called once before training, for families that need classes, with all training rows and
+        their classes, float32, on the CPU.
+        """
+        del net, batches
 
     def parameters(self, net: Autoencoding, phase: str) -> Iterator[nn.Parameter]:
         """Give the parameters that a phase trains."""
@@ -181,12 +249,17 @@ class Objective(ABC):
         del generator, x, n_components
         return {}
 
+    def corrupted(self, net: Autoencoding, x: Tensor, noise: Noise) -> Tensor:
+        """Return rows (B, D) as a step shows them to the encoder, in the network's units."""
+        del net, noise
+        return x
+
     @abstractmethod
     def terms(self, net: Autoencoding, batch: Batch, step: Step) -> dict[str, Tensor]:
         """Return each term of the loss, a value per row (B,); the loop adds and reduces them."""
 
     def held_out_loss(self, net: Autoencoding, batch: Batch, step: Step, x_hat: Tensor) -> Tensor:
-        """Return per row (B,) what chooses the best state, given its clipped reconstruction.
+        """Return per row (B,) the loss that chooses the best state, given the clipped output.
 
         It is measured on rows that training does not see, with the same noise each time.
         """
@@ -194,10 +267,10 @@ class Objective(ABC):
         return (x_hat - batch.x.float()).square().mean(dim=1)
 
     def diagnose(self, net: Autoencoding, x: Tensor) -> list[str]:
-        """Say what went wrong in training, a sentence each with what to type; mostly nothing.
+        """Say what went wrong in training: a sentence each, with what to type.
 
         Called once after a fit, with training rows (N, D) in the network's units. That numbers of
-        the code do not vary at all is found for every family by `narrows.model.diagnosis`.
+        the code do not vary is found for every family by `narrows.model.diagnosis`.
         """
         del net, x
         return []
@@ -218,3 +291,21 @@ class Objective(ABC):
         """Return the distribution that codes were trained to follow, where there is one."""
         del net
         return None
+
+    def log_weights(
+        self, net: Autoencoding, x: Tensor, noise: Tensor, y: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return log p(x|z) p(z) / q(z|x) and log p(x|z), (S, B) each, in nats.
+
+        Only for a family whose needs state a density.
+
+        Parameters
+        ----------
+        net : Autoencoding
+        x : Tensor (B, D)
+        noise : Tensor (S, B, K)
+            Standard normal, for S codes of each row.
+        y : Tensor (B,), optional
+            Classes.
+        """
+        raise NotImplementedError(f"{self!r} gives no density of rows")

@@ -1,4 +1,4 @@
-"""The contractive autoencoder: codes that small changes of a row hardly move."""
+"""The contractive autoencoder: small changes of a row hardly change its code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from narrows.common.limits import integer, parameter, real
+from narrows.common.limits import MOST, integer, parameter, real
 from narrows.networks.autoencoding import Autoencoding
 from narrows.objectives.base import PIXEL_SQUARES, Batch, Noise, Objective, Step
 from narrows.objectives.shared.losses import clipped_squared_error, squared_error
@@ -18,7 +18,7 @@ SLOPE_SQUARES = "squared units of the code per unit of the network, per feature"
 
 @dataclass(frozen=True)
 class Contractive(Objective):
-    """Rebuild rows from codes that change as little as they may when a row changes a little.
+    """Rebuild rows from codes that hardly change when a row changes a little.
 
     ::
 
@@ -26,13 +26,13 @@ class Contractive(Objective):
              │
              ╰─ J = ∂z/∂x  (K, D)                          + weight · ‖J‖² / D  summed over K and D
 
-    The code keeps only those directions that rebuilding asks for. ``‖J‖²`` is estimated without
-    bias from ``probes`` random sign vectors v of each row, as the mean of ``‖vᵀ J‖²`` (Hutchinson),
-    and is exact where there are as many probes as numbers in a code.
+    The code keeps only the directions that rebuilding needs. ``‖J‖²`` is estimated without bias
+    from ``probes`` random sign vectors v of each row, as the mean of ``‖vᵀ J‖²`` (Hutchinson). With
+    as many probes as numbers in a code it is exact.
 
-    By itself the penalty would be escaped: an encoder a tenth as steep before a decoder ten times
-    as steep rebuilds the same. The original ties the two by shared weights; here codes carry a
-    little noise while they are trained, which small codes would drown in.
+    The penalty alone could be avoided: a code a tenth as large, with a decoder ten times as steep,
+    rebuilds the same. The original ties encoder and decoder by shared weights. Here noise is added
+    to codes in training, so that small codes are lost in it.
 
     Training starts at PCA, where ``‖J‖²`` is K. The best state is the one with the smallest sum of
     both terms on held-out rows, with the same noise each time.
@@ -42,7 +42,7 @@ class Contractive(Objective):
     weight : float, default=0.1
         Of the penalty beside the squared error.
     code_noise : float, default=0.1
-        Deviation of the noise on codes, in the network's units, in which the root of the mean
+        Standard deviation of the noise on codes, in the network's units, in which the mean
         variance of a feature is 1.
     probes : int, default=1
         Backward passes for the estimate; time grows with them.
@@ -52,8 +52,8 @@ class Contractive(Objective):
     "A stochastic estimator of the trace of the influence matrix for Laplacian smoothing splines",
     Communications in Statistics 19, 1990.
 
-    Not for: the smallest reconstruction error, or speed (a step takes about twice as long); for
-    noise of a kind that is known, `denoising` is the direct way.
+    Not for: the smallest reconstruction error, or speed (a step takes about twice as long). For a
+    known kind of noise, use `denoising`.
     """
 
     name: ClassVar[str] = "contractive"
@@ -64,10 +64,10 @@ class Contractive(Objective):
 
     weight: float = parameter(0.1, real(0), "of the penalty beside the squared error")
     code_noise: float = parameter(0.1, real(0), "deviation of the noise on codes in training")
-    probes: int = parameter(1, integer(1), "backward passes for the estimate of the penalty")
+    probes: int = parameter(1, integer(1, MOST), "backward passes for the estimate of the penalty")
 
     def draw(self, generator: torch.Generator, x: Tensor, n_components: int) -> Noise:
-        """Return noise for codes (B, K), and signs (B, P, K) where the penalty is estimated."""
+        """Return noise for codes (B, K), and P signs (B, P, K) where the penalty is estimated."""
         B, K, device = len(x), n_components, x.device
         noise = {"code": torch.randn((B, K), generator=generator, device=device)}
         if self.probes < K:
@@ -84,7 +84,7 @@ class Contractive(Objective):
         }
 
     def held_out_loss(self, net: Autoencoding, batch: Batch, step: Step, x_hat: Tensor) -> Tensor:
-        """Return the sum of both terms, with the squared error of what was clipped."""
+        """Return the sum of both terms, with the squared error of the clipped output."""
         del x_hat
         a_BD, squared_norm_B = self._passed(net, batch.x, step.noise)
         error_B = clipped_squared_error(a_BD, batch.x, step.bounds)
@@ -101,11 +101,11 @@ class Contractive(Objective):
         return a_BD, squared_norm_B
 
     def _squared_norm(self, z: Tensor, x: Tensor, noise: Noise, *, further: bool) -> Tensor:
-        """Return ‖∂z/∂x‖² (B,), with derivatives of its own where ``further`` ones are asked for.
+        """Return ‖∂z/∂x‖² (B,); ``further`` says whether it can be differentiated again.
 
-        Row by row: sums over the batch may be pulled back, since no code depends on another row.
+        One backward pass serves all rows of a batch, since no code depends on another row.
         """
-        # Without signs one row of J after the other, which makes the sum exact.
+        # Without signs, one row of J after the other, so that the sum is exact.
         exact = "signs" not in noise
         probes_BPK = torch.eye(z.shape[1]).expand(len(z), -1, -1) if exact else noise["signs"]
         squares_B = torch.zeros(len(z), device=z.device)

@@ -14,13 +14,13 @@ from narrows.errors import ParameterError
 from narrows.networks.autoencoding import Autoencoding
 from narrows.networks.base import Widths
 from narrows.networks.linear_plus import LinearPath
-from narrows.objectives.base import PIXEL_SQUARES, Batch, Noise, Objective, Step
+from narrows.objectives.base import PIXEL_SQUARES, Batch, Needs, Noise, Objective, Step
 from narrows.objectives.shared.corruptions import CORRUPTIONS, USUAL_SHARE
 from narrows.objectives.shared.losses import clipped_squared_error, squared_error
 
 
 class SampleShape(nn.Module):
-    """Remembers the shape of a row, for corruptions that know neighbours; holds no tensor."""
+    """The shape of a row, for corruptions that use neighbouring pixels; holds no tensor."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         super().__init__()
@@ -36,30 +36,30 @@ class Denoising(Objective):
         x ──corrupt──▶ x̃ ──encoder──▶ z ──decoder──▶ x̂     (x − x̂)², averaged over the D features
         clean                                        ╰── compared with the clean row
 
-    Rows for `fit` are clean; each step corrupts them anew. `transform` encodes rows as they are:
-    pass noisy ones to have them cleaned. The best state is the one that cleans held-out rows best,
-    corrupted once and for all. Where reconstructions are clipped to bounds, the loss is that of
-    `reconstruction`. For Gaussian noise of variance n training starts at the Wiener filter of PCA,
-    which shrinks a score of variance λ to λ / (λ + n) of itself.
+    Rows given to `fit` are clean; each step corrupts them anew. `transform` encodes rows as they
+    are: pass noisy rows to clean them. The best state is the one that cleans held-out rows best,
+    with the same corruption each time. Where reconstructions are clipped to bounds, the loss is
+    that of `reconstruction`. For Gaussian noise of variance n training starts at the Wiener filter
+    of PCA, which multiplies a score of variance λ by λ / (λ + n).
 
     Parameters
     ----------
     noise : {"gaussian", "masking", "salt_and_pepper", "blur"}, default="gaussian"
         ``"gaussian"`` adds normal noise, clipped nowhere; ``"masking"`` sets values to 0;
-        ``"salt_and_pepper"`` sets them to either end of the data's range, which data is scaled
-        by; ``"blur"`` blurs pictures of ``sample_shape`` (H, W) or (H, W, C), or signals (D,).
+        ``"salt_and_pepper"`` sets them to either end of the data's range, by which data is
+        scaled; ``"blur"`` blurs pictures of ``sample_shape`` (H, W) or (H, W, C), or signals (D,).
     level : "auto", float or (float, float), default="auto"
-        In data units: of Gaussian noise the deviation, of masking and of salt and pepper the part
-        of the values in (0, 1], of a blur the deviation in pixels. A pair asks for levels evenly
-        spread over a range, one for each row, for noise of unknown strength. ``"auto"`` is half of
-        what scaling divides by (mostly the deviation of the data), 0.3, 0.2 or 1.
+        The standard deviation of Gaussian noise in data units, the part of the values in (0, 1]
+        for masking and for salt and pepper, the standard deviation of a blur in pixels. A pair is
+        for noise of unknown strength: each row gets a level from that range. ``"auto"`` is half of
+        what scaling divides by (mostly the standard deviation of the data), 0.3, 0.2 or 1.
 
     Reference: P. Vincent, H. Larochelle, Y. Bengio and P.-A. Manzagol, "Extracting and composing
     robust features with denoising autoencoders", ICML 2008. Wiener filter: N. Wiener,
     "Extrapolation, interpolation, and smoothing of stationary time series", 1949.
 
-    Not for: noise of a kind that training has not seen, or the smallest code. What the noise hides
-    is known by what the code can hold: ask for many numbers (128 or more for digits).
+    Not for: noise of a kind that training has not seen, or the smallest code. Cleaning needs codes
+    of many numbers (128 or more for digits).
     """
 
     name: ClassVar[str] = "denoising"
@@ -73,22 +73,21 @@ class Denoising(Objective):
     )
 
     @property
-    def orderable(self) -> bool:
-        """Tell that codes may be cut short."""
-        return True
+    def needs(self) -> Needs:
+        """Return values in [0, 1] for salt and pepper, which are its ends."""
+        return Needs(
+            input_range=CORRUPTIONS[self.noise].input_range,
+            orderable=True,
+            starts_as_pca=self.noise not in ("gaussian", "blur"),
+            corrupts=True,
+        )
 
-    @property
-    def input_range(self) -> tuple[float, float] | None:
-        """Return [0, 1] for salt and pepper, which are its ends."""
-        return CORRUPTIONS[self.noise].input_range
-
-    def output_sizes(self, n_features: int, n_components: int) -> tuple[int, int]:
-        """Return K and D.
+    def check(self, n_components: int) -> None:
+        """Check that the noise can have such a level.
 
         Raises
         ------
         ParameterError
-            For a level that the noise cannot have.
         """
         most = CORRUPTIONS[self.noise].most
         low, high = self._range() or (most, most)
@@ -98,7 +97,6 @@ class Denoising(Objective):
                 f"`level` of Denoising must be {limit} for noise={self.noise!r}, got"
                 f" {self.level!r}."
             )
-        return n_components, n_features
 
     def _range(self) -> tuple[float, float] | None:
         """Return the lowest and the highest level; None for the usual one."""
@@ -120,7 +118,7 @@ class Denoising(Objective):
         noise_K = path.into_weight.square() @ noise_D
         variances_K = path.deviations.square()
         kept_K = variances_K / (variances_K + noise_K)
-        # What the filter leaves over: of each score kept · noise, and all that PCA leaves out.
+        # The filter's error: kept · noise for each score, and all that PCA leaves out.
         left_over = math.sqrt(float((kept_K * noise_K).sum()) / len(noise_D) + path.left_over**2)
         return path._replace(
             into_weight=path.into_weight * kept_K[:, None],
@@ -134,13 +132,13 @@ class Denoising(Objective):
     def build(
         self, widths: Widths, path: LinearPath | None, generator: torch.Generator
     ) -> nn.Module | None:
-        """Return the shape of a row, where a blur asks for it."""
+        """Return the shape of a row, where a blur needs it."""
         del path, generator
         shape = widths.sample_shape or (widths.features,)
         return SampleShape(shape) if self.noise == "blur" else None
 
     def draw(self, generator: torch.Generator, x: Tensor, n_components: int) -> Noise:
-        """Return what the noise draws, (B, D), and where in a range of levels rows are, (B, 1)."""
+        """Return the random numbers of the noise, (B, D), and of a range of levels, (B, 1)."""
         del n_components
         noise = CORRUPTIONS[self.noise].draw(generator, x)
         if isinstance(self.level, (tuple, list)):
@@ -148,7 +146,7 @@ class Denoising(Objective):
         return noise
 
     def corrupted(self, net: Autoencoding, x: Tensor, noise: Noise) -> Tensor:
-        """Return rows (B, D) as a step shows them to the encoder, in the network's units."""
+        """Return corrupted rows (B, D), in the network's units."""
         corruption, scaling = CORRUPTIONS[self.noise], net.scaling
         levels = self._range()
         if levels is None:
@@ -167,7 +165,7 @@ class Denoising(Objective):
         return {"reconstruction": squared_error(a_BD, batch.x, step.bounds)}
 
     def held_out_loss(self, net: Autoencoding, batch: Batch, step: Step, x_hat: Tensor) -> Tensor:
-        """Return the squared error of clean rows against what is rebuilt from corrupted ones."""
+        """Return the squared error between clean rows and those rebuilt from corrupted ones."""
         del x_hat
         z_BK = self.code(net, self.corrupted(net, batch.x, step.noise))
         return clipped_squared_error(self.reconstruction(net, z_BK), batch.x, step.bounds)

@@ -11,24 +11,22 @@ import torch
 from torch import Tensor, nn
 from torch.special import ndtr, ndtri
 
-from narrows.common.limits import Limit, integer, is_integer, parameter
+from narrows.common.limits import Limit, integer, is_integer, is_sequence, parameter
 from narrows.errors import ParameterError
 from narrows.networks.autoencoding import Autoencoding
 from narrows.networks.base import Widths
 from narrows.networks.linear_plus import LinearPath
-from narrows.objectives.base import PIXEL_SQUARES, Batch, Objective, Step
+from narrows.objectives.base import PIXEL_SQUARES, Batch, Needs, Objective, Step
 from narrows.objectives.shared.losses import squared_error
 
 MOST_LEVELS = 1_024
 N_ROUNDS, SETTLED = 300, 1e-8
-"""Rounds in which levels are improved at the most, and the change by which they have settled."""
+"""At most so many rounds improve the levels; they stop at a smaller change than this."""
 
 
 def _level_counts() -> Limit:
     def allows(value: object) -> bool:
-        return isinstance(value, (tuple, list)) and all(
-            is_integer(n) and 2 <= n <= MOST_LEVELS for n in value
-        )
+        return is_sequence(value) and all(is_integer(n) and 2 <= n <= MOST_LEVELS for n in value)
 
     each = Limit(allows, "a sequence of them, one for each number of the code, such as (8, 5, 5)")
     return integer(2, MOST_LEVELS) | each
@@ -44,15 +42,15 @@ class FSQ(Objective):
                          straight through: ∂q/∂z = 1 / cosh²(z / outermost level)
 
     With L levels for each of K numbers there are L^K codes, of K log₂(L) bits. The levels are those
-    that give a number of N(0, 1) back with the smallest squared error, so that training, with
-    ``init="pca"``, starts at PCA whose scores are rounded as well as they can be. The slope fades
-    outside the levels, so that no number runs off. `transform` gives the levels, and
-    `inverse_transform` first moves any code to the nearest ones.
+    that round a number of N(0, 1) with the smallest squared error. With ``init="pca"`` training
+    starts at PCA with scores rounded so. The gradient fades outside the levels, so that numbers
+    stay near them. `transform` gives the levels, and `inverse_transform` first moves any code to
+    the nearest ones.
 
-    Beside `VQ` there is no code book to learn, none that dies, and no further term in the loss; but
+    Unlike `VQ`, there is no code book to learn, no dead word, and no further term in the loss. But
     numbers are rounded one by one, which takes more bits for the same error where they depend on
-    each other. More levels mean a smaller error and more bits; with fewer than 5, the paper finds,
-    VQ is ahead.
+    each other. More levels mean a smaller error and more bits; with fewer than 5, the paper finds
+    VQ better.
 
     Parameters
     ----------
@@ -64,7 +62,7 @@ class FSQ(Objective):
     minimum distortion", IRE Transactions on Information Theory 6, 1960, for evenly spaced ones.
 
     Not for: smooth maps and interpolation (codes jump from level to level), or codes of so few
-    numbers that L^K codes cannot tell rows apart.
+    numbers that many rows share one of the L^K codes.
     """
 
     name: ClassVar[str] = "fsq"
@@ -72,20 +70,23 @@ class FSQ(Objective):
 
     levels: int | tuple[int, ...] = parameter(8, _level_counts(), "levels of a number of the code")
 
-    def output_sizes(self, n_features: int, n_components: int) -> tuple[int, int]:
-        """Return K and D.
+    @property
+    def needs(self) -> Needs:
+        """Return nothing but that codes stay discrete."""
+        return Needs(starts_as_pca=False, keeps=("discrete",))
+
+    def check(self, n_components: int) -> None:
+        """Check that there are levels for each number of a code.
 
         Raises
         ------
         ParameterError
-            If levels are given for another number of numbers.
         """
         if not is_integer(self.levels) and len(self._counts(n_components)) != n_components:
             raise ParameterError(
                 f"`levels`={self.levels} of FSQ has {len(self._counts(n_components))} entries, but"
                 f" n_components is {n_components}; give one for each, or a single integer."
             )
-        return n_components, n_features
 
     def _counts(self, n_components: int) -> list[int]:
         if isinstance(self.levels, (tuple, list)):
@@ -102,6 +103,11 @@ class FSQ(Objective):
         """Return the levels of each number."""
         del path, generator
         return Levels([best_levels(n) for n in self._counts(widths.code)])
+
+    def n_added(self, widths: Widths) -> int:
+        """Count the levels, as many for each number as the most."""
+        most = max(self.levels) if isinstance(self.levels, (tuple, list)) else int(self.levels)
+        return widths.code * most
 
     def terms(self, net: Autoencoding, batch: Batch, step: Step) -> dict[str, Tensor]:
         """Return ``{"reconstruction": (B,)}``, squared units of the network per feature."""
@@ -130,8 +136,8 @@ class Levels(nn.Module):
     Parameters
     ----------
     values : list of Tensor
-        Rising values for each of K numbers; held as one tensor (K, L), the last of each repeated
-        up to the most there are.
+        Rising values for each of K numbers. They are held as one tensor (K, L), where the last
+        value of each is repeated up to the largest count.
     """
 
     values: Tensor
@@ -143,7 +149,7 @@ class Levels(nn.Module):
         self.register_buffer("values", torch.stack(padded).float())
 
     def forward(self, z: Tensor) -> Tensor:
-        """Return the nearest values (B, K) to codes (B, K)."""
+        """Return the values (B, K) nearest to codes (B, K)."""
         n_numbers, most = self.values.shape
         nearest_BK = (z.unsqueeze(2) - self.values).abs().argmin(dim=2)
         firsts_K = torch.arange(n_numbers, device=z.device) * most
@@ -152,11 +158,11 @@ class Levels(nn.Module):
 
 @functools.cache
 def best_levels(n: int) -> Tensor:
-    """Return the n values that give a number of N(0, 1) back with the smallest squared error.
+    """Return the n values to which a number of N(0, 1) is rounded with the smallest squared error.
 
-    Each is the mean of what is nearest to it (J. Max 1960, eq. 4 and 5): rounds of taking the
-    mid-points between values, and then the means between mid-points, from levels that are as dense
-    as the cube root of the density.
+    Each is the mean of the numbers nearest to it (J. Max 1960, eq. 4 and 5). Rounds take the
+    mid-points between values, then the means between mid-points; they start at levels as dense as
+    the cube root of the density.
     """
     parts = torch.arange(1, n, dtype=torch.float64) / n
     values = _means_between(math.sqrt(3.0) * ndtri(parts))
@@ -168,11 +174,11 @@ def best_levels(n: int) -> Tensor:
 
 
 def _means_between(ends: Tensor) -> Tensor:
-    """Return the means of N(0, 1) below, between and above rising ends."""
+    """Return the means of N(0, 1) below, between and above rising limits."""
     none, all_ = torch.zeros(1, dtype=ends.dtype), torch.ones(1, dtype=ends.dtype)
     density = torch.exp(-0.5 * ends.square()) / math.sqrt(2 * math.pi)
     density = torch.cat([none, density, none])
-    # From both sides, for 1 minus a small number has no digits.
+    # From both sides, since 1 minus a small number loses its digits.
     below = torch.cat([none, ndtr(ends), all_])
     above = torch.cat([all_, ndtr(-ends), none])
     mass = torch.where(below[1:] < 0.5, below.diff(), -above.diff())

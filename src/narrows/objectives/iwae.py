@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from narrows.common.limits import boolean, integer, one_of, parameter
+from narrows.common.limits import MOST, boolean, integer, one_of, parameter
 from narrows.networks.autoencoding import Autoencoding
 from narrows.objectives.base import NATS, Batch, Noise, Step
 from narrows.objectives.shared import variational
@@ -28,23 +28,23 @@ class IWAE(LatentVariable):
         −log p(x) ≤ −log 1/S Σ w_s,   w_s = p(x|z_s) p(z_s) / q(z_s|x)          nats per sample
                     bound
 
-    With S = 1 it is the bound of the VAE; the larger S, the nearer to log p(x), and the less q has
-    to look like the posterior. `transform` gives μ. Gradients are doubly reparameterised: with
+    With S = 1 it is the bound of the VAE. With larger S it comes nearer to log p(x), and q may
+    differ more from the posterior. `transform` gives μ. Gradients are doubly reparameterised: with
     w̃ the weights divided by their sum, the decoder's are Σ w̃ ∇ log w, the encoder's
     Σ w̃² ∂ log w / ∂z ∇z, whose signal does not fade as S grows.
 
     Parameters
     ----------
     n_samples : int, default=5
-        S; time grows with it.
+        S; time is proportional to it.
     likelihood : {"gaussian", "bernoulli", "logistic"}, default="gaussian"
         As for `VAE`.
     prior : {"normal", "flow"}, default="normal"
         As for `VAE`.
     conditional : bool, default=False
-        Whether the prior depends on classes.
+        As for `VAE`.
     binarize : bool, default=False
-        Whether grey values are drawn anew as 0 or 1 whenever a row is seen.
+        As for `VAE`.
 
     Reference: Y. Burda, R. Grosse and R. Salakhutdinov, "Importance weighted autoencoders", ICLR
     2016, eq. 8; gradients: G. Tucker et al., "Doubly reparameterized gradient estimators for Monte
@@ -56,7 +56,7 @@ class IWAE(LatentVariable):
     name: ClassVar[str] = "iwae"
     units: ClassVar[dict[str, str]] = {"bound": NATS}
 
-    n_samples: int = parameter(5, integer(1), "codes drawn for each row")
+    n_samples: int = parameter(5, integer(1, MOST), "codes drawn for each row")
     likelihood: str = parameter("gaussian", one_of(*LIKELIHOODS), "of a row, given its code")
     prior: str = parameter("normal", one_of("normal", "flow"), "that codes are to follow")
     conditional: bool = parameter(False, boolean(), "whether the prior depends on classes")
@@ -76,7 +76,7 @@ class IWAE(LatentVariable):
         )
         shares_SB = torch.softmax(weights_SB.detach(), dim=0)
         if z_SBK.requires_grad:
-            # On the way back to the encoder each code's gradient is weighted once more.
+            # The gradient that goes to the encoder is weighted once more.
             z_SBK.register_hook(lambda gradient: gradient * shares_SB[..., None])
         surrogate_B = (shares_SB * weights_SB).sum(dim=0)
         bound_B = torch.logsumexp(weights_SB, dim=0) - math.log(self.n_samples)
@@ -89,6 +89,6 @@ class IWAE(LatentVariable):
         return self.terms(net, batch, step)["bound"]
 
     def diagnose(self, net: Autoencoding, x: Tensor) -> list[str]:
-        """Say so where codes carry nothing about rows (N, D) that have something to say."""
+        """Say so where codes have collapsed although rows (N, D) have structure."""
         advice = "Try init='pca', or a smaller learning_rate."
         return variational.collapse(net, x, advice)

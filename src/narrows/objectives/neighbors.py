@@ -1,4 +1,4 @@
-"""Maps: codes in which neighbours stay neighbours, with a decoder trained beside them."""
+"""Maps: codes that keep neighbours together, with a decoder trained beside them."""
 
 from __future__ import annotations
 
@@ -9,29 +9,28 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from narrows.common.limits import integer, one_of, parameter, real, share
-from narrows.common.sizes import FEW_ROWS
+from narrows.common.limits import MOST, integer, one_of, parameter, real, share
 from narrows.networks.autoencoding import Autoencoding
-from narrows.networks.base import AXES, Network
+from narrows.networks.base import AXES
 from narrows.networks.linear_plus import LinearPath, OnAxes
 from narrows.networks.mlp import MLP, NARROW_CODE
-from narrows.objectives.base import PIXEL_SQUARES, Batch, Noise, Objective, Step
+from narrows.objectives.base import PIXEL_SQUARES, Batch, Needs, Noise, Objective, Step, Usual
 from narrows.objectives.shared.losses import clipped_squared_error, squared_error
 
 GROUP = 512
-"""Rows that a row is told apart from: as many as are compared with each other."""
+"""Rows that are compared with each other."""
 DEEP, WIDE, SHALLOW = (192,) * 6, (256,) * 4, (128,) * 3
-"""Hidden widths for maps of many rows, for codes of many numbers, and for few rows."""
+"""Hidden widths for many rows, for codes of many numbers, and for few rows."""
 DECODED = 0.25
 """Part of a batch's rows that the decoder rebuilds in a step."""
 SPREAD = 40.0
-"""About the deviation that codes grow to, which the decoder counts them in."""
+"""Standard deviation that codes roughly grow to; the decoder divides them by it."""
 NATS_PER_ROW = "nats per row"
 
 
 @dataclass(frozen=True)
 class Neighbors(Objective):
-    """Keep each row's neighbours beside it in the code, so that a plane of codes is a map.
+    """Place each row's neighbours next to it, so that a plane of codes is a map.
 
     ::
 
@@ -41,22 +40,22 @@ class Neighbors(Objective):
         −½ log q(z, z') / Σ_b q(z, z'_b) − ½ log q(z, z') / Σ_b q(z_b, z'),  q = 1 / (1 + |z − z'|²)
 
     The sums go over a group of 512 rows of the batch: a row has to find its neighbour among the
-    neighbours of others. The decoder learns to rebuild rows whatever the weight is; ``weight``
-    says what shapes the code. Neighbours are the nearest by distance in the network's units, on
-    the first 50 principal components where columns are more; exact up to 120,000 rows, by
-    pynndescent beyond. Training starts at PCA, in units of its largest deviation.
+    neighbours of others. ``weight`` says which term shapes the code; the decoder learns to rebuild
+    rows at any weight. Neighbours are the nearest rows by distance in the network's units, on the
+    first 50 principal components where there are more columns. They are exact up to 120,000 rows,
+    and found by pynndescent beyond. Training starts at PCA, divided by its largest deviation.
 
     Parameters
     ----------
     n_neighbors : int, default=15
         Nearest rows of each row that count as its neighbours.
     weight : "auto" or float, default="auto"
-        What shapes the code: 1 for neighbours alone, 0 for reconstruction alone. "auto" is 0.6,
-        but 0.8 for codes of 16 numbers and more.
+        1 lets neighbours alone shape the code, 0 reconstruction alone. "auto" is 0.6, and 0.8 for
+        codes of 16 numbers and more.
     noise : float, default=0.5
-        How far both rows of a pair are moved at random before they are encoded, in distances
-        between them: a map of few rows learns from it what lies between them. Networks that do not
-        read principal components of wide rows, as `Conv`, go without.
+        Noise on both rows of a pair, as a multiple of the distance between them. With few rows the
+        map learns from it what lies between them. Networks that read whole wide rows instead of
+        principal components, such as `Conv`, get no noise.
 
     Reference: A. van den Oord, Y. Li and O. Vinyals, "Representation learning with contrastive
     predictive coding", 2018, eq. 4 (the loss); J. Böhm, P. Berens and D. Kobak, "Unsupervised
@@ -64,42 +63,46 @@ class Neighbors(Objective):
     Sainburg, L. McInnes and T. Gentner, "Parametric UMAP embeddings for representation and
     semi-supervised learning", Neural Computation 33, 2021 (a graph, an encoder and a decoder).
 
-    Not for: the smallest error, which is `reconstruction`'s, or distances between far-off groups,
-    of which the code keeps little.
+    Not for: the smallest error (`reconstruction` is for that), or distances between groups that lie
+    far apart, which the code hardly keeps.
     """
 
     name: ClassVar[str] = "neighbors"
     units: ClassVar[dict[str, str]] = {"neighbors": NATS_PER_ROW, "reconstruction": PIXEL_SQUARES}
-    absolute_gains: ClassVar[bool] = True
-    n_partners: ClassVar[int] = 3
-    usual_batch: ClassVar[int] = 512
-    usual_decay: ClassVar[float] = 0.01
-
-    n_neighbors: int = parameter(15, integer(1), "nearest rows that count as neighbours")
+    n_neighbors: int = parameter(15, integer(1, MOST), "nearest rows that count as neighbours")
     weight: str | float = parameter(
         "auto", one_of("auto") | share(), "of neighbours against reconstruction in the code"
     )
-    noise: float = parameter(0.5, real(0), "of rows, in distances to their neighbours")
+    noise: float = parameter(0.5, real(0), "on rows, as a multiple of the distance to neighbours")
 
     @property
-    def couples_rows(self) -> str:
-        """Tell that a row is compared with the others of its batch."""
-        return "a row has to find its neighbour among those of the other rows"
+    def needs(self) -> Needs:
+        """Return neighbours, three of them with each row of a batch."""
+        return Needs(
+            n_neighbors=self.n_neighbors,
+            n_partners=3,
+            couples_rows="a row has to find its neighbour among those of the other rows",
+            absolute_gains=True,
+            starts_as_pca=False,
+            own_fallback=True,
+            keeps=("map",),
+        )
 
-    def usual_network(self, n_rows: int, n_components: int) -> Network | None:
-        """Return a deep and narrow network, which maps need more than others."""
-        many = DEEP if n_components < NARROW_CODE else WIDE
-        return MLP(hidden=many if n_rows >= FEW_ROWS else SHALLOW, weight_init="lecun")
+    def usual(self, n_components: int) -> Usual:
+        """Return deeper networks and higher learning rates than other families have.
 
-    def usual_rates(self, n_components: int) -> tuple[float, float, float]:
-        """Return higher ones than others; on wide codes, the highest would tear classes apart."""
-        return 0.001, 0.003, 0.01 if n_components < NARROW_CODE else 0.006
+        For codes of many numbers the highest rate would tear classes apart.
+        """
+        narrow = n_components < NARROW_CODE
+        networks = (SHALLOW, DEEP if narrow else WIDE)
+        few, many = (MLP(hidden=hidden, weight_init="lecun") for hidden in networks)
+        return Usual((0.001, 0.003, 0.01 if narrow else 0.006), 512, 0.01, (few, many))
 
     def start(self, path: LinearPath) -> LinearPath:
-        """Return PCA in units of its largest deviation, and a decoder that knows the mean.
+        """Return PCA divided by its largest deviation, and a decoder that gives the mean.
 
-        Each number in units of its own would make the last of many as loud as the first. Codes
-        grow, and a linear path back would have to shrink as fast.
+        Dividing each number by its own deviation would give the last the weight of the first. The
+        decoder has no linear path, which would have to shrink as fast as codes grow.
         """
         unit = path.deviations.max()
         return self.fallback(path)._replace(
@@ -110,16 +113,16 @@ class Neighbors(Objective):
         )
 
     def fallback(self, path: LinearPath) -> LinearPath:
-        """Return PCA both ways, with numbers of deviation 1."""
+        """Return PCA for encoder and decoder, with numbers of deviation 1."""
         path = path.whitened()
         one = torch.ones(1, dtype=path.deviations.dtype)
         return path._replace(deviations=torch.full_like(path.deviations, SPREAD), back_gain=one)
 
     def draw(self, generator: torch.Generator, x: Tensor, n_components: int) -> Noise:
-        """Return what chooses the rows to decode, (B,), and what moves rows, (B, 1 + P, A)."""
+        """Return numbers that choose the rows to decode, (B,), and noise on rows (B, 1 + P, A)."""
         order = torch.rand(len(x), generator=generator, device=x.device)
         n_axes = min(x.shape[1], max(AXES, n_components))
-        shape = (len(x), 1 + self.n_partners, n_axes)
+        shape = (len(x), 1 + self.needs.n_partners, n_axes)
         moved = torch.randn(shape, generator=generator, device=x.device)
         return {"order": order, "moved": moved}
 
@@ -127,8 +130,8 @@ class Neighbors(Objective):
         """Return ``{"neighbors": (B,), "reconstruction": (B,)}``."""
         assert batch.near is not None, "batches of this family hold neighbours"
         z_BK, near_PBK = self._codes(net.encoder, batch.x, batch.near, step.noise["moved"])
-        # The decoder sees the code itself, which hears of it as much as the weight allows. Some of
-        # the rows are enough for it, and count for the others.
+        # The decoder gets the code itself; its gradient to the code is scaled by 1 − weight. It
+        # learns from some of the rows, which count for all.
         chosen = step.noise["order"].argsort()[: math.ceil(DECODED * len(z_BK))]
         some_BK, some_BD = z_BK[chosen], batch.x[chosen]
         weight = self._weight(z_BK.shape[1])
@@ -143,7 +146,7 @@ class Neighbors(Objective):
     def _codes(
         self, encoder: nn.Module, x: Tensor, near: Tensor, moved: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Return codes of rows, (B, K), and of their neighbours, (P, B, K), maybe moved before."""
+        """Return codes of rows, (B, K), and of their neighbours, (P, B, K), with noise if given."""
         if isinstance(encoder, OnAxes):
             x, encoder = encoder.scores(x), encoder.inner
         # Rows and their neighbours, (B, 1 + P, A).
@@ -156,7 +159,7 @@ class Neighbors(Objective):
         return z[:, 0], z[:, 1:].transpose(0, 1)
 
     def held_out_loss(self, net: Autoencoding, batch: Batch, step: Step, x_hat: Tensor) -> Tensor:
-        """Return the sum of both terms (B,), of what was clipped."""
+        """Return the sum of both terms (B,), with the squared error of the clipped output."""
         del step
         assert batch.near is not None, "batches of this family hold neighbours"
         z_BK, near_PBK = self._codes(net.encoder, batch.x, batch.near)
@@ -171,44 +174,43 @@ class Neighbors(Objective):
 
 
 def contrast(z: Tensor, near: Tensor) -> Tensor:
-    """Return (B,) how hard it is to tell each row's neighbours from those of others, in nats.
+    """Return the contrastive loss (B,): the cost, in nats, of finding each row's neighbours.
 
     Parameters
     ----------
     z : Tensor (B, K)
         Codes of rows.
     near : Tensor (P, B, K)
-        Of P neighbours of each; the mean over them is returned.
+        Codes of P neighbours of each; the loss is the mean over them.
     """
     whole = len(z) - len(z) % GROUP
     losses = []
     for part in (slice(0, whole), slice(whole, len(z))):
         if len(z[part]):
             size = min(GROUP, len(z[part]))
-            # All groups that are whole at once: (P n, G, K).
+            # All whole groups at once: (P n, G, K).
             a_nGK = z[part].expand_as(near[:, part]).reshape(-1, size, z.shape[1])
             b_nGK = near[:, part].reshape(-1, size, z.shape[1])
-            # A Function of our own, whose call torch leaves without types.
+            # torch gives the call of a Function no types.
             found: Tensor = _Contrast.apply(a_nGK, b_nGK)  # type: ignore[no-untyped-call]
             losses.append(found.reshape(len(near), -1).mean(dim=0))
     return torch.cat(losses)
 
 
 class _Contrast(torch.autograd.Function):
-    """The loss of `Neighbors` for groups of rows, with derivatives written out.
+    """The loss of `Neighbors` for groups of rows, with its derivatives.
 
     With q_ij = 1 / (1 + |a_i − b_j|²), sums r_i over a row of q and c_j over a column,
 
         ℓ_i = ½ log r_i + ½ log c_i − log q_ii,
         dℓ/d|a_i − b_j|² = q_ii [i = j] − ½ q_ij² (1 / r_i + 1 / c_j),
 
-    which takes a quarter of the time of the same by automatic differentiation: no exponentials,
-    and few passes over q.
+    which takes a quarter of the time of automatic differentiation.
     """
 
     @staticmethod
     def forward(ctx: Any, a_nGK: Tensor, b_nGK: Tensor) -> Tensor:
-        """Return losses (n, G) of codes and of a neighbour of each."""
+        """Return losses (n, G) for codes (n, G, K) and those of a neighbour each."""
         lengths = a_nGK.square().sum(dim=2)[:, :, None] + (b_nGK.square().sum(dim=2) + 1)[:, None]
         q_nGG = torch.baddbmm(lengths, a_nGK, b_nGK.transpose(1, 2), alpha=-2)
         q_nGG.clamp_(min=1).reciprocal_()
@@ -219,7 +221,7 @@ class _Contrast(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the derivatives by both codes."""
+        """Return the derivatives by both arguments."""
         (weights_nG,) = gradients
         a_nGK, b_nGK, q_nGG, rows, columns = ctx.saved_tensors
         # Minus half the derivative by the distances.

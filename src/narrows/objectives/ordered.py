@@ -1,21 +1,19 @@
-"""Ordered codes: one training after which every prefix of a code decodes well.
+"""Ordered codes: after one training, every prefix of a code decodes well.
 
-Legend: B batch, D features, K code size, n numbers given.
+Legend: B batch, D features, K code size, n numbers kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from narrows.errors import ParameterError
-from narrows.networks import Autoencoding, LinearPath, Widths
+from narrows.networks import Autoencoding, LinearPath
 from narrows.networks.prefixes import ReadsPrefix, first_numbers, prefix_reader
-from narrows.objectives import Batch, Noise, Objective, Step
+from narrows.objectives.base import Batch, Noise, Objective, Step, Usual
 
 LENGTHS_PER_ROW = 2
 """Prefixes of each code that a step decodes."""
@@ -24,62 +22,61 @@ SHARE_WHOLE = 0.25
 FALL = 0.8
 """Of the others, n numbers are drawn with a probability that falls as n to this power."""
 SMALLEST_LEFT_OVER = 1e-3
-"""Floor on what a prefix of PCA leaves over, as a part of the variance, where errors are weighed
-by it."""
+"""Floor on PCA's error at a length, as a part of its error at one number, where it divides."""
 
 
 class _First(nn.Module):
-    """An encoder of which only the first numbers are handed on, and zeros.
+    """An encoder whose codes keep only their first numbers; the others become zero.
 
-    Rows come several times over, one copy of all after the other, and are encoded once.
+    The batch holds several copies of its rows, one after the other, which are encoded once.
     """
 
-    def __init__(self, encoder: nn.Module, given: Tensor, copies: int) -> None:
+    def __init__(self, encoder: nn.Module, kept: Tensor, copies: int) -> None:
         super().__init__()
-        self.encoder, self.given, self.copies = encoder, given, copies
+        self.encoder, self.kept, self.copies = encoder, kept, copies
 
     def forward(self, x: Tensor) -> Tensor:
         code: Tensor = self.encoder(x[: len(x) // self.copies])
-        return code.repeat(self.copies, 1) * self.given.to(code.dtype)
+        return code.repeat(self.copies, 1) * self.kept.to(code.dtype)
 
 
 def cut(net: Autoencoding, lengths: Tensor, copies: int = 1) -> Autoencoding:
-    """Return a network whose codes are as long as ``lengths`` (B,) says, zeros beyond.
+    """Return a network whose codes have as many numbers as ``lengths`` (B,) says, then zeros.
 
     Parameters
     ----------
     net : Autoencoding
-        For such codes; its parameters are shared.
+        Built for such codes; its parameters are shared.
     lengths : Tensor (B,) of int64
     copies : int
         How often the rows of a batch are repeated, each time with other lengths.
     """
-    reader = reader_of(net)
-    given = first_numbers(lengths, len(reader.left_over), torch.float32)
-    encoder = _First(net.encoder, given, copies)
+    kept = first_numbers(lengths, len(reader_of(net).left_over), torch.float32)
+    encoder = _First(net.encoder, kept, copies)
     return Autoencoding(net.scaling, encoder, net.decoder, extra=net.extra)
 
 
 def reader_of(net: Autoencoding) -> ReadsPrefix:
-    """Return what tells the decoder of an ordered network the length of a code."""
+    """Return the part of the decoder that reads the length of a code."""
     reader = prefix_reader(net.decoder)
     assert reader is not None, "the network was not built for codes that may be cut short"
     return reader
 
 
 def ordered_path(path: LinearPath) -> LinearPath:
-    """Return the same map with room to move every number, and outputs in units of their own.
+    """Return the same map, where the network may move each number by its own deviation.
 
-    How much a decoder may add depends on the length of the code: see `ReadsPrefix.gain`.
+    The output of the decoder's network is scaled by `ReadsPrefix.gain`, which depends on the length
+    of the code.
     """
     one = torch.ones(1, dtype=path.deviations.dtype)
     return path._replace(into_gain=path.deviations, back_gain=one)
 
 
 def left_over_by_length(path: LinearPath, n_components: int) -> Tensor:
-    """Return what a linear path leaves over at 1 to K numbers, root mean square per feature.
+    """Return the error of a linear path with 1 to K numbers (K,): root mean square per feature.
 
-    Beyond as many numbers as the path has, nothing more is explained.
+    Where the path has fewer numbers than K, the last error is repeated.
     """
     squares = path.deviations.square()
     beyond = squares.flip(0).cumsum(0).flip(0) - squares
@@ -88,7 +85,7 @@ def left_over_by_length(path: LinearPath, n_components: int) -> Tensor:
 
 
 def _copied(batch: Batch, step: Step) -> tuple[Tensor, Batch, Step]:
-    """Return the lengths that were drawn, and as many copies of rows and noise beside them."""
+    """Return the lengths that were drawn, and as many copies of rows and noise."""
     copies = LENGTHS_PER_ROW
     lengths = step.noise["lengths"].T.reshape(-1)
     noise = {name: torch.cat([drawn] * copies) for name, drawn in step.noise.items()}
@@ -96,89 +93,43 @@ def _copied(batch: Batch, step: Step) -> tuple[Tensor, Batch, Step]:
 
 
 @dataclass(frozen=True)
-class Ordered(Objective):
-    """Another family, with codes cut short at random.
+class Ordered:
+    """The loss of a family with codes cut short at random.
 
     ::
 
         x ──encoder──▶ z₁ … z_K ──▶ z₁ … z_n 0 … 0 ──decoder, told n──▶ x̂_n
                                     n drawn at random, short prefixes more often
 
-    Each term is divided by what PCA leaves over at the same length, so that all lengths count
-    alike: a loss of 0.5 is half of PCA's error. The best state is the one with the smallest such
-    loss on held-out rows.
+    Each term is divided by PCA's error at the same length, so that all lengths count alike: a loss
+    of 0.5 is half of PCA's error. The best state is the one with the smallest such loss on held-out
+    rows. Codes, reconstructions and the start are those of the family.
 
     Parameters
     ----------
     inner : Objective
-        With one code per row that its decoder reads: `reconstruction` or `denoising`.
+        An orderable one: `reconstruction` of squared errors, or `denoising`.
 
     Reference: O. Rippel, M. Gelbart and R. Adams, "Learning ordered representations with nested
     dropout", ICML 2014.
+
+    Not for: the smallest error at one known code size; the family alone is for that.
     """
 
-    name: ClassVar[str] = "ordered"
-    usual_batch: ClassVar[int] = 512
     inner: Objective
 
-    # A property in place of a class variable: the terms are those of the family inside.
     @property
-    def units(self) -> dict[str, str]:  # type: ignore[override]
-        """Return the terms of the family, in parts of PCA's error."""
+    def units(self) -> dict[str, str]:
+        """Return the family's terms, in parts of PCA's error."""
         return dict.fromkeys(self.inner.units, "parts of the error of PCA at the same length")
 
-    def usual_rates(self, n_components: int) -> tuple[float, float, float]:
-        """Return what ``learning_rate="auto"`` is, by rows."""
+    def usual(self, n_components: int) -> Usual:
+        """Return larger batches and a higher learning rate than without order."""
         del n_components
-        return 0.001, 0.001, 0.0045
-
-    # ---------------------------------------------------------------- as the family inside
-
-    @property
-    def couples_rows(self) -> str:
-        """Tell what the family does."""
-        return self.inner.couples_rows
-
-    @property
-    def input_range(self) -> tuple[float, float] | None:
-        """Return the range of the family."""
-        return self.inner.input_range
-
-    @property
-    def needs_linear_ends(self) -> bool:
-        """Tell what the family needs."""
-        return self.inner.needs_linear_ends
-
-    def output_sizes(self, n_features: int, n_components: int) -> tuple[int, int]:
-        """Return the sizes of the family."""
-        return self.inner.output_sizes(n_features, n_components)
-
-    def start(self, path: LinearPath) -> LinearPath:
-        """Return the start of the family."""
-        return self.inner.start(path)
-
-    def build(
-        self, widths: Widths, path: LinearPath | None, generator: torch.Generator
-    ) -> nn.Module | None:
-        """Return what the family adds."""
-        return self.inner.build(widths, path, generator)
-
-    def parameters(self, net: Autoencoding, phase: str) -> Iterator[nn.Parameter]:
-        """Give what the family trains."""
-        return self.inner.parameters(net, phase)
-
-    def code(self, net: Autoencoding, x: Tensor) -> Tensor:
-        """Return whole codes (B, K)."""
-        return self.inner.code(net, x)
-
-    def reconstruction(self, net: Autoencoding, z: Tensor) -> Tensor:
-        """Return the rows that codes (B, K) decode to, cut short or not."""
-        return self.inner.reconstruction(net, z)
-
-    # ---------------------------------------------------------------- learning
+        return Usual(rates=(0.001, 0.001, 0.0045), batch_size=512)
 
     def draw(self, generator: torch.Generator, x: Tensor, n_components: int) -> Noise:
-        """Return what the family draws, and lengths (B, 2), spread evenly over a batch."""
+        """Return the family's noise, and lengths (B, 2), spread evenly over a batch."""
         n_rows, device = len(x), x.device
         likely = torch.arange(1, n_components + 1, device=device) ** -FALL
         likely *= (1 - SHARE_WHOLE) / likely.sum()
@@ -192,45 +143,49 @@ class Ordered(Objective):
         return {**self.inner.draw(generator, x, n_components), "lengths": lengths}
 
     def terms(self, net: Autoencoding, batch: Batch, step: Step) -> dict[str, Tensor]:
-        """Return the family's terms (B,), in parts of what PCA leaves over."""
+        """Return the family's terms (B,), in parts of PCA's error."""
         lengths, repeated, step = _copied(batch, step)
         found = self.inner.terms(cut(net, lengths, LENGTHS_PER_ROW), repeated, step)
-        return {name: self._weighed(net, term, lengths) for name, term in found.items()}
+        return {name: _weighed(net, term, lengths) for name, term in found.items()}
 
     def held_out_loss(self, net: Autoencoding, batch: Batch, step: Step, x_hat: Tensor) -> Tensor:
-        """Return the family's loss (B,) at lengths as they are drawn, weighed as in training."""
+        """Return the family's loss (B,) at lengths drawn and weighed as in training."""
         del x_hat
         lengths, repeated, step = _copied(batch, step)
         shorter = cut(net, lengths, LENGTHS_PER_ROW)
-        found = self.reconstruction(shorter, self.code(shorter, repeated.x))
+        found = self.inner.reconstruction(shorter, self.inner.code(shorter, repeated.x))
         found = found if step.bounds is None else found.clamp(*step.bounds)
         loss = self.inner.held_out_loss(shorter, repeated, step, found)
-        return self._weighed(net, loss, lengths)
-
-    def _weighed(self, net: Autoencoding, values: Tensor, lengths: Tensor) -> Tensor:
-        """Return the mean over the copies of a row, in parts of what PCA leaves over: (B,)."""
-        weighed = values * self._weights(net)[lengths - 1]
-        return weighed.reshape(LENGTHS_PER_ROW, -1).mean(dim=0)
-
-    def _weights(self, net: Autoencoding) -> Tensor:
-        """Return one over what PCA leaves over at 1 to K numbers, mean square per feature.
-
-        Where one number leaves nothing over, all are 1.
-        """
-        squares = reader_of(net).left_over.float().square()
-        floor = SMALLEST_LEFT_OVER * squares[0]
-        return torch.where(floor > 0, 1.0 / squares.maximum(floor), 1.0)
+        return _weighed(net, loss, lengths)
 
 
-def as_ordered(objective: Objective) -> Ordered:
-    """Return a family with codes cut short at random.
+def _weighed(net: Autoencoding, values: Tensor, lengths: Tensor) -> Tensor:
+    """Return the mean (B,) over the copies of a row, in parts of PCA's squared error.
+
+    Where PCA has no error at one number, nothing is divided.
+    """
+    squares = reader_of(net).left_over.float().square()
+    floor = SMALLEST_LEFT_OVER * squares[0]
+    weights_K = torch.where(floor > 0, 1.0 / squares.maximum(floor), 1.0)
+    weighed = values * weights_K[lengths - 1]
+    return weighed.reshape(LENGTHS_PER_ROW, -1).mean(dim=0)
+
+
+Loss = Objective | Ordered
+"""What training minimises."""
+
+
+def loss_of(objective: Objective, *, ordered: bool) -> Loss:
+    """Return what training minimises: the family's own loss, or that of ordered codes.
 
     Raises
     ------
     ParameterError
-        For a family whose decoder reads more of a code than its numbers, or asks more of them.
+        If codes of the family cannot be ordered.
     """
-    if not objective.orderable:
+    if not ordered:
+        return objective
+    if not objective.needs.orderable:
         raise ParameterError(
             f"{objective!r} cannot train ordered codes; ordered=True and a fraction for"
             " `n_components` work with 'reconstruction' of squared errors and with 'denoising'."

@@ -1,4 +1,4 @@
-"""The plain autoencoder: rebuild what came in."""
+"""The plain autoencoder: rebuild each row from its code."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from torch import Tensor
 from narrows.common.limits import one_of, parameter
 from narrows.networks.autoencoding import Autoencoding
 from narrows.networks.linear_plus import LinearPath
-from narrows.objectives.base import NATS, PIXEL_SQUARES, PIXELS, Batch, Objective, Step
+from narrows.objectives.base import NATS, PIXEL_SQUARES, PIXELS, Batch, Needs, Objective, Step
 from narrows.objectives.shared.likelihoods import LIKELIHOODS
 from narrows.objectives.shared.losses import absolute_error, cross_entropy, squared_error
 
 
 @dataclass(frozen=True)
 class Reconstruction(Objective):
-    """Rebuild a row from its code, with an error as small as can be.
+    """Rebuild a row from its code with the smallest error.
 
     ::
 
@@ -28,24 +28,22 @@ class Reconstruction(Objective):
         absolute     |x − x̂|                                 averaged over the D features
         bernoulli    −x log x̂ − (1 − x) log(1 − x̂)           summed over them: nats per sample
 
-    Where reconstructions are clipped to bounds (pixels), the first two are the matching losses of
-    the clip, which ask nothing of an output that clipping sets right: see
-    `narrows.objectives.shared.losses.squared_error`. Training starts at PCA; for ``"bernoulli"`` at
-    logits that follow PCA's reconstruction to first order about the mean. The best state is the one
-    with the smallest error of the kind chosen, so it is for ``"squared"`` alone that the mean
-    squared error on new rows is on average no worse than PCA's.
+    Where reconstructions are clipped to bounds (pixels), the first two have no gradient for an
+    output that clipping makes right: see `narrows.objectives.shared.losses.squared_error`.
+    Training starts at PCA; for ``"bernoulli"`` at logits that follow PCA's reconstruction to first
+    order about the mean. The best state is the one with the smallest error of the chosen kind. So
+    only with ``"squared"`` is the mean squared error on new rows on average no worse than PCA's.
 
     Parameters
     ----------
     error : {"squared", "absolute", "bernoulli"}, default="squared"
-        ``"absolute"`` heeds far-off values less. ``"bernoulli"`` is the cross-entropy of values in
-        [0, 1], which it needs, and scales data to; the decoder gives logits.
+        ``"absolute"`` gives less weight to outliers. ``"bernoulli"`` is the cross-entropy of values
+        in [0, 1], to which data is scaled; the decoder gives logits.
 
     Reference: G. Hinton and R. Salakhutdinov, "Reducing the dimensionality of data with neural
     networks", Science 313, 2006.
 
-    Not for: generating (the codes follow no known distribution), or noisy inputs whose noise
-    should go.
+    Not for: generating (the codes follow no known distribution), or removing noise.
     """
 
     name: ClassVar[str] = "reconstruction"
@@ -60,26 +58,18 @@ class Reconstruction(Objective):
     )
 
     @property
-    def orderable(self) -> bool:
-        """Tell that codes may be cut short where the error is PCA's, too."""
-        return self.error == "squared"
-
-    @property
-    def input_range(self) -> tuple[float, float] | None:
-        """Return [0, 1] for the cross-entropy."""
-        return (0.0, 1.0) if self.error == "bernoulli" else None
-
-    @property
-    def needs_linear_ends(self) -> bool:
-        """Tell that the cross-entropy reads logits."""
-        return self.error == "bernoulli"
+    def needs(self) -> Needs:
+        """Return values in [0, 1] and free logits for the cross-entropy, else nothing."""
+        if self.error == "bernoulli":
+            return Needs(input_range=(0.0, 1.0), linear_ends=True, starts_as_pca=False)
+        return Needs(orderable=self.error == "squared")
 
     def start(self, path: LinearPath) -> LinearPath:
         """Return PCA, or logits that follow it."""
         return LIKELIHOODS["bernoulli"].start(path)[0] if self.error == "bernoulli" else path
 
     def terms(self, net: Autoencoding, batch: Batch, step: Step) -> dict[str, Tensor]:
-        """Return one error (B,) under a name that tells its unit."""
+        """Return one error (B,), named by its kind."""
         a_BD = net.decoder(self.code(net, batch.x))
         if self.error == "absolute":
             return {"absolute_error": absolute_error(a_BD, batch.x, step.bounds)}
@@ -88,7 +78,7 @@ class Reconstruction(Objective):
         return {"reconstruction": squared_error(a_BD, batch.x, step.bounds)}
 
     def held_out_loss(self, net: Autoencoding, batch: Batch, step: Step, x_hat: Tensor) -> Tensor:
-        """Return the error of what was clipped, in the unit of the term."""
+        """Return the error of the clipped output, in the unit of the term."""
         if self.error == "bernoulli":
             return self.terms(net, batch, step)["cross_entropy"]
         difference_BD = x_hat - batch.x.float()
@@ -97,6 +87,6 @@ class Reconstruction(Objective):
         return difference_BD.square().mean(dim=1)
 
     def reconstruction(self, net: Autoencoding, z: Tensor) -> Tensor:
-        """Return the rows (B, D) that codes decode to, or for the cross-entropy the means x̂."""
+        """Return the rows (B, D) that codes decode to; for the cross-entropy, their means."""
         a_BD: Tensor = net.decoder(z)
         return torch.sigmoid(a_BD) if self.error == "bernoulli" else a_BD

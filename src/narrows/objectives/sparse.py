@@ -1,4 +1,4 @@
-"""The sparse autoencoder: codes in which few numbers speak for each row."""
+"""The sparse autoencoder: few numbers of a code are other than zero for each row."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from narrows.common.limits import integer, one_of, parameter, real
+from narrows.common.limits import MOST, integer, one_of, parameter, real
 from narrows.errors import ParameterError
 from narrows.networks.autoencoding import Autoencoding
 from narrows.networks.linear_plus import LinearPath
-from narrows.objectives.base import PIXEL_SQUARES, Batch, Noise, Objective, Step
+from narrows.objectives.base import PIXEL_SQUARES, Batch, Needs, Noise, Objective, Step
 from narrows.objectives.shared.losses import clipped_squared_error, squared_error
 
 THRESHOLD = 0.1
 """Size below which a number of a code is 0 under L1, in the network's units."""
 SMALLEST_ACTIVITY = 1e-6
-"""Floor on a mean activity, and on its distance from 1, whose logarithm is taken."""
+"""Floor on a mean activity and on 1 minus it, before logarithms are taken."""
 
 
 @dataclass(frozen=True)
 class Sparse(Objective):
-    """Rebuild each row from few numbers of its code, which may have more numbers than the row.
+    """Rebuild each row from few numbers of a code, which may have more numbers than the row.
 
     ::
 
@@ -38,9 +38,9 @@ class Sparse(Objective):
     (1 − ρ')/(1 − ρ). So under ``"l1"`` and ``"topk"`` each row has few numbers other than exactly
     0; under ``"kl"`` each number is seldom far from 0.
 
-    By themselves the penalties would be escaped: a code a tenth as large before a decoder ten
-    times as steep rebuilds the same. Noise on codes in training keeps them at a size that stands
-    out from it, so that what a number costs is what it tells.
+    The penalties alone could be avoided: a code a tenth as large, with a decoder ten times as
+    steep, rebuilds the same. Noise is added to codes in training, so that small codes are lost in
+    it.
 
     Training starts at PCA, thresholded as above; for ``"kl"`` at scores of deviation 1, followed by
     the sigmoid, to first order about its middle. For more numbers than features use
@@ -52,13 +52,13 @@ class Sparse(Objective):
     penalty : {"l1", "kl", "topk"}, default="l1"
     weight : float, default=0.3
         Of the penalty of ``"l1"`` or ``"kl"`` beside the squared error. The first is in the
-        network's units, in which the root of the mean variance of a feature is 1.
+        network's units, in which the mean variance of a feature is 1.
     target : float in (0, 1), default=0.05
-        Mean activity that ``"kl"`` asks for.
+        Mean activity of a number under ``"kl"``.
     k : "auto" or int, default="auto"
         Numbers that ``"topk"`` keeps; ``"auto"`` is a quarter of them.
     code_noise : float, default=0.1
-        Deviation of the noise on codes, for ``"l1"`` and ``"kl"``.
+        Standard deviation of the noise on codes, for ``"l1"`` and ``"kl"``.
 
     Reference: L1: B. Olshausen and D. Field, "Emergence of simple-cell receptive field properties
     by learning a sparse code for natural images", Nature 381, 1996; thresholds: K. Gregor and
@@ -67,8 +67,8 @@ class Sparse(Objective):
     neurons", NIPS 2011. KL: A. Ng, "Sparse autoencoder", CS294A lecture notes, Stanford, 2011.
     Top-k: A. Makhzani and B. Frey, "k-sparse autoencoders", ICLR 2014, here by size.
 
-    Not for: the smallest reconstruction error at a code size, or codes of two or three numbers to
-    look at.
+    Not for: the smallest reconstruction error at a code size, or pictures of codes of two or three
+    numbers.
     """
 
     name: ClassVar[str] = "sparse"
@@ -80,35 +80,36 @@ class Sparse(Objective):
 
     penalty: str = parameter("l1", one_of("l1", "kl", "topk"), "what makes codes sparse")
     weight: float = parameter(0.3, real(0), "of the penalty beside the squared error")
-    target: float = parameter(0.05, real(0, 1, low_open=True), "mean activity that kl asks for")
-    k: str | int = parameter("auto", one_of("auto") | integer(1), "numbers that topk keeps")
+    target: float = parameter(0.05, real(0, 1, low_open=True), "mean activity of a number under kl")
+    k: str | int = parameter("auto", one_of("auto") | integer(1, MOST), "numbers that topk keeps")
     code_noise: float = parameter(0.1, real(0), "deviation of the noise on codes in training")
 
     @property
-    def couples_rows(self) -> str:
-        """Name the KL divergence, which is one of a whole batch."""
-        return "KL compares the mean activity over a batch" if self.penalty == "kl" else ""
+    def needs(self) -> Needs:
+        """Return whole batches for the KL divergence, which is that of mean activities."""
+        if self.penalty == "kl":
+            why = "KL compares the mean activity over a batch"
+            return Needs(couples_rows=why, starts_as_pca=False)
+        return Needs()
 
-    def output_sizes(self, n_features: int, n_components: int) -> tuple[int, int]:
-        """Return K and D.
+    def check(self, n_components: int) -> None:
+        """Check that a code has as many numbers as are to be kept.
 
         Raises
         ------
         ParameterError
-            If more numbers are to be kept than a code has.
         """
         if self.penalty == "topk" and self._n_kept(n_components) > n_components:
             raise ParameterError(
                 f"`k`={self.k} of Sparse is more than n_components={n_components}; keep fewer, or"
                 " 'auto'."
             )
-        return n_components, n_features
 
     def _n_kept(self, n_components: int) -> int:
         return math.ceil(n_components / 4) if isinstance(self.k, str) else int(self.k)
 
     def start(self, path: LinearPath) -> LinearPath:
-        """Return PCA, or for KL what PCA is before and after a sigmoid, which rises by 1/4."""
+        """Return PCA; for KL, PCA around a sigmoid, whose slope at 0 is 1/4."""
         if self.penalty != "kl":
             return path
         path = path.whitened()
@@ -120,7 +121,7 @@ class Sparse(Objective):
         )
 
     def draw(self, generator: torch.Generator, x: Tensor, n_components: int) -> Noise:
-        """Return noise for codes (B, K), but for top-k."""
+        """Return noise for codes (B, K); nothing for top-k."""
         if self.penalty == "topk":
             return {}
         size = (len(x), n_components)
@@ -129,21 +130,21 @@ class Sparse(Objective):
     def terms(self, net: Autoencoding, batch: Batch, step: Step) -> dict[str, Tensor]:
         """Return ``{"reconstruction": (B,)}`` and the penalty (B,) by its name, times its weight.
 
-        That of KL is the same for all rows.
+        The penalty of KL is the same for all rows.
         """
         z_BK, a_BD = self._passed(net, batch.x, step.noise)
         penalty = self._penalty(z_BK, batch.x.shape[1])
         return {"reconstruction": squared_error(a_BD, batch.x, step.bounds), **penalty}
 
     def held_out_loss(self, net: Autoencoding, batch: Batch, step: Step, x_hat: Tensor) -> Tensor:
-        """Return the sum of the terms, with the squared error of what was clipped."""
+        """Return the sum of the terms, with the squared error of the clipped output."""
         del x_hat
         z_BK, a_BD = self._passed(net, batch.x, step.noise)
         error_B = clipped_squared_error(a_BD, batch.x, step.bounds)
         return sum(self._penalty(z_BK, batch.x.shape[1]).values(), start=error_B)
 
     def _passed(self, net: Autoencoding, x: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
-        """Return codes (B, K), and the decoder's outputs (B, D) for them and their noise."""
+        """Return codes (B, K), and the decoder's outputs (B, D) for codes with noise."""
         z_BK = self.code(net, x)
         if "code" not in noise:
             return z_BK, self.reconstruction(net, z_BK)
@@ -161,7 +162,7 @@ class Sparse(Objective):
         return {}
 
     def diagnose(self, net: Autoencoding, x: Tensor) -> list[str]:
-        """Say where a penalty has switched numbers off that the features could fill."""
+        """Say where numbers are 0 for every row although the features could use them."""
         if self.penalty == "kl":
             return []
         z_NK = self.code(net, x)
@@ -177,7 +178,7 @@ class Sparse(Objective):
         ]
 
     def code(self, net: Autoencoding, x: Tensor) -> Tensor:
-        """Return z (B, K): thresholded, between 0 and 1, or with k numbers other than 0."""
+        """Return z (B, K): thresholded, in (0, 1), or with k numbers other than 0."""
         a_BK: Tensor = net.encoder(x)
         if self.penalty == "l1":
             return a_BK - a_BK.clamp(-THRESHOLD, THRESHOLD)
@@ -188,7 +189,7 @@ class Sparse(Objective):
 
 
 def bernoulli_kl(target: float, activity: Tensor) -> Tensor:
-    """Return KL(target ‖ activity) (K,) in nats, of the chances of numbers (K,) to be 1."""
+    """Return KL(target ‖ activity) (K,) in nats, of Bernoulli distributions with these means."""
     rho_K = activity.clamp(SMALLEST_ACTIVITY, 1 - SMALLEST_ACTIVITY)
     active = target * (math.log(target) - rho_K.log())
     return active + (1 - target) * (math.log1p(-target) - torch.log1p(-rho_K))

@@ -1,4 +1,4 @@
-"""The variational autoencoder: codes that follow a known distribution, so that it can generate."""
+"""The variational autoencoder: codes follow a known distribution, so that it can generate."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from torch import Tensor
 from narrows.common.limits import boolean, one_of, parameter, real
 from narrows.networks.autoencoding import Autoencoding
 from narrows.objectives.base import NATS, Batch, Noise, Step
-from narrows.objectives.priors import ClassNormals
 from narrows.objectives.shared import variational
 from narrows.objectives.shared.latent import LatentVariable
 from narrows.objectives.shared.likelihoods import LIKELIHOODS
@@ -19,7 +18,7 @@ from narrows.objectives.shared.likelihoods import LIKELIHOODS
 
 @dataclass(frozen=True)
 class VAE(LatentVariable):
-    """Learn a distribution of rows: new ones come from decoding codes that a prior draws.
+    """Learn a distribution of rows: decoding codes drawn from a prior gives new rows.
 
     ::
 
@@ -30,18 +29,18 @@ class VAE(LatentVariable):
 
     `transform` gives μ. With ``init="pca"`` training starts at probabilistic PCA.
 
-    With ``conditional=True``, `fit` takes classes y, and the prior is a distribution of its own
-    for each class: p(z|y). Encoder and decoder do not see y, so rows without a class have codes
-    too, and `sample` makes rows of a class.
+    With ``conditional=True``, `fit` takes classes y, and each class has its own prior p(z|y), so
+    that `sample` can draw rows of a class. Each prior starts with the mean and variance of the
+    codes of its class. Encoder and decoder do not see y, so rows without a class have codes too.
 
     Parameters
     ----------
     beta : float, default=1.0
         Weight of the KL term. Above 1 codes carry less; at 0 nothing holds them to the prior.
     likelihood : {"gaussian", "bernoulli", "logistic"}, default="gaussian"
-        ``"gaussian"`` has one learned deviation; ``"bernoulli"`` is for pixels that are nearly
-        black or white; ``"logistic"`` puts mass on the 256 values of a pixel. The last two need,
-        and scale data to, [0, 1].
+        ``"gaussian"`` has one learned standard deviation; ``"bernoulli"`` is for pixels that are
+        nearly black or white; ``"logistic"`` gives a probability to each of the 256 values of a
+        pixel. For the last two, data is scaled to [0, 1].
     prior : {"normal", "flow"}, default="normal"
         N(0, 1), or a normalising flow that is trained with encoder and decoder.
     conditional : bool, default=False
@@ -49,9 +48,9 @@ class VAE(LatentVariable):
     warm_up : float, default=0.1
         Part of the run over which the weight of the KL term rises to ``beta``.
     free_bits : float, default=0.0
-        Nats of each number of a code that are not punished (of all K together with a flow).
+        KL below so many nats per number of a code costs nothing (of all K together with a flow).
     binarize : bool, default=False
-        Whether grey values are drawn anew as 0 or 1 whenever a row is seen.
+        Whether each step draws grey values as 0 or 1, a grey value being the probability of 1.
 
     Reference: D. Kingma and M. Welling, "Auto-encoding variational Bayes", ICLR 2014, eq. 7; β:
     I. Higgins et al., "β-VAE", ICLR 2017; free bits: D. Kingma et al., "Improving variational
@@ -68,7 +67,7 @@ class VAE(LatentVariable):
     prior: str = parameter("normal", one_of("normal", "flow"), "that codes are to follow")
     conditional: bool = parameter(False, boolean(), "whether the prior depends on classes")
     warm_up: float = parameter(0.1, real(0, 1), "part of the run until the KL term has its weight")
-    free_bits: float = parameter(0.0, real(0), "nats of each number that are not punished")
+    free_bits: float = parameter(0.0, real(0), "KL in nats per number that costs nothing")
     binarize: bool = parameter(False, boolean(), "whether grey values are drawn as 0 or 1")
 
     def draw(self, generator: torch.Generator, x: Tensor, n_components: int) -> Noise:
@@ -98,11 +97,11 @@ class VAE(LatentVariable):
         parts = variational.latent(net)
         likelihood = LIKELIHOODS[self.likelihood]
         reconstruction_B = -likelihood.log_prob(net, a_BD, x.to(a_BD.dtype), parts.log_scale)
-        if isinstance(parts.prior, ClassNormals):
-            each_BK = variational.kl_per_number(mean_BK, log_variance_BK, parts.prior, y)
+        each_BK = parts.prior.kl(mean_BK, log_variance_BK, y)
+        if each_BK is not None:
             free_BK = each_BK.clamp(min=self.free_bits) if self.free_bits else each_BK
             return reconstruction_B, free_BK.sum(dim=-1)
-        # Without a closed form, at the code that was drawn; unbiased.
+        # Without a closed form, an unbiased estimate at the code that was drawn.
         log_q = variational.log_posterior(epsilon, log_variance_BK)
         kl_B = log_q - parts.prior.log_prob(z_BK, y)
         if self.free_bits:
@@ -110,6 +109,6 @@ class VAE(LatentVariable):
         return reconstruction_B, kl_B
 
     def diagnose(self, net: Autoencoding, x: Tensor) -> list[str]:
-        """Say so where codes carry nothing about rows (N, D) that have something to say."""
+        """Say so where codes have collapsed although rows (N, D) have structure."""
         advice = f"Try objective__beta={self.beta / 4:g}, or objective__warm_up=0.5."
         return variational.collapse(net, x, advice)

@@ -1,4 +1,4 @@
-"""The vector-quantised autoencoder: codes that are words of a learned code book."""
+"""The vector-quantised autoencoder: codes are words of a learned code book."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from narrows.common.limits import integer, one_of, parameter, real
+from narrows.common.limits import MOST, integer, one_of, parameter, real
 from narrows.errors import ParameterError
 from narrows.networks.autoencoding import Autoencoding
 from narrows.networks.base import Widths
 from narrows.networks.linear_plus import LinearPath
-from narrows.objectives.base import PIXEL_SQUARES, Batch, Noise, Objective, Step
+from narrows.objectives.base import PIXEL_SQUARES, Batch, Needs, Noise, Objective, Step
 from narrows.objectives.shared.losses import squared_error
 
 USUAL_WIDTH = 4
-"""Numbers in a word that ``width="auto"`` comes as near to as the code size allows."""
+"""Numbers in a word; ``width="auto"`` is the divisor of the code size nearest to it."""
 DEAD_SHARE = 0.1
 """Part of an even share of the rows below which a word is dead."""
 ROWS_PER_WORD = 4
-"""Different rows for each word that could be taken, from which words should be."""
+"""Distinct rows that a word needs, where too few words in use are reported."""
 FLAT, DISTINCT = 1e-6, 1_000
-"""Part of the largest variance that counts as none, and parts of a deviation told apart."""
+"""Part of the largest variance that counts as none; steps of a deviation that are told apart."""
 SMALLEST = 1e-30
-"""Instead of zero, where a share is divided by."""
+"""Floor on a share before dividing by it."""
 
 
 class CodeBooks(nn.Module):
-    """Words for each group of numbers, with the running share of rows that take each.
+    """Words for each group of numbers, and the running share of rows that take each word.
 
     Number k of a code belongs to group k mod G, so that each group has some of the leading numbers.
 
@@ -40,7 +40,7 @@ class CodeBooks(nn.Module):
     ----------
     words : Tensor (G, C, W)
     share : float
-        What each word starts with; 0 puts words onto codes of the first batches.
+        Initial share of each word; 0 moves words onto codes of the first batches.
     """
 
     words: Tensor
@@ -59,8 +59,8 @@ class CodeBooks(nn.Module):
     def nearest(self, z: Tensor) -> Tensor:
         """Return which word (B, G) is nearest to each group of codes (B, K).
 
-        Number by number, so that a row's distances do not depend on its place in a batch, as those
-        of a matrix product may.
+        It adds number by number, so that the result does not depend on a row's place in a batch,
+        as that of a matrix product may.
         """
         z_BGW = self.grouped(z)
         squares_BGC = torch.zeros((), dtype=z.dtype, device=z.device)
@@ -70,14 +70,14 @@ class CodeBooks(nn.Module):
         return squares_BGC.argmin(dim=-1)
 
     def nearest_at_once(self, z: Tensor) -> Tensor:
-        """Return the same by a matrix product: quicker, but for ties."""
+        """Return the same by a matrix product: faster, but ties may differ."""
         z_GBW = self.grouped(z).transpose(0, 1)
         lengths_G1C = self.words.square().sum(dim=2).unsqueeze(1)
         products_GBC = torch.baddbmm(lengths_G1C, z_GBW, self.words.transpose(1, 2), alpha=-2)
         return products_GBC.argmin(dim=-1).T
 
     def looked_up(self, indices: Tensor) -> Tensor:
-        """Return the codes (B, K) that words (B, G) make up."""
+        """Return the codes (B, K) made of words (B, G)."""
         n_groups, n_words, width = self.words.shape
         groups_G = torch.arange(n_groups, device=indices.device) * n_words
         q_BGW = self.words.reshape(-1, width)[indices + groups_G]
@@ -93,7 +93,7 @@ class CodeBooks(nn.Module):
         sums_GCW = taken_GBC.transpose(1, 2) @ self.grouped(z).transpose(0, 1)
         came_GC = taken_GBC.sum(dim=1)
         shares_GC = torch.lerp(came_GC, self.shares, decay)
-        # The new mean is the old one, moved by the part of its share that came with this batch.
+        # The mean moves by the part of its share that came with this batch.
         moved_GC1 = ((1 - decay) * came_GC / shares_GC.clamp(min=SMALLEST)).unsqueeze(2)
         means_GCW = sums_GCW / came_GC.clamp(min=SMALLEST).unsqueeze(2)
         self.words.lerp_(means_GCW, moved_GC1)
@@ -101,7 +101,7 @@ class CodeBooks(nn.Module):
 
     @torch.no_grad()
     def revive(self, z: Tensor, order: Tensor) -> None:
-        """Put dead words, in place, onto codes (B, K), those with the smallest ``order`` (B, G)."""
+        """Move dead words, in place, onto the codes (B, K) with the smallest ``order`` (B, G)."""
         even = 1 / self.words.shape[1]
         dead_GC = self.shares < DEAD_SHARE * even
         rank_GC = dead_GC.cumsum(dim=1) - 1
@@ -116,7 +116,7 @@ class CodeBooks(nn.Module):
 
 @dataclass(frozen=True)
 class VQ(Objective):
-    """Rebuild rows from words of a learned code book: codes that can be stored as whole numbers.
+    """Rebuild rows from words of a learned code book, so that codes can be stored as integers.
 
     ::
 
@@ -125,11 +125,12 @@ class VQ(Objective):
                          straight through: ∂q/∂z = 1                summed over K or D
 
     The K numbers of a code are cut into groups of ``width`` numbers (number k belongs to group k
-    mod G), and each group is replaced by the nearest of its own ``n_codes`` words. So a code is one
-    of n_codes^G, G = K / width, and carries G log₂(n_codes) bits. Each word is the running mean of
-    the codes that took it; words that hardly any row takes are put onto codes of the batch.
-    `transform` gives the words' numbers, and `inverse_transform` first moves any code to the
-    nearest words. With ``init="pca"`` training starts at PCA with words drawn as its scores vary.
+    mod G), and each group is replaced by the nearest of its own ``n_codes`` words. So there are
+    n_codes^G codes, G = K / width, of G log₂(n_codes) bits. Each word is the running mean of the
+    codes that took it; words that hardly any row takes are moved onto codes of the batch.
+    `transform` gives the numbers of the words, and `inverse_transform` first moves any code to the
+    nearest words. With ``init="pca"`` training starts at PCA, with words drawn from a normal
+    distribution that has the variances of its scores.
 
     Parameters
     ----------
@@ -138,7 +139,7 @@ class VQ(Objective):
     width : "auto" or int, default="auto"
         Numbers in a word; it divides K. ``"auto"`` is the divisor nearest to 4 (in ratio).
     commitment : float, default=0.25
-        Of what holds codes to their words.
+        Weight of the distance between codes and their words.
     decay : float, default=0.99
         Part of a word's running mean that a step keeps.
 
@@ -148,7 +149,7 @@ class VQ(Objective):
     "Jukebox", 2020 (arXiv:2005.00341), section 3.
 
     Not for: smooth maps and interpolation (codes jump from word to word), or a few hundred rows,
-    which are no more than the words.
+    hardly more than there are words.
     """
 
     name: ClassVar[str] = "vq"
@@ -158,44 +159,41 @@ class VQ(Objective):
     }
 
     n_codes: int = parameter(512, integer(2, 16_384), "words in each code book")
-    width: str | int = parameter("auto", one_of("auto") | integer(1), "numbers in a word")
-    commitment: float = parameter(0.25, real(0), "of what holds codes to their words")
+    width: str | int = parameter("auto", one_of("auto") | integer(1, MOST), "numbers in a word")
+    commitment: float = parameter(0.25, real(0), "weight of the distance to words")
     decay: float = parameter(0.99, real(0, 1), "part of a running mean that a step keeps")
 
     @property
-    def couples_rows(self) -> str:
-        """Say why a row's terms depend on the other rows of its batch."""
-        return "words are running means over the rows of a batch"
+    def needs(self) -> Needs:
+        """Return whole batches: words are running means over them."""
+        why = "words are running means over the rows of a batch"
+        return Needs(couples_rows=why, starts_as_pca=False, keeps=("discrete",))
 
-    def output_sizes(self, n_features: int, n_components: int) -> tuple[int, int]:
-        """Return K and D.
+    def check(self, n_components: int) -> None:
+        """Check that words of ``width`` numbers fill a code.
 
         Raises
         ------
         ParameterError
-            If words of ``width`` numbers do not make up a code.
         """
         if n_components % self._width(n_components):
-            fitting = [str(w) for w in range(1, n_components + 1) if n_components % w == 0]
+            fitting = " or ".join(str(width) for width in divisors(n_components))
             raise ParameterError(
                 f"`width`={self.width} of VQ does not divide n_components={n_components}; use"
-                f" {' or '.join(fitting)}, or 'auto'."
+                f" {fitting}, or 'auto'."
             )
-        return n_components, n_features
 
     def _width(self, n_components: int) -> int:
         if self.width != "auto":
             return int(self.width)
-        divisors = [w for w in range(1, n_components + 1) if n_components % w == 0]
-        return min(divisors, key=lambda width: abs(math.log(width / USUAL_WIDTH)))
+        return min(divisors(n_components), key=lambda width: abs(math.log(width / USUAL_WIDTH)))
 
     def build(
         self, widths: Widths, path: LinearPath | None, generator: torch.Generator
     ) -> nn.Module:
         """Return code books drawn from N(0, 1), times the deviations of the path's codes.
 
-        Without a path nothing is known of the codes to come, and training begins by putting words
-        onto the first of them.
+        Without a path the codes are not known yet, and the first steps move words onto them.
         """
         width = self._width(widths.code)
         n_groups = widths.code // width
@@ -205,8 +203,13 @@ class VQ(Objective):
         deviations_GW = path.deviations.reshape(width, n_groups).T
         return CodeBooks(words_GCW * deviations_GW.unsqueeze(1).float(), 1 / self.n_codes)
 
+    def n_added(self, widths: Widths) -> int:
+        """Count the numbers of words and shares."""
+        n_groups = widths.code // self._width(widths.code)
+        return self.n_codes * (widths.code + n_groups)
+
     def draw(self, generator: torch.Generator, x: Tensor, n_components: int) -> Noise:
-        """Return numbers (B, G) whose order says on which rows words are revived."""
+        """Return numbers (B, G) whose order chooses the rows that dead words are moved to."""
         n_groups = n_components // self._width(n_components)
         return {"order": torch.rand(len(x), n_groups, generator=generator, device=x.device)}
 
@@ -228,7 +231,7 @@ class VQ(Objective):
         return {"reconstruction": error_B, "commitment": self.commitment * away_B}
 
     def diagnose(self, net: Autoencoding, x: Tensor) -> list[str]:
-        """Say where rows take next to none of the words that they could tell apart."""
+        """Say where rows take far fewer words than they could."""
         books = _books(net)
         z_NGW = books.grouped(net.encoder(x))
         indices_NG = books.nearest_at_once(net.encoder(x))
@@ -253,7 +256,7 @@ class VQ(Objective):
         return _books(net).looked_up(self.indices(net, x))
 
     def indices(self, net: Autoencoding, x: Tensor) -> Tensor:
-        """Return which word (B, G) of each code book rows (B, D) take, counted from 0."""
+        """Return which word (B, G) of each code book rows (B, D) take, from 0."""
         return _books(net).nearest(net.encoder(x))
 
     def reconstruction(self, net: Autoencoding, z: Tensor) -> Tensor:
@@ -261,6 +264,12 @@ class VQ(Objective):
         books = _books(net)
         x_hat: Tensor = net.decoder(books.looked_up(books.nearest(z)))
         return x_hat
+
+
+def divisors(n: int) -> list[int]:
+    """Return the divisors of a number, rising, after as many steps as its root."""
+    small = [d for d in range(1, math.isqrt(n) + 1) if n % d == 0]
+    return sorted({*small, *(n // d for d in small)})
 
 
 def _books(net: Autoencoding) -> CodeBooks:

@@ -1,4 +1,4 @@
-"""The Wasserstein autoencoder: codes that follow N(0, 1), made so by comparing them with draws."""
+"""The Wasserstein autoencoder: codes follow N(0, 1), by comparison with draws from it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from narrows.common.limits import parameter, real
 from narrows.networks.autoencoding import Autoencoding
 from narrows.networks.base import Widths
 from narrows.networks.linear_plus import LinearPath
-from narrows.objectives.base import PIXEL_SQUARES, Batch, Noise, Objective, Step
+from narrows.objectives.base import PIXEL_SQUARES, Batch, Needs, Noise, Objective, Step
 from narrows.objectives.priors import ClassNormals, Prior
 from narrows.objectives.shared import standard_normal
 from narrows.objectives.shared.losses import squared_error
@@ -22,7 +22,7 @@ KERNEL_SQUARES = "squared units of the kernel, which is at most 1"
 
 @dataclass(frozen=True)
 class WAE(Objective):
-    """Rebuild rows through codes that follow N(0, 1) as a whole, so that new ones can be drawn.
+    """Rebuild rows from codes that together follow N(0, 1), so that new rows can be drawn.
 
     ::
 
@@ -32,8 +32,8 @@ class WAE(Objective):
 
     MMD², the squared maximum mean discrepancy, is 0 where two distributions are the same. It is
     taken between the codes of a batch and as many draws, with inverse multiquadratic kernels, by
-    its unbiased estimate (a U-statistic); a row alone tells nothing of it. Unlike in a VAE, each
-    row keeps one sharp code, and only all of them together follow N(0, 1).
+    its unbiased estimate (a U-statistic). Unlike in a VAE, each row has a single code, and only all
+    codes together follow N(0, 1).
 
     Parameters
     ----------
@@ -44,9 +44,9 @@ class WAE(Objective):
     Reference: I. Tolstikhin, O. Bousquet, S. Gelly and B. Schölkopf, "Wasserstein auto-encoders",
     ICLR 2018, algorithm 2 (WAE-MMD).
 
-    Not for: likelihoods (it has none), or drawing from codes of more numbers than the data vary in,
-    about ten for digits: a batch cannot tell whether they fill N(0, 1). There
-    ``sample(prior="mixture")`` draws what the codes really follow.
+    Not for: likelihoods (it has none), or sampling with more numbers in a code than the data vary
+    in, about ten for digits: a batch does not show whether so many follow N(0, 1). There use
+    ``sample(prior="mixture")``, which is fitted to the codes.
     """
 
     name: ClassVar[str] = "wae"
@@ -55,9 +55,10 @@ class WAE(Objective):
     weight: float = parameter(3.0, real(0), "of MMD² beside the squared error")
 
     @property
-    def couples_rows(self) -> str:
-        """Say why a row's terms depend on the other rows of its batch."""
-        return "MMD² compares every code of a batch with every other"
+    def needs(self) -> Needs:
+        """Return whole batches, whose codes are compared."""
+        why = "MMD² compares every code of a batch with every other"
+        return Needs(couples_rows=why, starts_as_pca=False, keeps=("prior",))
 
     def start(self, path: LinearPath) -> LinearPath:
         """Return PCA with codes of deviation 1."""
@@ -66,12 +67,12 @@ class WAE(Objective):
     def build(
         self, widths: Widths, path: LinearPath | None, generator: torch.Generator
     ) -> nn.Module:
-        """Return N(0, 1), which holds no numbers."""
+        """Return N(0, 1), which has no parameters."""
         del path, generator
         return ClassNormals(widths.code)
 
     def draw(self, generator: torch.Generator, x: Tensor, n_components: int) -> Noise:
-        """Return codes (B, K) of N(0, 1), to compare with."""
+        """Return draws (B, K) from N(0, 1), to compare codes with."""
         return {"prior": standard_normal.draw(generator, x, n_components)}
 
     def terms(self, net: Autoencoding, batch: Batch, step: Step) -> dict[str, Tensor]:
@@ -81,7 +82,7 @@ class WAE(Objective):
         return {"reconstruction": error_B, "mmd": self.weight * self._mmd(z_BK, step)}
 
     def held_out_loss(self, net: Autoencoding, batch: Batch, step: Step, x_hat: Tensor) -> Tensor:
-        """Return the squared error of what was clipped, and MMD² times its weight."""
+        """Return the squared error of the clipped output, plus MMD² times its weight."""
         error_B = (x_hat - batch.x.float()).square().mean(dim=1)
         return error_B + self.weight * self._mmd(self.code(net, batch.x), step)
 
@@ -89,7 +90,7 @@ class WAE(Objective):
         return standard_normal.squared_discrepancies(z.float(), step.noise["prior"])
 
     def diagnose(self, net: Autoencoding, x: Tensor) -> list[str]:
-        """Say where codes have not come to follow N(0, 1)."""
+        """Say where codes do not follow N(0, 1)."""
         return standard_normal.diagnose(
             self.code(net, x), f"objective__weight={3 * self.weight or 1:g}"
         )
@@ -97,5 +98,5 @@ class WAE(Objective):
     def trained_prior(self, net: Autoencoding) -> Prior:
         """Return N(0, 1)."""
         prior = net.extra
-        assert isinstance(prior, ClassNormals)
+        assert isinstance(prior, Prior)
         return prior

@@ -173,8 +173,10 @@ def _denoised(picture: Picture, ae: Autoencoder, X: Pixels, y: Labels) -> Figure
 
 def _terms(picture: Picture, ae: Autoencoder, X: Pixels, y: Labels) -> Figure:
     from narrows import figures
+    from narrows.objectives.ordered import loss_of
 
-    return figures.terms(ae.history_, ae.model_.objective.units)
+    units = loss_of(ae.model_.objective, ordered=ae.model_.ordered).units
+    return figures.terms(ae.history_, units)
 
 
 _DRAWN: dict[str, Callable[[Picture, Autoencoder, Pixels, Labels], Figure]] = {
@@ -196,10 +198,8 @@ def corrupted(ae: Autoencoder, X: Pixels, seed: int = 0) -> Pixels:
     """
     import torch
 
-    from narrows.objectives.denoising import Denoising
-
     objective, net = ae.model_.objective, ae.network_
-    if not isinstance(objective, Denoising):
+    if not objective.needs.corrupts:
         return X
     x_ND = net.scaling(torch.from_numpy(X.astype(np.float64))).float()
     noise = objective.draw(torch.Generator().manual_seed(seed), x_ND, ae.n_components_)

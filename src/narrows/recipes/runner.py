@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from narrows.common.atomic_files import replacing
+from narrows.common.atomic_files import check_folder, replacing
 from narrows.common.text import in_seconds
 from narrows.errors import FileExists, ParameterError, near_miss
 from narrows.recipes.pictures import Frames, Rows, corrupted, draw, file_name, watcher
 from narrows.sources.mnist import load_mnist
-from narrows.sources.open import check_folder
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
@@ -236,12 +235,11 @@ def _trained(
     """Return the trained model, seconds of training, and loss and error of each epoch."""
     from narrows.estimator import Autoencoder
     from narrows.model.parts import named_part
-    from narrows.objectives.denoising import Denoising
 
     # If no training rows are held out, the test rows give the error after each epoch.
     nothing_held_out = arguments.get("validation_fraction", "auto") == 0
     objective = named_part("objective", arguments.get("objective", "reconstruction"))
-    cleans = isinstance(objective, Denoising)
+    cleans = objective.needs.corrupts
     X_test = rows["test"][0] if nothing_held_out else None
     teller = _EpochTeller(tell, objective.units, cleans, X_test)
     ae = Autoencoder(**arguments, callbacks=(*watchers, teller))

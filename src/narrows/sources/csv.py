@@ -7,7 +7,6 @@ for names of rows where it holds unique text, or where names of columns stand ab
 from __future__ import annotations
 
 import csv
-import warnings
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from narrows.errors import DataError, DataTypeError, NarrowsWarning
+from narrows.common.warn import warn
+from narrows.errors import DataError, DataTypeError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,18 +47,14 @@ def read_csv(path: Path) -> NamedRows:
     corner = first[0] == "" and len(first) > 1 and all(_is_number(field) for field in first[1:])
     has_header = corner or not all(_is_number(f) or f.lower() in _BLANK for f in first)
     if has_header and len(first) > 1 and all(_is_number(field) for field in first[1:]) and first[0]:
-        warnings.warn(
+        warn(
             f"The first line of {path} was taken for names of columns, because it begins with the"
-            f" text {first[0]!r}. If it is a row, put a line of names above it.",
-            NarrowsWarning,
-            stacklevel=2,
+            f" text {first[0]!r}. If it is a row, put a line of names above it."
         )
     if len(first) > 2 and first == [str(number) for number in range(len(first))]:
-        warnings.warn(
+        warn(
             f"The first line of {path} counts 0, 1, 2, … and was taken for a row. If it numbers"
-            " the columns, as pandas does by default, delete it or give the columns names.",
-            NarrowsWarning,
-            stacklevel=2,
+            " the columns, as pandas does by default, delete it or give the columns names."
         )
     frame = _parsed(path, has_header)
     if not len(frame):

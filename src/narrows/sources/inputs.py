@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -14,26 +15,30 @@ from numpy.typing import NDArray
 
 from narrows.common.warn import warn
 from narrows.errors import DataError, DataTypeError, ParameterError
+from narrows.sources.ambiguous import check_axes, check_mask
 
 Shape = tuple[int, ...]
 PICTURE_SHARE = 0.001
 """Part of the values that must be exactly 0, and exactly 1, for floats to count as pictures."""
 PART_ROWS = 4096
 """Rows that are looked at together."""
-LARGEST = 1e100
-"""Magnitude up to which squares, and sums of them, stay far from the end of float64."""
+LARGEST, LARGEST_FLOAT32 = 1e100, 1e30
+"""Magnitudes up to which, of float64, sums of squares and, of float32, codes stay in range."""
+_TIMES = ("date", "time", "duration", "period")
 DOMINANT_SHARE = 0.95
 """Part of the variance in few columns from which `fit` warns."""
 MOST_NAMED = 3
 """Columns that a warning names."""
 
 
-def as_rows(X: Any) -> tuple[Any, Shape | None]:
-    """Flatten pictures to rows, and turn torch tensors into arrays, without a copy.
+def as_rows(X: Any, *, shape_is_known: bool = True) -> tuple[Any, Shape | None]:
+    """Flatten pictures to rows, and turn tensors and lists into arrays, without a copy.
 
     Parameters
     ----------
     X : array, frame or tensor of shape (N, D), (N, H, W) or (N, H, W, C)
+    shape_is_known : bool, default=True
+        False for the first rows of a fit: their axes are then looked at for a second reading.
 
     Returns
     -------
@@ -43,10 +48,44 @@ def as_rows(X: Any) -> tuple[Any, Shape | None]:
     Raises
     ------
     DataTypeError
-        For sparse matrices, and mappings such as what scikit-learn's and our loaders return.
+        For what is no array of real numbers: sparse matrices, mappings, data sets of torch, dates.
     DataError
-        For more than four axes.
+        For more than four axes, masked values, rows of different shapes, or one picture.
     """
+    is_tensor = _is_tensor(X)
+    X = _as_array(X)
+    shape = getattr(X, "shape", None)
+    if shape is None:
+        return X, None
+    if len(shape) > 4:
+        raise DataError(
+            f"X has shape {tuple(shape)}; narrows takes rows (n, features) or pictures"
+            " (n, height, width) or (n, height, width, channels)."
+        )
+    check_mask(X)
+    _check_dtype(X)
+    if not shape_is_known:
+        check_axes(X, is_tensor=is_tensor)
+    if len(shape) <= 2:
+        # Categories of pandas would pass scikit-learn as they are, numbers or not.
+        categories = hasattr(X, "columns") and "category" in map(str, X.dtypes)
+        return (X.astype(object) if categories else X), None
+    sample_shape = tuple(int(n) for n in shape[1:])
+    return np.asarray(X).reshape(int(shape[0]), math.prod(sample_shape)), sample_shape
+
+
+def _is_tensor(X: Any) -> bool:
+    return hasattr(X, "detach") and hasattr(X, "numpy")
+
+
+def _as_array(X: Any) -> Any:
+    """Return an array or a frame, or a list whose refusal scikit-learn words."""
+    if _is_tensor(X):
+        return _from_tensor(X)
+    if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1:
+        X = list(X)
+    if isinstance(X, (list, tuple)):
+        return _from_list(X)
     if isinstance(X, Mapping):
         names = [str(name) for name in X]
         which = "data" if "data" in names else next(iter(names), "name")
@@ -54,40 +93,110 @@ def as_rows(X: Any) -> tuple[Any, Shape | None]:
             f"X is a {type(X).__name__} of {', '.join(names) or 'nothing'}, not an array of rows."
             f" Pass what it holds, such as X[{which!r}]."
         )
-    if type(X).__module__.partition(".")[0] == "torch":
-        X = X.detach().cpu()
-        # NumPy has no bfloat16.
-        X = (X.float() if str(X.dtype) == "torch.bfloat16" else X).numpy()
     if hasattr(X, "toarray") and hasattr(X, "nnz"):
-        raise DataTypeError(
-            "Sparse data was passed, but dense data is required. Use '.toarray()' to convert it"
-            " to a dense numpy array, block by block where memory is short; narrows learns from"
-            " dense rows alone."
-        )
-    shape = getattr(X, "shape", None)
-    if shape is None and isinstance(X, (list, tuple)):
-        X = np.asarray(X) if _is_numeric(X) else X
-        shape = getattr(X, "shape", None)
-    if shape is None or len(shape) <= 2:
-        return X, None
-    if len(shape) > 4:
-        raise DataError(
-            f"X has shape {tuple(shape)}; narrows takes rows (n, features) or pictures"
-            " (n, height, width) or (n, height, width, channels)."
-        )
-    sample_shape = tuple(int(n) for n in shape[1:])
-    return np.asarray(X).reshape(int(shape[0]), math.prod(sample_shape)), sample_shape
+        raise _sparse(".toarray()")
+    if hasattr(X, "shape"):
+        return X
+    if hasattr(X, "__array__") or hasattr(X, "__array_interface__"):
+        return np.asarray(X)
+    raise DataTypeError(f"X is a {type(X).__name__}, not an array of rows. {_what_to_pass(X)}")
 
 
-def _is_numeric(X: Any) -> bool:
+def _from_tensor(X: Any) -> NDArray[Any]:
+    if not str(X.layout).endswith("strided"):
+        raise _sparse(".to_dense()")
+    X = X.detach().cpu()
+    # NumPy has no such dtypes.
+    lacking = str(X.dtype).startswith(("torch.bfloat16", "torch.float8"))
+    found: NDArray[Any] = (X.float() if lacking else X.resolve_conj()).numpy()
+    return found
+
+
+def _from_list(X: Any) -> Any:
+    rows = [_from_tensor(row) if _is_tensor(row) else row for row in X]
+    if any(np.ma.isMaskedArray(row) for row in rows):
+        check_mask(np.ma.array(rows))
     try:
-        return bool(np.asarray(X).dtype.kind in "buif")
+        array = np.asarray(rows)
     except ValueError:
-        return False
+        shapes = [_shape_of(row) for row in rows]
+        other = next((n for n, shape in enumerate(shapes) if shape != shapes[0]), None)
+        if other is None:
+            return X
+        raise DataError(
+            f"X is a list of rows of different shapes: row 0 has {shapes[0]} and row {other} has"
+            f" {shapes[other]}. Cut, pad or resize all to one shape."
+        ) from None
+    return array if array.dtype.kind in "buifcMmV" else X
+
+
+def _shape_of(row: Any) -> str:
+    try:
+        return f"shape {np.shape(row)}"
+    except ValueError:
+        return "parts of different shapes"
+
+
+def _sparse(way_out: str) -> DataTypeError:
+    return DataTypeError(
+        f"Sparse data was passed, but dense data is required. Use '{way_out}' to convert it to a"
+        " dense array, block by block where memory is short; narrows learns from dense rows alone."
+    )
+
+
+def _what_to_pass(X: Any) -> str:
+    """Say how to get rows from a container that is none."""
+    if isinstance(X, (str, PathLike)):
+        return "Read the file first, for example with numpy.load or pandas.read_csv."
+    for place, holder in (("X", X), ("X.dataset", getattr(X, "dataset", None))):
+        if hasattr(holder, "tensors"):
+            return f"Pass its tensor of rows: {place}.tensors[0]."
+    if not (hasattr(X, "__iter__") or hasattr(X, "__getitem__")):
+        return "Pass an array, a tensor or a frame of shape (n, features)."
+    return (
+        "Pass its rows in one array, for example np.stack([row for row, label in X]) of pairs and"
+        " np.concatenate(list(X)) of batches, or call partial_fit with one batch after another."
+    )
+
+
+def _check_dtype(X: Any) -> None:
+    """Refuse values that would be learned as other numbers than they stand for.
+
+    Raises
+    ------
+    DataError
+        For complex numbers.
+    DataTypeError
+        For dates and durations, records with named fields, and dtypes that NumPy cannot use.
+    """
+    dtype = getattr(X, "dtype", None)
+    kind = getattr(dtype, "kind", None)
+    if kind == "c":
+        raise DataError(
+            "Complex data not supported. Pass np.abs(X), or real and imaginary parts beside each"
+            " other: np.concatenate([X.real, X.imag], axis=1)."
+        )
+    if kind == "V":
+        names = getattr(dtype, "names", None)
+        way_out = (
+            "numpy.lib.recfunctions.structured_to_unstructured(X)" if names else "X.astype(float)"
+        )
+        raise DataTypeError(f"X holds values of dtype {dtype}. Pass {way_out}.")
+    by_column = zip(X.columns, X.dtypes, strict=True) if hasattr(X, "columns") else ()
+    columns = [repr(name) for name, dtype in by_column if str(dtype).lower().startswith(_TIMES)]
+    if kind in ("M", "m") or columns:
+        where = f" in {', '.join(columns[:5])}" if columns else ""
+        raise DataTypeError(
+            f"X holds dates or durations{where}, and their unit would be guessed. Turn them into"
+            " numbers of a unit that you choose, for example"
+            " (dates - dates.min()) / np.timedelta64(1, 'D'), or leave them out."
+        )
 
 
 def where_not_finite(X: Any, names: Any = None) -> str:
     """Say where the first NaN or infinity of a table stands, or return "" where none is found."""
+    if hasattr(X, "notna"):  # pandas: its own mark of a missing value is no number
+        X = X.astype(object).where(X.notna(), np.nan)
     table = np.asarray(X)
     if table.ndim != 2:
         return ""
@@ -111,12 +220,23 @@ def where_not_finite(X: Any, names: Any = None) -> str:
 
 
 def check_magnitude(X: NDArray[np.generic]) -> None:
-    """Raise a DataError for values (N, D) whose squares float64 could not hold."""
+    """Check that errors and codes of rows (N, D) can be held.
+
+    Errors are squares, added up in float64. Codes have the dtype of the rows, and a number of a
+    code is as large as a whole row.
+
+    Raises
+    ------
+    DataError
+    """
     largest = max(abs(float(X.min())), abs(float(X.max())))
-    if largest > LARGEST:
+    is_short = X.dtype.kind == "f" and X.dtype.itemsize < 8
+    most = LARGEST_FLOAT32 if is_short else LARGEST
+    if largest > most:
+        way_out = "pass X.astype(np.float64), or divide" if is_short else "divide"
         raise DataError(
-            f"X holds values as large as {largest:.3g}; narrows takes up to {LARGEST:g}, for errors"
-            " are squares. Divide the data by a common number."
+            f"X holds values as large as {largest:.3g}; narrows takes up to {most:g} in {X.dtype}."
+            f" To go on, {way_out} the data by a common number."
         )
 
 
@@ -190,7 +310,7 @@ def as_labels(y: Any, n_rows: int, names: tuple[str, str] = ("y", "X")) -> NDArr
             f"{names[0]} has shape {labels.shape}, but {names[1]} has {n_rows} rows; give one label"
             " per row."
         )
-    if any(label is None or label != label for label in labels.tolist()):
+    if np.ma.is_masked(y) or any(label is None or label != label for label in labels.tolist()):
         raise DataError(
             f"{names[0]} holds missing labels; leave those rows out, or give them a class."
         )
@@ -224,18 +344,24 @@ def rows_of(
     """
     from sklearn.utils.validation import validate_data
 
-    X, shape = as_rows(X)
+    given, came_as = getattr(ae, "sample_shape", None), tuple(getattr(X, "shape", ()))
+    X, shape = as_rows(X, shape_is_known=not reset or given is not None)
     try:
-        found = validate_data(ae, X, reset=reset, dtype="numeric", ensure_min_samples=least)
-    except ValueError as error:
-        not_finite = "NaN" in str(error) or "infinity" in str(error)
+        # Its sum over large float32 values may overflow, of which NumPy would warn.
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = validate_data(ae, X, reset=reset, dtype="numeric", ensure_min_samples=least)
+    except (ValueError, TypeError) as error:
+        said = str(error).partition("\n")[0]
+        said = "Input X contains missing values." if "NAType" in said else said
+        not_finite = any(word in said for word in ("NaN", "infinity", "missing"))
         where = where_not_finite(X, getattr(X, "columns", None)) if not_finite else ""
+        if not reset and came_as == getattr(ae, "sample_shape_", None) and len(came_as) > 1:
+            where = " X has the shape of one picture; pass X[None]."
         if where:
-            raise DataError(str(error) + where) from error
+            raise DataError(said + where) from error
         raise
     rows: NDArray[np.generic] = np.asarray(found)
-    if reset:
-        check_magnitude(rows)
+    check_magnitude(rows)
     return rows, shape
 
 

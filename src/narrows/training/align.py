@@ -101,6 +101,7 @@ def check_same_kind(
         "objective": (plan.objective, origin.objective),
         "classes": (_listed(classes), _listed(origin.classes)),
         "columns": (_listed(names), _listed(origin.feature_names)),
+        "ordered": (plan.widths.ordered, origin.ordered),
         "init": (params["init"], origin.params["init"]),
         "scaling": (_listed(params["scaling"]), _listed(origin.params["scaling"])),
     }

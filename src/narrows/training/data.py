@@ -85,7 +85,7 @@ def read_data(ae: Any, X: Any, y: Any, *, least: int, model: Model | None = None
             inputs.check_same_shape(shape, sample_shape)
     names = getattr(ae, "feature_names_in_", None)
     columns = None if names is None else tuple(map(str, names))
-    if not objective.needs_classes:
+    if not objective.needs.classes:
         return Data(rows, sample_shape, came_shaped, columns)
     if y is None:
         raise DataError(

@@ -24,7 +24,6 @@ from narrows.model.fitted import Record
 from narrows.model.model import Model
 from narrows.networks import converted, is_finite
 from narrows.objectives import Batch
-from narrows.objectives.ordered import Ordered
 from narrows.objectives.priors import Normal
 from narrows.sources import inputs
 from narrows.sources.array import ArraySource
@@ -288,13 +287,12 @@ def plan_params(model: Model | None, params: Mapping[str, Any]) -> dict[str, Any
         For a fraction as ``n_components`` in the first call.
     """
     if model is not None:
-        family, ordered = model.objective, isinstance(model.objective, Ordered)
         return {
             **params,
             "n_components": model.code_size,
             "network": model.architecture,
-            "objective": family.inner if isinstance(family, Ordered) else family,
-            "ordered": ordered,
+            "objective": model.objective,
+            "ordered": model.ordered,
         }
     if not is_integer(params["n_components"]):
         raise ParameterError(
@@ -402,6 +400,7 @@ def _pass_once(state: TrainingState, source: ArraySource, model: Model, plan: Pl
         n_warm_up=0,
         n_components=plan.n_components,
         seed=plan.seed,
+        ordered=plan.widths.ordered,
     )
 
     def in_order(epoch: int) -> Iterator[Batch]:

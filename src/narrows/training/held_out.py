@@ -21,6 +21,7 @@ from narrows.linear.scaling import Scaling
 from narrows.model.size_curve import lengths_to_measure
 from narrows.networks import Autoencoding, Network, OnAxes
 from narrows.objectives import Batch, Bounds, Objective, Reconstruction, Step
+from narrows.objectives.ordered import Loss
 from narrows.sources.array import ArraySource
 from narrows.training.batches import Near, ScaledRows
 from narrows.training.loop import drawn
@@ -51,6 +52,7 @@ class HeldOut:
         self, source: ArraySource, scaling: Scaling, plan: Plan, bounds: Interval | None
     ) -> None:
         self._objective: Objective = plan.objective
+        self._loss = plan.loss
         self._n_components, self._seed = plan.n_components, plan.seed
         self._rows = ScaledRows(source, scaling, torch.float32, plan.device)
         self._bounds = scaled_bounds(bounds, self._rows, plan.network)
@@ -79,7 +81,7 @@ class HeldOut:
 
         The loss is in the unit that the family states, the error in the network's units.
         """
-        return self._errors(net, self._objective)
+        return self._errors(net, self._objective, self._loss)
 
     def reported(self, squares: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """Bring squared errors from the network's units to those that are reported.
@@ -92,7 +94,7 @@ class HeldOut:
     @property
     def coupled_rows(self) -> NDArray[np.int64] | None:
         """Numbers (N,) of the blocks in which losses depend on each other; None where none do."""
-        if not self._objective.couples_rows:
+        if not self._objective.needs.couples_rows:
             return None
         blocks = (len(part) for _, part in self._parts())
         return np.repeat(*map(np.array, zip(*enumerate(blocks), strict=True)))
@@ -130,18 +132,18 @@ class HeldOut:
 
     def squared_errors(self, net: Autoencoding) -> Errors:
         """Return (N, 2) as for the plain autoencoder, for a network that belongs to no family."""
-        return self._errors(net, Reconstruction())
+        return self._errors(net, Reconstruction(), Reconstruction())
 
     @torch.no_grad()
-    def _errors(self, net: Autoencoding, objective: Objective) -> Errors:
+    def _errors(self, net: Autoencoding, objective: Objective, loss: Loss) -> Errors:
         was_training = net.training
         net.eval()
         found = []
         for number, batch in self._blocks():
             x_hat_BD = self._clipped(objective.reconstruction(net, objective.code(net, batch.x)))
-            noise = drawn(objective, batch.x, self._n_components, (self._seed, number))
+            noise = drawn(loss, batch.x, self._n_components, (self._seed, number))
             step = Step(noise, self._bounds)
-            loss_B = objective.held_out_loss(net, batch, step, x_hat_BD)
+            loss_B = loss.held_out_loss(net, batch, step, x_hat_BD)
             squares_B = (x_hat_BD - batch.x).cpu().double().square_().mean(dim=1)
             found.append(torch.stack([loss_B.cpu().double(), squares_B], dim=1))
         net.train(was_training)
@@ -152,7 +154,7 @@ class HeldOut:
         """Give the numbers of all rows in blocks, numbered, or of some rows, evenly spread."""
         chosen = evenly_spread(self.n_rows, most_rows or self.n_rows)
         size = rows_at_once(self._rows.source.n_features, HELD_OUT_VALUES, 1024)
-        if self._objective.couples_rows:
+        if self._objective.needs.couples_rows:
             # Rows of one block are compared with each other, and a block then counts as one row.
             n_blocks = max(1, min(N_COUPLED, len(chosen) // FEWEST_COUPLED))
             size = min(size, math.ceil(len(chosen) / n_blocks))
@@ -191,7 +193,7 @@ def find_neighbors(
     found = compact(rows.source.blocks, pca, rows.scaling)
     n_neighbors = max(1, min(plan.n_neighbors, len(found) - 1))
     numbers = nearest_rows(found, n_neighbors, plan.seed)
-    rows.near = Near(numbers, _as_read(rows, encoder), plan.objective.n_partners)
+    rows.near = Near(numbers, _as_read(rows, encoder), plan.objective.needs.n_partners)
     return found
 
 

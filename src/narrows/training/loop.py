@@ -16,16 +16,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from narrows.common.adam import AdamSteps
 from narrows.common.optimizers import Optimizer, learning_rate_factor
 from narrows.common.seeds import mixed
+from narrows.common.threads import torch_stream
 from narrows.model.fitted import HistoryRow
 from narrows.networks import Autoencoding, LinearPlus, OnAxes
 from narrows.networks.fast_products import with_fast_products
 from narrows.networks.own import Guest
 from narrows.networks.prefixes import prefix_reader
 from narrows.objectives.base import Batch, Bounds, Noise, Objective, Step
+from narrows.objectives.ordered import Loss, loss_of
 
 AVERAGE_EVERY, AVERAGE_GAMMA = 4, 8
 """Steps between two blendings of the average, and how much it prefers late steps."""
@@ -52,6 +55,8 @@ class StepRule:
         Numbers in a code, K.
     seed : int
         Of the noise, together with the epoch and the batch.
+    ordered : bool
+        Whether codes are cut short at random.
     """
 
     objective: Objective
@@ -62,6 +67,12 @@ class StepRule:
     n_warm_up: int
     n_components: int = 1
     seed: int = 0
+    ordered: bool = False
+
+    @property
+    def loss(self) -> Loss:
+        """What is minimised."""
+        return loss_of(self.objective, ordered=self.ordered)
 
     def step_seed(self, epoch: int, number: int) -> int:
         """Return the seed of a step, its batch counted within the epoch."""
@@ -69,33 +80,25 @@ class StepRule:
 
     def noise(self, x: Tensor, seed: int) -> Noise:
         """Return what the family draws for rows (B, D)."""
-        return drawn(self.objective, x, self.n_components, seed)
+        return drawn(self.loss, x, self.n_components, seed)
 
 
-def drawn(objective: Objective, x: Tensor, n_components: int, seed: int | tuple[int, ...]) -> Noise:
-    """Return what a family draws for rows (B, D); the same seed gives the same."""
+def drawn(loss: Loss, x: Tensor, n_components: int, seed: int | tuple[int, ...]) -> Noise:
+    """Return what a loss draws for rows (B, D); the same seed gives the same."""
     generator = torch.Generator(x.device)
     generator.manual_seed(seed if isinstance(seed, int) else mixed(seed))
-    return objective.draw(generator, x, n_components)
+    return loss.draw(generator, x, n_components)
 
 
-@contextlib.contextmanager
-def _own_chance(device: torch.device) -> Iterator[Callable[[int], None]]:
-    """Give a function that seeds what layers such as dropout draw from, and put it back at the end.
+def _layer_draws(net: Autoencoding) -> Callable[[int], contextlib.AbstractContextManager[None]]:
+    """Return what seeds torch's global stream for a step, from which layers such as dropout draw.
 
-    They draw from torch's global generators, on which nobody else's numbers may depend.
+    It does nothing for a network that has no such layers, so that its steps wait for nobody.
     """
-    on_gpu = device.type == "cuda"
-    with torch.random.fork_rng(devices=[device] if on_gpu else []):
-
-        def seed_layers(seed: int) -> None:
-            # Not torch.manual_seed, which takes as long as a small step.
-            torch.default_generator.manual_seed(seed)
-            if on_gpu:
-                index = torch.cuda.current_device() if device.index is None else device.index
-                torch.cuda.default_generators[index].manual_seed(seed)
-
-        yield seed_layers
+    device = net.code_unit.device
+    if any(isinstance(module, (Guest, nn.Dropout)) for module in net.modules()):
+        return lambda seed: torch_stream(seed, device)
+    return lambda seed: contextlib.nullcontext()
 
 
 @dataclass
@@ -137,7 +140,7 @@ class TrainingState:
     ----------
     net : Autoencoding
         Parameters in float32.
-    optimizer : torch.optim.Optimizer
+    optimizer : AdamSteps
         Over the parameters of ``net``.
     average : Autoencoding or None
         Running average of ``net``, where the schedule keeps one.
@@ -151,7 +154,7 @@ class TrainingState:
     """
 
     net: Autoencoding
-    optimizer: torch.optim.Optimizer
+    optimizer: AdamSteps
     average: Autoencoding | None = None
     step: int = 0
     epoch: int = 0
@@ -216,20 +219,9 @@ def train(
     after_step : callable
         Called after each step.
     """
-    with _own_chance(state.net.code_unit.device) as seed_layers:
-        _train(state, batches, rule, pace, after_step, seed_layers)
-
-
-def _train(
-    state: TrainingState,
-    batches: Batches,
-    rule: StepRule,
-    pace: Pace,
-    after_step: Callable[[TrainingState], bool],
-    seed_layers: Callable[[int], None],
-) -> None:
-    objective, phases = rule.objective, rule.objective.phases
-    copy_of_net = _ComputeCopy(state.net, rule.dtype, objective)
+    loss, phases = rule.loss, rule.objective.needs.phases
+    copy_of_net = _ComputeCopy(state.net, rule.dtype, rule.objective)
+    layer_draws = _layer_draws(state.net)
     stopped = False
     while state.step < pace.until and not stopped:
         record = _EpochRecord()
@@ -242,16 +234,16 @@ def _train(
                 group["lr"] = rate * group["share"]
             seed = rule.step_seed(state.epoch, number)
             noise = rule.noise(batch.x, seed)
-            seed_layers(seed ^ 1)  # another stream than the family's noise
             # The loss is the mean over rows of the sum of terms: so much for each row of each term.
             each = torch.full((n_rows,), 1 / n_rows, device=batch.x.device)
-            for phase in phases:
-                step = Step(noise, rule.bounds, min(place / pace.n_steps, 1.0), phase)
-                terms = objective.terms(copy_of_net.net, batch, step)
-                copy_of_net.backward(list(terms.values()), [each] * len(terms), phase)
-                state.optimizer.step()
-                copy_of_net.refresh(phase)
-                record.add(terms, n_rows, in_loss=phase == phases[0])
+            with layer_draws(seed ^ 1):  # another stream than the family's noise
+                for phase in phases:
+                    step = Step(noise, rule.bounds, min(place / pace.n_steps, 1.0), phase)
+                    terms = loss.terms(copy_of_net.net, batch, step)
+                    copy_of_net.backward(list(terms.values()), [each] * len(terms), phase)
+                    state.optimizer.step()
+                    copy_of_net.refresh(phase)
+                    record.add(terms, n_rows, in_loss=phase == phases[0])
             state.step += 1
             if state.average is not None and state.step % AVERAGE_EVERY == 0:
                 _blend(state.average, state.net, state.step)
@@ -299,7 +291,7 @@ class _ComputeCopy:
         self.net = with_fast_products(net) if self._same else self._rounded(net, dtype)
         self.net.train()
         self._masters, self._copies = (
-            {phase: _trained(objective, which, phase) for phase in objective.phases}
+            {phase: _trained(objective, which, phase) for phase in objective.needs.phases}
             for which in (net, self.net)
         )
         for parameter in (*net.parameters(), *self.net.parameters()):

@@ -19,6 +19,7 @@ from narrows.common.limits import (
     interval,
     nothing,
     one_of,
+    plain,
     real,
     replaced,
     widths,
@@ -46,7 +47,7 @@ LIMITS: dict[str, Limit] = {
     "schedule": SCHEDULE,
     "precision": one_of("auto", "float32", "bfloat16"),
     "n_threads": one_of("auto") | integer(1),
-    "verbose": integer(0),
+    "verbose": integer(0) | boolean(),
     "device": Limit(lambda v: isinstance(v, str), "'auto', 'cpu', 'cuda' or another torch device"),
     "callbacks": Limit(
         lambda v: isinstance(v, (tuple, list)) and all(map(callable, v)),
@@ -59,8 +60,8 @@ LIMITS: dict[str, Limit] = {
 """Of every parameter but the parts, whose own fields have theirs."""
 
 
-def check_params(values: Mapping[str, Any]) -> None:
-    """Report everything that is wrong with parameters, the parts among them, at once.
+def check_params(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters in Python's own types, or report at once everything wrong with them.
 
     Raises
     ------
@@ -76,6 +77,7 @@ def check_params(values: Mapping[str, Any]) -> None:
             found.append(str(error))
     if found:
         raise ParameterError(" ".join(found))
+    return {name: plain(value) for name, value in values.items()}
 
 
 def changed_parts(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

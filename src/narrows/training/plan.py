@@ -18,10 +18,10 @@ from narrows.errors import ParameterError
 from narrows.linear.neighbors import neighbor_memory
 from narrows.linear.patches import Cells, cells_for_pca
 from narrows.model.parts import named_part
-from narrows.networks import LinearPath, Network, Widths
+from narrows.networks import Network, Widths
 from narrows.networks.base import AXES
 from narrows.objectives import Objective
-from narrows.objectives.ordered import as_ordered
+from narrows.objectives.ordered import Loss, loss_of
 from narrows.sources.split import count_held_out
 from narrows.training.batches import CACHE_BYTES
 
@@ -102,6 +102,11 @@ class Plan:
     seed: int
     cells: Cells | None = None
     n_neighbors: int = 0
+
+    @property
+    def loss(self) -> Loss:
+        """What training minimises: that of the family, or of ordered codes."""
+        return loss_of(self.objective, ordered=self.widths.ordered)
 
     @property
     def n_axes(self) -> int:
@@ -228,8 +233,7 @@ def make_plan(
         Where parameters do not fit the data or each other.
     """
     objective = named_part("objective", params["objective"])
-    if params["ordered"]:
-        objective = as_ordered(objective)
+    needs, ordered = objective.needs, bool(params["ordered"])
     n_components = int(params["n_components"])
     if params["init"] == "pca" and n_components > n_features:
         raise ParameterError(
@@ -237,26 +241,27 @@ def make_plan(
             " and init='pca' starts from at most that many. Ask for fewer components, or use"
             " init='random' for an overcomplete code."
         )
-    encoder_out, decoder_out = objective.output_sizes(n_features, n_components)
+    usual = loss_of(objective, ordered=ordered).usual(n_components)
     shape = sample_shape or (n_features,)
-    sizes = (n_features, n_components, encoder_out, decoder_out)
-    widths = Widths(*sizes, shape, class_shares, ordered=bool(params["ordered"]))
+    widths = objective.widths(
+        n_features, n_components, sample_shape=shape, class_shares=class_shares, ordered=ordered
+    )
     network = named_part("network", params["network"])
-    if params["network"] == "auto":
-        network = objective.usual_network(n_rows, n_components) or network
+    if params["network"] == "auto" and usual.networks is not None:
+        network = usual.networks[n_rows >= FEW_ROWS]
     n_axes = max(AXES, n_components)
-    if objective.n_neighbors and network.reads_axes and n_features > n_axes:
+    if needs.n_neighbors and network.reads_axes and n_features > n_axes:
         widths = widths._replace(axes=n_axes)
     network = network.resolved(widths, n_rows)
     n_parameters, n_products = network.n_parameters(widths), network.n_products(widths)
-    if objective.needs_linear_ends and not network.linear_ends():
+    if needs.linear_ends and not network.linear_ends():
         raise ParameterError(
             f"{objective!r} reads logits or log variances, which may be any number, so code and"
             f" output of the network must be linear. Set `code_activation` and `output_activation`"
             f" to 'linear', or choose another objective for {network!r}."
         )
     cells = cells_for_pca(shape, min(n_components, n_features))
-    if cells is not None and (params["ordered"] or objective.n_neighbors):
+    if cells is not None and (ordered or needs.n_neighbors):
         raise ParameterError(
             f"Pictures of {cells.height} × {cells.width} × {cells.channels} values are too large"
             " for one PCA at this code size, which ordered codes and maps need; give smaller"
@@ -265,14 +270,14 @@ def make_plan(
     if params["init"] == "pca":
         network.check_start(widths)
         read = widths.axes or n_features
-        in_path = read * encoder_out + n_components * decoder_out
+        in_path = read * widths.encoder_out + n_components * widths.decoder_out
         if cells is not None:
             _check_starts_as_pca(objective, cells)
             in_path = 2 * cells.size * n_components
         n_parameters += in_path // (1 if cells is None else cells.n_cells)
         n_products += in_path
     n_folds, n_held_out = (0, 0) if partial else _split(params, n_rows)
-    batch_size = _batch_size(params["batch_size"], objective, n_rows, n_features)
+    batch_size = _batch_size(params["batch_size"], usual.batch_size, n_rows, n_features)
     n_train_rows = n_rows - (n_rows // n_folds if n_folds else n_held_out)
     steps_per_epoch = math.ceil(n_train_rows / batch_size)
     n_steps, most_steps = _budget(params, n_rows, steps_per_epoch)
@@ -284,7 +289,7 @@ def make_plan(
         widths=widths,
         network=network,
         objective=objective,
-        optimizer=named_part("optimizer", params["optimizer"]).resolved(objective.usual_decay),
+        optimizer=named_part("optimizer", params["optimizer"]).resolved(usual.weight_decay),
         n_parameters=n_parameters,
         n_products=n_products,
         batch_size=batch_size,
@@ -294,21 +299,17 @@ def make_plan(
         n_held_out=n_held_out,
         device=device,
         dtype=_precision(params["precision"], device, n_products * batch_size, network),
-        learning_rate=_learning_rate(
-            params["learning_rate"], objective.usual_rates(n_components), n_rows, partial
-        ),
+        learning_rate=_learning_rate(params["learning_rate"], usual.rates, n_rows, partial),
         schedule=(schedule := _schedule(params["schedule"], n_rows, partial)),
         patience=_patience(params["patience"], schedule),
         seed=seed,
         cells=cells,
-        n_neighbors=min(objective.n_neighbors, max(n_train_rows - 1, 1)),
+        n_neighbors=min(needs.n_neighbors, max(n_train_rows - 1, 1)),
     )
 
 
 def _check_starts_as_pca(objective: Objective, cells: Cells) -> None:
-    one = torch.ones(1)
-    path = LinearPath(one[None], one, one, one[None], one, one, one, 1.0, 1.0)
-    if objective.start(path) is not path or type(objective).build is not Objective.build:
+    if not objective.needs.starts_as_pca:
         raise ParameterError(
             f"Pictures of {cells.height} × {cells.width} × {cells.channels} values are too large"
             f" for one PCA at this code size, and objective={objective.name!r} cannot start at the"
@@ -327,10 +328,10 @@ def _split(params: dict[str, Any], n_rows: int) -> tuple[int, int]:
     return 0, count_held_out(n_rows, float(fraction))
 
 
-def _batch_size(asked: str | int, objective: Objective, n_rows: int, n_features: int) -> int:
+def _batch_size(asked: str | int, many: int, n_rows: int, n_features: int) -> int:
     if asked != "auto":
         return int(asked)
-    usual = 128 if n_rows < MANY_ROWS else objective.usual_batch
+    usual = 128 if n_rows < MANY_ROWS else many
     return max(1, min(usual, MOST_BATCH_VALUES // n_features))
 
 

@@ -21,8 +21,8 @@ from narrows.model.fitted import HistoryRow
 from narrows.model.inference import Inference
 from narrows.networks import Autoencoding, converted, is_finite
 from narrows.networks.pca_path import pca_network
-from narrows.objectives import Batch, Objective
-from narrows.objectives.ordered import LENGTHS_PER_ROW, Ordered
+from narrows.objectives import Batch
+from narrows.objectives.ordered import LENGTHS_PER_ROW
 from narrows.sources.array import ArraySource
 from narrows.sources.split import RowNumbers
 from narrows.training.batches import ScaledRows
@@ -122,7 +122,7 @@ class Run:
         source = request.source if seen is None else request.source.subset(seen)
         self.start_net, self.pca = starting_point(request, source)
         self.fallback_net = self.start_net
-        own_fallback = type(plan.objective).fallback is not Objective.fallback
+        own_fallback = plan.objective.needs.own_fallback
         if request.origin is None and own_fallback and request.params["init"] == "pca":
             known = self.start_net.scaling, self.pca
             given = (source, request.params, plan, request.bounds)
@@ -144,6 +144,7 @@ class Run:
             n_warm_up=0,
             n_components=plan.n_components,
             seed=plan.seed,
+            ordered=plan.widths.ordered,
         )
         self.held_out = None
         if len(held):
@@ -151,7 +152,7 @@ class Run:
             if compact_rows is not None and self.rows.near is not None:
                 self.held_out.look_around(compact_rows, self.rows.near, self.pca)
         self.errors_at: dict[int, Errors] = {}
-        self.ordered = isinstance(plan.objective, Ordered) and self.held_out is not None
+        self.ordered = plan.widths.ordered and self.held_out is not None
         self.curves_at: dict[int, Curve] = {}
         self.pca_curve: Curve | None = None
         self.best_step = 0

@@ -144,7 +144,7 @@ class _Measured(NamedTuple):
         if parts is None and self.blocks is None:
             chance = np.random.default_rng(request.plan.seed)
             parts = chance.permutation(self.losses.shape[1]) % N_PARTS
-        absolute = request.plan.objective.absolute_gains
+        absolute = request.plan.objective.needs.absolute_gains
         return choose(self.losses, parts, blocks=self.blocks, absolute=absolute)
 
     @property

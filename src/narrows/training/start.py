@@ -28,7 +28,7 @@ from narrows.linear.scaling import Scaling, choose_scaling
 from narrows.networks import Autoencoding, OnAxes
 from narrows.networks.pca_path import cell_path, linear_path, principal_axes
 from narrows.networks.prefixes import ReadsPrefix
-from narrows.objectives import Objective
+from narrows.objectives import Batch, Objective
 from narrows.objectives.ordered import left_over_by_length, ordered_path
 from narrows.sources.array import ArraySource
 from narrows.training.plan import Plan
@@ -82,7 +82,8 @@ def start(
         if isinstance(decoder, ReadsPrefix):
             left_over = left_over_by_length(linear_path(pca, scaling), plan.n_components)
             decoder.left_over.copy_(left_over)
-        return Autoencoding(scaling, encoder, decoder, extra=extra), whole
+        net = Autoencoding(scaling, encoder, decoder, extra=extra)
+        return _with_classes(net, source, plan), whole
     if pca.cells is not None:  # planning has seen to it that the family starts as PCA leaves it
         cut = cell_path(pca, pca.cells, scaling)
         return Autoencoding(scaling, *cut.around(encoder, decoder), cut.code_unit), whole
@@ -94,7 +95,25 @@ def start(
         path = ordered_path(path)
     extra = plan.objective.build(plan.widths, path, generator)
     around = path.around(encoder, decoder, axes)
-    return Autoencoding(scaling, *around, path.code_unit, extra), whole
+    net = Autoencoding(scaling, *around, path.code_unit, extra)
+    return _with_classes(net, source, plan), whole
+
+
+def _with_classes(net: Autoencoding, source: ArraySource, plan: Plan) -> Autoencoding:
+    """Show a network the classes of all rows, where its family needs them."""
+    if plan.objective.needs.classes:
+        plan.objective.meet_classes(net, _labelled(source, net.scaling))
+    return net
+
+
+def _labelled(source: ArraySource, scaling: Scaling) -> Iterator[Batch]:
+    """Give all rows in order with their classes, in float32 blocks in the network's units."""
+    first, classes = 0, source.classes()
+    assert classes is not None  # they were checked with the data
+    for block in source.blocks():
+        y = torch.from_numpy(classes[first : first + len(block)])
+        yield Batch(scaling(torch.from_numpy(block)).float(), y)
+        first += len(block)
 
 
 def with_code_size(
@@ -145,7 +164,7 @@ def _scaling_and_pca(
     source: ArraySource, asked: Any, plan: Plan, bounds: tuple[float, float] | None
 ) -> tuple[Scaling, PrincipalComponents]:
     n_components = plan.n_axes
-    needed = plan.objective.input_range
+    needed = plan.objective.needs.input_range
     ends = None
     if needed is not None:
         _check_range(source, asked, plan.objective, needed)

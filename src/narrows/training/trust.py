@@ -5,14 +5,12 @@ Legend: N rows, M held-out rows, D features, K code size.
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import threadpool_limits
 
+from narrows.common.threads import compute_threads, one_blas_thread, without_warnings
 from narrows.model.inference import Floats, Inference
 from narrows.model.trust import (
     Clusters,
@@ -96,8 +94,8 @@ def clusters_of(codes: Floats, logs: Floats64, seed: int) -> Clusters:
     n_clusters = min(MOST_CLUSTERS, len(Z) // CODES_PER_CLUSTER, len(np.unique(Z, axis=0)))
     found = KMeans(max(1, n_clusters), n_init=1, max_iter=50, random_state=seed)
     # On one thread: sums of several are added in an order of chance.
-    with threadpool_limits(1), warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # of codes that are nearly the same
+    # Its warning is of codes that are nearly the same.
+    with compute_threads(1), one_blas_thread(), without_warnings(ConvergenceWarning):
         found.fit(Z)
     members = [found.labels_ == number for number in np.unique(found.labels_)]
     counts = np.array([part.sum() for part in members], dtype=np.float64)

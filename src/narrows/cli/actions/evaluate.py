@@ -16,7 +16,8 @@ from narrows.cli.print import out as stdout
 from narrows.cli.print import say, say_pairs
 from narrows.errors import DataError, DataTypeError, ParameterError
 from narrows.estimator import load
-from narrows.sources.open import naming, read_labels, read_table
+from narrows.sources.labels import read_labels
+from narrows.sources.open import read_table
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
@@ -74,8 +75,7 @@ def evaluate(
         )
     _say(report, f"{model} on {data}")
     for target in map(Path, out):
-        with naming(target):
-            report.save(target, f"{Path(model).name} on {Path(data).name}")
+        report.save(target, f"{Path(model).name} on {Path(data).name}")
         say(f"wrote {target}")
 
 

@@ -32,7 +32,8 @@ from narrows.model.parts import named_part
 from narrows.model.sampling import check_prior_name
 from narrows.sources import inputs
 from narrows.sources.array import ArraySource
-from narrows.sources.open import Table, read_labels, read_table
+from narrows.sources.labels import read_labels
+from narrows.sources.open import Table, read_table
 from narrows.training.align import aligned_params
 from narrows.training.cost import estimate_seconds
 from narrows.training.plan import Plan, make_plan
@@ -142,7 +143,7 @@ def learn(
 def _classes(ae: Autoencoder, table: Table, labels: str | None, data: str) -> NDArray[Any] | None:
     """Return one class per row where the objective learns from classes."""
     objective = named_part("objective", ae.objective)
-    if not objective.needs_classes:
+    if not objective.needs.classes:
         if labels is not None:
             raise ParameterError(
                 f"--labels was given, but the objective {objective!r} learns without classes; leave"

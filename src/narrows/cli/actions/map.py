@@ -20,12 +20,15 @@ from narrows.cli.model_lines import error_lines, is_start, movement_lines
 from narrows.cli.outputs import picture_shape, rows_for, write_figure
 from narrows.cli.parameters import make_autoencoder
 from narrows.cli.print import say, say_pairs
+from narrows.common.atomic_files import replacing
 from narrows.common.text import in_seconds
 from narrows.errors import DataError, ParameterError, near_miss
 from narrows.estimator import load
 from narrows.evaluation.map_accuracy import Accuracy, map_accuracy
 from narrows.sources import inputs
-from narrows.sources.open import Table, read_labels, read_table, write_table, writing
+from narrows.sources.labels import read_labels
+from narrows.sources.open import Table, read_table
+from narrows.sources.write import write_table
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
@@ -263,7 +266,7 @@ def _looks(asked: Asked, found: Found) -> dict[str, Any]:
 
 
 def _write_page(asked: Asked, found: Found) -> None:
-    from narrows.web.map_page import Fact, Words, map_page
+    from narrows.web import Fact, Words, map_page
 
     ae, n = found.ae, len(found.codes)
     notes = []
@@ -274,7 +277,7 @@ def _write_page(asked: Asked, found: Found) -> None:
                 "这就是 PCA 的平面：没有明显超出噪声的改进。",
             )
         )
-    elif ae.model_.objective.name == "neighbors":
+    elif ae.model_.objective.needs.n_neighbors:
         notes.append(
             Words(
                 "Neighbours were kept beside each other; how far apart distant groups lie says"
@@ -309,7 +312,7 @@ def _write_page(asked: Asked, found: Found) -> None:
         facts=facts,
         **_looks(asked, found),
     )
-    with writing(Path(asked.out)) as temporary:
+    with replacing(asked.out) as temporary:
         temporary.write_text(html, "utf-8")
 
 
@@ -329,5 +332,5 @@ def _write_csv(target: Path, found: Found) -> None:
     if trust is not None:
         frame["trust"] = trust
     has_names = found.table.row_names is not None
-    with writing(target) as temporary, temporary.open("wb") as file:
+    with replacing(target) as temporary, temporary.open("wb") as file:
         frame.to_csv(file, index=has_names, encoding="utf-8", lineterminator="\n")

@@ -14,10 +14,12 @@ from narrows.cli.exit import INTERRUPTED, complain
 from narrows.cli.model_files import kept_if_writing_fails, save
 from narrows.cli.outputs import write_figure
 from narrows.cli.print import say, say_columns
+from narrows.common.atomic_files import replacing
 from narrows.errors import ParameterError
 from narrows.estimator import Autoencoder
 from narrows.model.size_curve import SizeCurve
-from narrows.sources.open import Table, write_table, writing
+from narrows.sources.open import Table
+from narrows.sources.write import write_table
 
 ROWS_SHOWN = 12
 """Sizes that are printed."""
@@ -120,7 +122,7 @@ def _write(curve: SizeCurve, fraction: float, target: Path) -> None:
             "recommended_pca": curve.smallest(fraction, pca=True),
             "curve": {name: values.tolist() for name, values in columns.items()},
         }
-        with writing(target) as temporary:
+        with replacing(target) as temporary:
             temporary.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
     else:
         write_table(target, Table(np.column_stack(list(columns.values())), None, _COLUMNS))

@@ -17,7 +17,8 @@ from narrows.cli.paths import kind_of
 from narrows.cli.print import say, say_pairs
 from narrows.common.text import count, in_bytes
 from narrows.estimator import Autoencoder, load
-from narrows.sources.open import Table, read_table, write_table
+from narrows.sources.open import Table, read_table
+from narrows.sources.write import write_table
 
 
 def encode(model: str, data: str, out: str) -> None:

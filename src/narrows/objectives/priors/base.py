@@ -1,4 +1,4 @@
-"""What a prior offers: how likely a code is, and new codes.
+"""What a prior offers: the density of codes, and new codes.
 
 Legend: N codes, K code size.
 """
@@ -6,6 +6,7 @@ Legend: N codes, K code size.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from typing import ClassVar
 
 import torch
@@ -17,6 +18,11 @@ class Prior(nn.Module):
 
     name: ClassVar[str]
 
+    @property
+    def is_standard(self) -> bool:
+        """Tell whether it is N(0, 1), number by number."""
+        return False
+
     @abstractmethod
     def log_prob(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the log density of codes, in nats.
@@ -25,7 +31,7 @@ class Prior(nn.Module):
         ----------
         z : Tensor (..., K)
         y : Tensor (...,) of int64, optional
-            Classes, where the prior knows them; without, the mixture over all classes.
+            Classes, for a prior with classes; without, the density of the mixture of all classes.
 
         Returns
         -------
@@ -49,7 +55,34 @@ class Prior(nn.Module):
         generator : torch.Generator
             On the CPU; the only source of chance.
         temperature : float
-            Factor on the deviations of what is drawn; 0 gives the most typical codes.
+            Factor on the standard deviations; 0 gives the most typical codes.
         y : Tensor (N,) of int64, optional
-            Classes to draw from, where the prior knows them.
+            Classes to draw from, for a prior with classes.
+
+        Raises
+        ------
+        ParameterError
+            For classes, if all classes have the same distribution.
+        """
+
+    def kl(self, mean: Tensor, log_variance: Tensor, y: Tensor | None) -> Tensor | None:
+        """Return KL(q ‖ prior) of each number (B, K) in nats; None where no formula is known.
+
+        Parameters
+        ----------
+        mean, log_variance : Tensor (B, K)
+            Of the normal distribution q.
+        y : Tensor (B,) of int64, or None
+            Classes, for a prior with classes.
+        """
+        del mean, log_variance, y
+        return None
+
+    def meet_classes(self, parts: Iterable[tuple[Tensor, Tensor, Tensor | None]]) -> None:
+        """Give each class, in place, the mean and variance of its codes; for a prior with classes.
+
+        Parameters
+        ----------
+        parts : iterable of (Tensor (B, K), Tensor (B, K), Tensor (B,) of int64)
+            Means and log variances of the codes of rows, and the classes of these rows.
         """

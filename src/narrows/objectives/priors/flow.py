@@ -1,4 +1,4 @@
-"""An invertible network that turns a simple distribution over codes into any other.
+"""A normalising flow: an invertible network that turns a normal distribution into any other.
 
 Legend: N codes, K code size, H hidden width.
 """
@@ -7,24 +7,26 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from narrows.common.adam import AdamSteps
+from narrows.networks.layers import empty_linear
 from narrows.objectives.priors.base import Prior
 from narrows.objectives.priors.normal import ClassNormals
 
 N_COUPLINGS = 6
 LARGEST_LOG_SCALE = 2.0
-"""Bound on the logarithm of what one coupling stretches by, in either direction."""
+"""Bound on the logarithm of the scale of one coupling, in either direction."""
 FIT_STEPS, FIT_BATCH, FIT_LEARNING_RATE = 1_000, 512, 2e-3
 HELD_OUT_SHARE, CHECK_EVERY = 0.1, 100
 
 
 class Coupling(nn.Module):
-    """Scale and shift half of the numbers by what the other half says.
+    """Scale and shift half of the numbers, as a function of the other half.
 
     ::
 
@@ -33,8 +35,9 @@ class Coupling(nn.Module):
     Parameters
     ----------
     mask : Tensor (K,) of 0 and 1
-        1 where numbers pass unchanged.
+        1 where numbers stay unchanged.
     hidden : int
+        Width of its two hidden layers.
     generator : torch.Generator
     """
 
@@ -77,14 +80,14 @@ class Flow(Prior):
         z ──coupling──▶ … ──coupling──▶ u ~ base        log p(z) = log p(u) + log |du/dz|
 
     Reference: L. Dinh, J. Sohl-Dickstein and S. Bengio, "Density estimation using Real NVP",
-    ICLR 2017. With no coupling ever trained it is the base.
+    ICLR 2017. Before training it is the base.
 
     Parameters
     ----------
     n_components : int
         K.
     shares : sequence of float
-        Part of the rows in each class that the base knows; () for no classes.
+        Part of the rows in each class, C of them, for the base; () for no classes.
     generator : torch.Generator
         Draws the weights.
     """
@@ -97,7 +100,7 @@ class Flow(Prior):
         self, n_components: int, shares: Sequence[float] = (), *, generator: torch.Generator
     ) -> None:
         super().__init__()
-        hidden = min(256, max(32, 8 * n_components))
+        hidden = _hidden(n_components)
         self.register_buffer("shift", torch.zeros(n_components))
         self.register_buffer("scale", torch.ones(n_components))
         self.base = ClassNormals(n_components, shares)
@@ -106,9 +109,16 @@ class Flow(Prior):
             for number in range(N_COUPLINGS)
         )
 
+    @staticmethod
+    def count(n_components: int, n_classes: int) -> int:
+        """Count the numbers in its tensors."""
+        hidden, size = _hidden(n_components), n_components
+        layers = (size + 1) * hidden + (hidden + 1) * hidden + (hidden + 1) * 2 * size
+        return 2 * size + N_COUPLINGS * (layers + size) + ClassNormals.count(size, n_classes)
+
     @classmethod
     def fit(cls, codes: Tensor, seed: int) -> Flow:
-        """Train on codes (N, K) by maximum likelihood; the best state on held-out codes is kept."""
+        """Train on codes (N, K) by maximum likelihood; keep the best state on held-out codes."""
         generator = torch.Generator().manual_seed(seed)
         flow = cls(codes.shape[1], generator=generator)
         scale = codes.std(dim=0, correction=0)
@@ -123,7 +133,7 @@ class Flow(Prior):
 
     @classmethod
     def blank(cls, n_components: int, tensors: Mapping[str, Tensor]) -> Flow:
-        """Return one whose tensors are to be filled from a file."""
+        """Return one whose tensors a file will fill."""
         del tensors
         return cls(n_components, generator=torch.Generator().manual_seed(0))
 
@@ -135,6 +145,10 @@ class Flow(Prior):
             u, more = coupling(u)
             log_volume = log_volume + more
         return self.base.log_prob(u, y) + log_volume
+
+    def meet_classes(self, parts: Iterable[tuple[Tensor, Tensor, Tensor | None]]) -> None:
+        """Set the classes of the base, which the untrained couplings leave as they are."""
+        self.base.meet_classes(parts)
 
     @torch.no_grad()
     def sample(
@@ -153,9 +167,7 @@ class Flow(Prior):
 
 
 def _train(flow: Flow, seen: Tensor, held_out: Tensor, generator: torch.Generator) -> None:
-    optimizer = torch.optim.AdamW(
-        flow.parameters(), lr=FIT_LEARNING_RATE, weight_decay=1e-2, fused=True
-    )
+    optimizer = AdamSteps([{"params": list(flow.parameters())}], weight_decay=1e-2)
     best, least = copy.deepcopy(flow.state_dict()), math.inf
     for step in range(FIT_STEPS + 1):
         if step % CHECK_EVERY == 0:
@@ -166,7 +178,7 @@ def _train(flow: Flow, seen: Tensor, held_out: Tensor, generator: torch.Generato
         for group in optimizer.param_groups:
             group["lr"] = FIT_LEARNING_RATE * 0.5 * (1 + math.cos(math.pi * step / FIT_STEPS))
         rows = torch.randint(len(seen), (min(FIT_BATCH, len(seen)),), generator=generator)
-        optimizer.zero_grad()
+        flow.zero_grad()
         (-flow.log_prob(seen[rows]).mean()).backward()
         optimizer.step()
     flow.load_state_dict(best)
@@ -175,20 +187,23 @@ def _train(flow: Flow, seen: Tensor, held_out: Tensor, generator: torch.Generato
 
 
 def _mask(n_components: int, number: int) -> Tensor:
-    """Choose which half passes: each odd coupling moves what the even one before it left alone."""
+    """Choose the half that stays: each odd coupling moves what the even one before it kept."""
     if n_components == 1:
         return torch.zeros(1)
-    # The same for every model of a size, so that a mask is a matter of the code alone.
+    # The mask depends on the code size and the coupling alone.
     seed = torch.Generator().manual_seed(number // 2)
     half = (torch.randperm(n_components, generator=seed) < n_components // 2).float()
     return half if number % 2 == 0 else 1 - half
 
 
+def _hidden(n_components: int) -> int:
+    return min(256, max(32, 8 * n_components))
+
+
 def _linear(
     inputs: int, outputs: int, generator: torch.Generator, *, silent: bool = False
 ) -> nn.Linear:
-    # By way of "meta" torch's own drawing, from the global stream, is left out.
-    layer = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
+    layer = empty_linear(inputs, outputs)
     with torch.no_grad():
         layer.weight.normal_(std=0.0 if silent else 1 / math.sqrt(inputs), generator=generator)
         layer.bias.zero_()

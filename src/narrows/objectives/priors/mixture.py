@@ -5,19 +5,19 @@ Legend: N codes, K code size, M components of the mixture.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from narrows.common.threads import without_warnings
 from narrows.objectives.priors.base import Prior
 from narrows.objectives.priors.normal import cholesky, log_normal
 
 MOST_COMPONENTS = 64
 CODES_PER_COMPONENT = 10
-"""Codes for each number of a code that a component of the mixture needs at the least."""
+"""Codes that each component of the mixture needs, for each number of a code."""
 
 
 class Mixture(Prior):
@@ -44,12 +44,12 @@ class Mixture(Prior):
 
     @classmethod
     def fit(cls, codes: Tensor, seed: int) -> Mixture:
-        """Fit as many components as codes (N, K) can carry, at most 64."""
+        """Fit as many components as codes (N, K) are enough for, at most 64."""
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.mixture import GaussianMixture
 
         n_codes, n_components = codes.shape
-        # Scaled, since scikit-learn lifts every covariance by one number for all.
+        # Scaled, since scikit-learn adds one constant to all variances.
         centre, scale = codes.mean(dim=0), codes.std(dim=0, correction=0)
         scale = torch.where(scale > 0, scale, torch.ones_like(scale))
         scaled = ((codes - centre) / scale).numpy()
@@ -60,10 +60,9 @@ class Mixture(Prior):
             reg_covar=1e-4,
             random_state=seed % (1 << 32),
         )
-        with warnings.catch_warnings():
-            # A fixed number of rounds is the plan here, not a failure to converge; and few
-            # distinct codes leave k-means with fewer centres than were asked for.
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        # A fixed number of rounds is the plan here, not a failure to converge; and few distinct
+        # codes leave k-means with fewer centres than were asked for.
+        with without_warnings(ConvergenceWarning):
             model.fit(scaled)
         means, covariances = torch.from_numpy(model.means_), torch.from_numpy(model.covariances_)
         return cls(
@@ -74,10 +73,10 @@ class Mixture(Prior):
 
     @classmethod
     def blank(cls, n_components: int, tensors: Mapping[str, Tensor]) -> Mixture:
-        """Return a mixture of as many parts as tensors read from a file have, to be filled."""
+        """Return a mixture of as many components as the tensors of a file have, to be filled."""
         n_parts = len(tensors["log_weights"])
         shape = (n_parts, n_components, n_components)
-        if tensors["factors"].shape != shape:  # before a forged number of parts claims memory
+        if tensors["factors"].shape != shape:  # before a forged number claims memory
             raise ValueError(f"a mixture has factors of shape {shape}")
         eye = torch.eye(n_components).expand(n_parts, -1, -1)
         return cls(torch.ones(n_parts), torch.zeros(n_parts, n_components), eye)

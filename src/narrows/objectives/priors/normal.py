@@ -6,21 +6,24 @@ Legend: N codes, K code size, C classes.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from narrows.errors import ParameterError
 from narrows.objectives.priors.base import Prior
 
 LOG_2PI = math.log(2 * math.pi)
 SMALLEST_SHARE = 1e-6
-"""Floor on a variance, as a fraction of the largest, so that flat directions have a density."""
+"""Floor on a variance, as a part of the largest, so that constant directions have a density."""
+SMALLEST_VARIANCE = 1e-6
+"""Floor on the variance of the codes of a class at the start."""
 
 
 class Normal(Prior):
-    """``N(mean, covariance)``, as fitted to codes.
+    """``N(mean, covariance)``, fitted to codes.
 
     Parameters
     ----------
@@ -39,7 +42,7 @@ class Normal(Prior):
 
     @classmethod
     def fit(cls, codes: Tensor, seed: int) -> Normal:
-        """Take mean and covariance of codes (N, K)."""
+        """Take the mean and covariance of codes (N, K)."""
         del seed
         mean = codes.mean(dim=0)
         centred = codes - mean
@@ -47,13 +50,13 @@ class Normal(Prior):
 
     @classmethod
     def blank(cls, n_components: int, tensors: Mapping[str, Tensor]) -> Normal:
-        """Return one whose tensors are to be filled from a file."""
+        """Return one whose tensors a file will fill."""
         del tensors
         return cls(torch.zeros(n_components), torch.eye(n_components))
 
     @property
     def deviations(self) -> Tensor:
-        """Return the deviation (K,) of each number."""
+        """Return the standard deviation (K,) of each number."""
         deviations: Tensor = torch.linalg.vector_norm(self.factor, dim=1)
         return deviations
 
@@ -78,8 +81,9 @@ class Normal(Prior):
 class ClassNormals(Prior):
     """A normal distribution with independent numbers for each class, trained with the encoder.
 
-    It starts as ``N(0, 1)`` for every class. Without a class it is their mixture, weighted by how
-    frequent classes were in `fit`. With no classes it is ``N(0, 1)``, and nothing is trained.
+    Each class is ``N(0, 1)`` until `meet_classes` has seen codes. When no class is asked for, it is
+    the mixture of all, weighted by their frequency in `fit`. A model without classes has
+    ``N(0, 1)``, where nothing is trained.
 
     Parameters
     ----------
@@ -99,6 +103,50 @@ class ClassNormals(Prior):
             self.means = nn.Parameter(torch.zeros(self.n_classes, n_components))
             self.log_deviations = nn.Parameter(torch.zeros(self.n_classes, n_components))
             self.register_buffer("log_frequencies", torch.tensor(shares).clamp(min=1e-30).log())
+
+    @staticmethod
+    def count(n_components: int, n_classes: int) -> int:
+        """Count the numbers in its tensors."""
+        return n_classes * (2 * n_components + 1)
+
+    @property
+    def is_standard(self) -> bool:
+        """Tell whether it has no classes."""
+        return not self.n_classes
+
+    @torch.no_grad()
+    def meet_classes(self, parts: Iterable[tuple[Tensor, Tensor, Tensor | None]]) -> None:
+        """Give each class the mean and variance of its codes."""
+        counts_C1 = torch.zeros(self.n_classes, 1, dtype=torch.float64)
+        sums_CK = torch.zeros(self.n_classes, self.n_components, dtype=torch.float64)
+        squares_CK = torch.zeros_like(sums_CK)
+        for mean_BK, log_variance_BK, y_B in parts:
+            assert y_B is not None  # batches hold classes where a family needs them
+            counts_C1 += torch.bincount(y_B, minlength=self.n_classes)[:, None]
+            sums_CK.index_add_(0, y_B, mean_BK.double())
+            squares_CK.index_add_(0, y_B, mean_BK.double() ** 2 + log_variance_BK.double().exp())
+        overall_K, n_rows = sums_CK.sum(dim=0) / counts_C1.sum(), counts_C1.sum()
+        means_CK = torch.where(counts_C1 > 0, sums_CK / counts_C1.clamp(min=1), overall_K)
+        within_CK = (squares_CK - counts_C1 * means_CK**2).clamp(min=0)
+        # As if each class had one row more, which has the mean variance within classes: a variance
+        # of few rows, or of none, would be too small.
+        variances_CK = (within_CK + within_CK.sum(dim=0) / n_rows) / (counts_C1 + 1)
+        self.means.copy_(means_CK)
+        self.log_deviations.copy_(0.5 * variances_CK.clamp(min=SMALLEST_VARIANCE).log())
+
+    def kl(self, mean: Tensor, log_variance: Tensor, y: Tensor | None) -> Tensor:
+        """Return KL(q ‖ prior) of each number (B, K) in nats.
+
+        ``½ (σ² + μ²) − ½ − log σ`` for N(0, 1) (D. Kingma and M. Welling, "Auto-encoding
+        variational Bayes", ICLR 2014, appendix B), and the same relative to a class.
+        """
+        if not self.n_classes:
+            return 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance)
+        assert y is not None  # batches hold classes where a family needs them
+        mean = mean - self.means[y]
+        log_ratio = log_variance - 2 * self.log_deviations[y]
+        scaled = mean.square() * torch.exp(-2 * self.log_deviations[y])
+        return 0.5 * (log_ratio.exp() + scaled - 1 - log_ratio)
 
     def log_prob(self, z: Tensor, y: Tensor | None = None) -> Tensor:
         """Return the log density (...,) of codes (..., K), of classes (...,) where given."""
@@ -129,11 +177,20 @@ class ClassNormals(Prior):
         if y is None:
             frequencies = self.log_frequencies.exp()
             y = torch.multinomial(frequencies.float(), n, replacement=True, generator=generator)
+        elif self._classes_are_alike():
+            raise ParameterError(
+                "This model has one prior for all classes: it has learned nothing of them, so y"
+                " cannot choose what is drawn. Leave y out, or fit the model again."
+            )
         return self.means[y] + draws.to(self.means) * self.log_deviations[y].exp()
+
+    def _classes_are_alike(self) -> bool:
+        pairs = (self.means, self.log_deviations)
+        return self.n_classes > 1 and all(bool((part == part[0]).all()) for part in pairs)
 
 
 def cholesky(covariance: Tensor) -> Tensor:
-    """Return the lower factor of covariances (..., K, K), lifted where they are singular."""
+    """Return the lower factor of covariances (..., K, K), with a floor on their variances."""
     diagonal = covariance.diagonal(dim1=-2, dim2=-1)
     largest = diagonal.amax(dim=-1, keepdim=True).clamp(min=torch.finfo(covariance.dtype).tiny)
     lift = (SMALLEST_SHARE * largest).expand_as(diagonal)

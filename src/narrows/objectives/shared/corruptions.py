@@ -1,7 +1,7 @@
-"""How rows are corrupted for an autoencoder that is to clean them.
+"""Corruptions of rows, for an autoencoder that learns to clean them.
 
-Levels are in units that a person knows: data units, parts of the values, pixels. Rows are in the
-network's units, so a corruption is told the scaling.
+Levels are in data units, parts of the values, or pixels. Rows are in the network's units, so a
+corruption is given the scaling.
 
 Legend: B batch, D features, L length of an axis of a picture.
 """
@@ -17,9 +17,9 @@ from torch import Tensor
 from narrows.linear.scaling import Scaling
 
 USUAL_SHARE = 0.5
-"""Deviation of Gaussian noise of the usual level, as a fraction of what scaling divides by."""
+"""Usual standard deviation of Gaussian noise, as a part of the divisor of the scaling."""
 REACH = 4.0
-"""Deviations after which a blur's weights are cut off."""
+"""Standard deviations at which the weights of a blur are cut off."""
 
 
 class Corruption(Protocol):
@@ -31,10 +31,10 @@ class Corruption(Protocol):
     """The highest level that there can be."""
 
     def usual(self, scaling: Scaling) -> Tensor:
-        """Return the level (1,) or (D,) for where none is given."""
+        """Return the usual level, (1,) or (D,)."""
 
     def draw(self, generator: torch.Generator, x: Tensor) -> dict[str, Tensor]:
-        """Return what it draws at random for rows (B, D), float32."""
+        """Draw the random numbers for rows (B, D), float32."""
 
     def applied(
         self,
@@ -53,7 +53,7 @@ class Corruption(Protocol):
         drawn : dict of str to Tensor
             As `draw` gave it.
         level : Tensor
-            In the corruption's own unit.
+            In the unit of the corruption.
         scaling : Scaling
         shape : tuple of int
             Of one row.
@@ -61,13 +61,13 @@ class Corruption(Protocol):
 
 
 class Gaussian:
-    """Noise of a deviation in data units, added to every value."""
+    """Normal noise, with a standard deviation in data units, added to every value."""
 
     input_range: ClassVar[tuple[float, float] | None] = None
     most: ClassVar[float] = math.inf
 
     def usual(self, scaling: Scaling) -> Tensor:
-        """Return half of what scaling divides by, which is mostly the deviation of the data."""
+        """Return half of the divisor of the scaling, mostly the standard deviation of the data."""
         return USUAL_SHARE * scaling.divisor
 
     def draw(self, generator: torch.Generator, x: Tensor) -> dict[str, Tensor]:
@@ -88,7 +88,7 @@ class Gaussian:
 
 
 class Masking:
-    """A part of the values set to 0 in data units: black, or absent."""
+    """A part of the values set to 0 in data units."""
 
     input_range: ClassVar[tuple[float, float] | None] = None
     most: ClassVar[float] = 1.0
@@ -116,7 +116,7 @@ class Masking:
 
 
 class SaltAndPepper:
-    """A part of the values set to the ends of the range of the data, by chance to either."""
+    """A part of the values set to one end of the data's range, drawn at random."""
 
     input_range: ClassVar[tuple[float, float] | None] = (0.0, 1.0)
     most: ClassVar[float] = 1.0
@@ -137,7 +137,7 @@ class SaltAndPepper:
         scaling: Scaling,
         shape: tuple[int, ...],
     ) -> Tensor:
-        """Return x with 0 where the number is below half the level, and 1 where it is next to it.
+        """Return x with 0 where the uniform number is below half the level, and 1 below the level.
 
         Both are in the network's units: the ends of the range that rows are scaled to.
         """
@@ -148,7 +148,7 @@ class SaltAndPepper:
 
 
 class Blur:
-    """A Gaussian blur of a deviation in pixels, beyond whose edges the last pixel goes on."""
+    """A Gaussian blur, with a standard deviation in pixels; edge pixels are repeated outside."""
 
     input_range: ClassVar[tuple[float, float] | None] = None
     most: ClassVar[float] = math.inf
@@ -158,7 +158,7 @@ class Blur:
         return torch.ones(1, device=scaling.divisor.device)
 
     def draw(self, generator: torch.Generator, x: Tensor) -> dict[str, Tensor]:
-        """Return nothing: a blur knows no chance."""
+        """Return nothing: a blur is not random."""
         del generator, x
         return {}
 
@@ -172,7 +172,7 @@ class Blur:
     ) -> Tensor:
         """Return pictures (H, W) or (H, W, C) blurred along H and W, or signals along their axis.
 
-        It is done in data units, where a column's own shift and divisor do not show.
+        It is done in data units, where columns have no shifts and divisors of their own.
         """
         del drawn
         shift, divisor = scaling.shift.to(x.dtype), scaling.divisor.to(x.dtype)
@@ -184,10 +184,10 @@ class Blur:
 
 
 def _blurred_along(x: Tensor, axis: int, deviation: Tensor) -> Tensor:
-    """Blur (B, …) along one axis by a deviation (1,), or by one for each row (B,)."""
+    """Blur (B, …) along one axis by a standard deviation (1,), or one for each row (B,)."""
     reach = math.floor(REACH * float(deviation.max()) + 0.5)
     offsets_R = torch.arange(-reach, reach + 1, device=x.device)
-    # Cut off by each row's own deviation, so that a row's blur does not depend on the others.
+    # Each row is cut off by its own deviation, so that its blur does not depend on the others.
     inside_BR = offsets_R.abs() <= (REACH * deviation[:, None] + 0.5).floor()
     weights_BR = torch.exp(-0.5 * (offsets_R / deviation[:, None]).square()) * inside_BR
     weights_BR = weights_BR / weights_BR.sum(dim=1, keepdim=True)

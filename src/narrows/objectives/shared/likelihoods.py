@@ -1,7 +1,7 @@
-"""How likely a row is, given what the decoder gives for its code.
+"""Likelihoods: how probable a row is, given the decoder's output for its code.
 
-Each likelihood reads the decoder's output a as its parameters, and gives nats per sample in data
-units: where rows are continuous, the logarithm of what scaling divides by is included.
+Each likelihood takes the decoder's output a as its parameters, and gives nats per sample in data
+units: for continuous rows, the logarithm of the divisor of the scaling is included.
 
 Legend: S importance samples, B batch, D features, K code size.
 """
@@ -20,11 +20,11 @@ from narrows.networks.linear_plus import LinearPath
 
 LOG_2PI = math.log(2 * math.pi)
 SMALLEST_DEVIATION = 1e-3
-"""Floor on the learned deviation of a continuous value, in the network's units."""
+"""Floor on the learned standard deviation of a continuous value, in the network's units."""
 LEVELS = 256
-"""Values that a discretised pixel can take, evenly from 0 to 1."""
+"""Values of a discretised pixel, evenly spaced from 0 to 1."""
 LARGEST_SLOPE = 16.0
-"""Bound on the derivative of a logit by its probability, where logits start from PCA."""
+"""Bound on the slope of a logit, as a function of its probability, at the start."""
 
 
 class Likelihood(Protocol):
@@ -37,7 +37,7 @@ class Likelihood(Protocol):
         """Return how many scales it learns: 0, 1 or one for each feature."""
 
     def start(self, path: LinearPath) -> tuple[LinearPath, float]:
-        """Return where the decoder starts, and the logarithm of the scales that fit it."""
+        """Return the decoder's path at the start, and the logarithm of the scales that fit it."""
 
     def log_prob(self, net: Autoencoding, a: Tensor, x: Tensor, log_scale: Tensor) -> Tensor:
         """Return the log-likelihood (..., B) of rows (B, D) for outputs (..., B, D), in nats."""
@@ -47,17 +47,17 @@ class Likelihood(Protocol):
 
 
 class Gaussian:
-    """``x ~ N(a, s²)`` with one learned deviation s for all features."""
+    """``x ~ N(a, s²)`` with one learned standard deviation s for all features."""
 
     input_range: ClassVar[tuple[float, float] | None] = None
 
     def n_scales(self, n_features: int) -> int:
-        """Return 1: more would let the density of a constant feature grow without bound."""
+        """Return 1: with one each, the density of a constant feature would grow without bound."""
         del n_features
         return 1
 
     def start(self, path: LinearPath) -> tuple[LinearPath, float]:
-        """Return the path as it is, and what PCA leaves over."""
+        """Return the path unchanged, and the deviation of what PCA leaves over."""
         return path, math.log(max(residual_deviation(path), SMALLEST_DEVIATION))
 
     def log_prob(self, net: Autoencoding, a: Tensor, x: Tensor, log_scale: Tensor) -> Tensor:
@@ -107,7 +107,7 @@ class Bernoulli:
 
 
 class Logistic:
-    """A logistic distribution about a, its mass between the 256 values of a pixel.
+    """A logistic distribution about a, as probabilities of the 256 values of a pixel.
 
     Reference: T. Salimans, A. Karpathy, X. Chen and D. Kingma, "PixelCNN++", ICLR 2017, with one
     component and one learned scale s for each feature.
@@ -116,18 +116,18 @@ class Logistic:
     input_range: ClassVar[tuple[float, float] | None] = (0.0, 1.0)
 
     def n_scales(self, n_features: int) -> int:
-        """Return D: mass is bounded, unlike a density."""
+        """Return D: probabilities are bounded, unlike densities."""
         return n_features
 
     def start(self, path: LinearPath) -> tuple[LinearPath, float]:
-        """Return the path as it is, and the scale whose deviation is what PCA leaves over."""
+        """Return the path unchanged, and the scale that fits what PCA leaves over."""
         deviation = max(residual_deviation(path), 0.5 / LEVELS)
         return path, math.log(deviation * math.sqrt(3) / math.pi)
 
     def log_prob(self, net: Autoencoding, a: Tensor, x: Tensor, log_scale: Tensor) -> Tensor:
         """Return ``Σ log (σ((x + h − a) / s) − σ((x − h − a) / s))``, h half a step of a pixel.
 
-        The lowest value has all mass below it, the highest all above it.
+        The lowest value gets all probability below it, the highest all above it.
         """
         del net
         top = LEVELS - 1
@@ -163,7 +163,7 @@ LIKELIHOODS: dict[str, Likelihood] = {
 def residual_deviation(path: LinearPath) -> float:
     """Return the deviation of the noise in probabilistic PCA, in the network's units.
 
-    It is the root of the mean of the variances that are left out (M. Tipping and C. Bishop,
+    It is the root of the mean of the variances that PCA leaves out (M. Tipping and C. Bishop,
     "Probabilistic principal component analysis", JRSS B 61, 1999, eq. 8).
     """
     n_features, n_components = path.back_weight.shape

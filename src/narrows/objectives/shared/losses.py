@@ -18,8 +18,8 @@ def squared_error(a: Tensor, x: Tensor, bounds: tuple[Tensor, Tensor] | None = N
 
         ℓ(x, a) = (c − x)² + 2 (c − x)(a − c) = d (d − 2 c) + 2 d a,  d = c − x,     dℓ/da = 2 d.
 
-    It is the square itself inside the bounds, convex in a, never below the clipped error
-    (c − x)², and asks nothing of an output that clipping sets right: a black pixel may be as
+    Inside the bounds it is the square itself. It is convex in a, never below the clipped error
+    (c − x)², and has no gradient for an output that clipping makes right: a black pixel may be as
     negative as it likes.
 
     Parameters
@@ -34,7 +34,7 @@ def squared_error(a: Tensor, x: Tensor, bounds: tuple[Tensor, Tensor] | None = N
     a_BD, x_BD = a.float(), x.float()
     if bounds is None:
         return mse_loss(a_BD, x_BD, reduction="none").mean(dim=1)
-    # Held fixed, c leaves 2 (c − x) as the derivative, without the clip's own backward pass.
+    # With c held fixed, 2 (c − x) is the derivative, and the clip needs no backward pass.
     with torch.no_grad():
         c_BD = a_BD.clamp(*bounds)
         d_BD = c_BD - x_BD
@@ -69,7 +69,7 @@ def cross_entropy(a: Tensor, x: Tensor) -> Tensor:
     a : Tensor (B, D)
         Logits.
     x : Tensor (B, D)
-        Within [0, 1]; what lies beyond is clipped.
+        Clipped to [0, 1].
     """
     a_BD, x_BD = a.float(), x.float().clamp(0, 1)
     return (softplus(a_BD) - x_BD * a_BD).sum(dim=1)
@@ -78,7 +78,7 @@ def cross_entropy(a: Tensor, x: Tensor) -> Tensor:
 def clipped_squared_error(
     a: Tensor, x: Tensor, bounds: tuple[Tensor, Tensor] | None = None
 ) -> Tensor:
-    """Return the mean squared error (B,) of what is handed out, for choosing the best state.
+    """Return the mean squared error (B,) of clipped outputs, for choosing the best state.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What families share whose codes are to follow N(0, 1), number by number, without a likelihood.
+"""What families without a likelihood share, whose codes are to follow N(0, 1).
 
 Legend: B batch, M rows of another set, K code size.
 """
@@ -13,16 +13,16 @@ from narrows.networks.linear_plus import LinearPath
 KERNEL_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Squared widths of the kernels, as fractions of the mean squared distance of two draws, 2K."""
 SMALLEST_GAIN = 0.25
-"""What the decoder may move rows by at the least, as a fraction of the spread that PCA explains."""
+"""Smallest gain of the decoder's network, as a part of the deviation that PCA explains."""
 SIZES = (0.25, 4.0)
-"""Root mean squares of codes, where 1 is meant, beyond which a fit has gone wrong."""
+"""Root mean squares of codes, which should be 1, beyond which a fit has gone wrong."""
 
 
 def start(path: LinearPath) -> LinearPath:
-    """Return PCA with codes of deviation 1, free to be moved by as much.
+    """Return PCA with codes of deviation 1, which the network may move by as much.
 
-    A plain autoencoder moves codes and rows no farther than what PCA leaves to explain. Here codes
-    are to take another distribution, however well PCA rebuilds rows, and the decoder must undo it.
+    A plain autoencoder moves codes and rows only as far as PCA's error. Here codes must take
+    another distribution, however small that error is, and the decoder must undo it.
     """
     spread = float(path.deviations.square().sum() / len(path.back_weight)) ** 0.5
     path = path.whitened()
@@ -48,11 +48,11 @@ def kernel(a: Tensor, b: Tensor) -> Tensor:
 
 
 def squared_discrepancies(z: Tensor, prior: Tensor) -> Tensor:
-    """Return per row (B,) what averages to MMD² between codes and draws, (B, K) each, unbiased.
+    """Return values per row (B,) whose mean is MMD² between codes and draws, (B, K) each.
 
     With h(i, j) = k(zᵢ, zⱼ) + k(pᵢ, pⱼ) − k(zᵢ, pⱼ) − k(zⱼ, pᵢ), row i gets the mean of h(i, j)
-    over j ≠ i, so that the mean over rows is the U-statistic of A. Gretton et al., "A kernel
-    two-sample test", JMLR 13, 2012, eq. 4. It may be negative; for a single row it is 0.
+    over j ≠ i. The mean over rows is then the unbiased U-statistic of A. Gretton et al., "A
+    kernel two-sample test", JMLR 13, 2012, eq. 4. It may be negative; for a single row it is 0.
     """
     with torch.no_grad():
         of_draws_B = _others(kernel(prior, prior))
@@ -67,7 +67,7 @@ def _others(kernel_BB: Tensor) -> Tensor:
 
 
 def draw(generator: torch.Generator, x: Tensor, n_components: int) -> Tensor:
-    """Return codes (B, K) of N(0, 1) for rows (B, D), on their device."""
+    """Return draws (B, K) from N(0, 1) for rows (B, D), on their device."""
     return torch.randn(len(x), n_components, generator=generator, device=x.device)
 
 
@@ -80,7 +80,7 @@ def diagnose(z: Tensor, what_to_type: str) -> list[str]:
     if SIZES[0] <= size <= SIZES[1]:
         return []
     return [
-        f"The numbers of the code were to be about 1 in size, as draws from N(0, 1) are, but are"
-        f" about {size:.2g}, so that samples are unlike the data. Try {what_to_type}, or draw them"
-        " by sample(prior='mixture')."
+        f"The numbers of the code should be about 1 in size, as draws from N(0, 1) are, but are"
+        f" about {size:.2g}, so that samples are unlike the data. Try {what_to_type}, or"
+        " sample(prior='mixture')."
     ]

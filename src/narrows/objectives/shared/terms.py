@@ -1,4 +1,4 @@
-"""Losses and numbers of things in words, for whoever reads along."""
+"""The terms of a loss in words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from narrows.objectives.base import PIXEL_SQUARES
 
 
 def is_plain(row: Mapping[str, float], units: Mapping[str, str]) -> bool:
-    """Tell whether the loss in a row of ``history_`` is a mean squared error and nothing else."""
+    """Tell whether the loss in a row of ``history_`` is the mean squared error alone."""
     return [unit for name, unit in units.items() if name in row] == [PIXEL_SQUARES]
 
 

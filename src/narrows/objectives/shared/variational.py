@@ -1,4 +1,4 @@
-"""What the variational families share: an encoder that gives a distribution, and its densities.
+"""The formulas of the variational families: distributions of codes, and their densities.
 
 Legend: S importance samples, B batch, D features, K code size, L latent: 2K.
 """
@@ -11,21 +11,20 @@ import torch
 from torch import Tensor, nn
 
 from narrows.networks.autoencoding import Autoencoding
-from narrows.networks.base import Widths
 from narrows.networks.linear_plus import LinearPath
-from narrows.objectives.priors import ClassNormals, Flow, Prior
+from narrows.objectives.priors import Prior
 from narrows.objectives.shared.likelihoods import LIKELIHOODS, LOG_2PI, residual_deviation
 
 SMALLEST_SHARE = 1e-3
-"""Floor on the part of a score's variance that probabilistic PCA does not call noise."""
+"""Floor on the part of a score's variance that is not noise in probabilistic PCA."""
 ACTIVE_VARIANCE = 0.01
-"""Variance of a posterior mean over rows from which a number of the code counts as active."""
+"""A number of the code is active if its posterior mean varies over rows by at least this."""
 LOG_VARIANCES = (-14.0, 6.0)
-"""Range that the logarithm of a posterior variance is held to."""
+"""Range to which the logarithm of a posterior variance is clipped."""
 
 
 class Latent(nn.Module):
-    """What a variational family adds to encoder and decoder: the prior, and learned scales.
+    """The prior and the learned scales of a variational family.
 
     Parameters
     ----------
@@ -43,32 +42,12 @@ class Latent(nn.Module):
             self.register_buffer("log_scale", log_scale, persistent=False)
 
 
-def build_latent(
-    widths: Widths,
-    path: LinearPath | None,
-    generator: torch.Generator,
-    *,
-    likelihood: str,
-    prior: str,
-) -> Latent:
-    """Return a fresh prior, and scales that fit the start."""
-    chosen = LIKELIHOODS[likelihood]
-    shares = widths.class_shares
-    built: Prior = (
-        Flow(widths.code, shares, generator=generator)
-        if prior == "flow"
-        else ClassNormals(widths.code, shares)
-    )
-    log_scale = 0.0 if path is None else chosen.start(path)[1]
-    return Latent(built, torch.full((chosen.n_scales(widths.features),), log_scale))
-
-
 def start_as_probabilistic_pca(path: LinearPath, likelihood: str) -> LinearPath:
     """Turn PCA into probabilistic PCA: codes of variance 1 with their posterior variances.
 
-    With λ the variances of the scores and s² that of the noise, the posterior mean of a code is
-    ``√(λ − s²) / λ`` times the score, its variance ``s² / λ``, and the decoder multiplies by
-    ``√(λ − s²)`` (Tipping and Bishop 1999, eq. 7 to 9).
+    With λ the variances of the scores and s² the variance of the noise, the posterior mean of a
+    code is ``√(λ − s²) / λ`` times the score, its variance ``s² / λ``, and the decoder multiplies
+    by ``√(λ − s²)`` (Tipping and Bishop 1999, eq. 7 to 9).
     """
     variances = path.deviations.square()
     noise = min(residual_deviation(path) ** 2, float(variances.max()))
@@ -110,25 +89,8 @@ def log_posterior(noise: Tensor, log_variance: Tensor) -> Tensor:
     return density
 
 
-def kl_per_number(
-    mean: Tensor, log_variance: Tensor, prior: ClassNormals, y: Tensor | None
-) -> Tensor:
-    """Return KL(q(z|x) ‖ p(z)) of each number (B, K) in nats, given classes (B,) where it has any.
-
-    ``½ (σ² + μ²) − ½ − log σ`` for N(0, 1) (D. Kingma and M. Welling, "Auto-encoding variational
-    Bayes", ICLR 2014, appendix B), and the same after moving to the class's mean and deviation.
-    """
-    if not prior.n_classes:
-        return 0.5 * (log_variance.exp() + mean.square() - 1 - log_variance)
-    assert y is not None  # classes are given wherever the prior knows any
-    mean = mean - prior.means[y]
-    log_ratio = log_variance - 2 * prior.log_deviations[y]
-    scaled = mean.square() * torch.exp(-2 * prior.log_deviations[y])
-    return 0.5 * (log_ratio.exp() + scaled - 1 - log_ratio)
-
-
 def latent(net: Autoencoding) -> Latent:
-    """Return what a variational family added to a network."""
+    """Return the prior and the scales in a network."""
     extra = net.extra
     assert isinstance(extra, Latent)
     return extra
@@ -143,7 +105,7 @@ def log_weights(
     *,
     held: bool = False,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return log p(x|z) p(z) / q(z|x), its first part, and the codes z it was taken at.
+    """Return log p(x|z) p(z) / q(z|x), its part log p(x|z), and the codes z.
 
     Parameters
     ----------
@@ -155,8 +117,8 @@ def log_weights(
     likelihood : str
     y : Tensor (B,), optional
     held : bool, default=False
-        Whether q's own parameters are held fixed in its density (not in z), as doubly
-        reparameterised gradients ask for.
+        Whether no gradient flows through the parameters of q's density (but through z), as doubly
+        reparameterised gradients need.
 
     Returns
     -------
@@ -186,7 +148,7 @@ def log_weights(
 def draw(
     generator: torch.Generator, x: Tensor, shape: tuple[int, ...], *, binarize: bool
 ) -> dict[str, Tensor]:
-    """Return standard normal ``epsilon`` of a shape, and ``threshold`` (B, D) to draw pixels by."""
+    """Return standard normal ``epsilon`` of a shape, and ``threshold`` (B, D) for binary pixels."""
     noise = {"epsilon": torch.randn(shape, generator=generator, device=x.device)}
     if binarize:
         noise["threshold"] = torch.rand(x.shape, generator=generator, device=x.device)
@@ -194,18 +156,18 @@ def draw(
 
 
 def seen(x: Tensor, noise: dict[str, Tensor]) -> Tensor:
-    """Return rows (B, D) as a step sees them: 0 or 1 by chance where there are thresholds."""
+    """Return rows (B, D), drawn as 0 or 1 where the noise holds thresholds."""
     if "threshold" not in noise:
         return x
     return (noise["threshold"] < x.float()).to(x.dtype)
 
 
 def collapse(net: Autoencoding, x: Tensor, advice: str) -> list[str]:
-    """Say so where codes carry nothing although rows (N, D) have a direction that stands out.
+    """Say so where codes have collapsed to the prior although rows (N, D) have structure.
 
-    Codes carry nothing where no posterior mean varies over rows by more than 0.01 (Y. Burda et
-    al., "Importance weighted autoencoders", ICLR 2016, section 5). A direction stands out whose
-    variance is twice what the largest would be, were rows noise of equal variance in all D columns:
+    Codes have collapsed if no posterior mean varies over rows by more than 0.01 (Y. Burda et al.,
+    "Importance weighted autoencoders", ICLR 2016, section 5). Rows have structure if the largest
+    variance of a direction is twice that of noise of equal variance in all D columns, which is
     ``(1 + √(D/N))²`` times the mean (V. Marchenko and L. Pastur, 1967).
     """
     spread_K = posterior(net, x)[0].var(dim=0, correction=0)
@@ -214,7 +176,7 @@ def collapse(net: Autoencoding, x: Tensor, advice: str) -> list[str]:
     squares = torch.linalg.svdvals((x - x.mean(dim=0)).double()).square()
     edge = (1 + math.sqrt(x.shape[1] / len(x))) ** 2
     if squares[0] < 2 * edge * squares.sum() / x.shape[1]:
-        return []  # noise, of which a code has nothing to say
+        return []  # rows are noise
     return [
         f"All {len(spread_K)} numbers of the code have collapsed to the prior: they carry nothing"
         f" about the rows. {advice}"

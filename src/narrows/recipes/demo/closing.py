@@ -1,4 +1,4 @@
-"""What stands at the end: the machine, what to run next, and the table on the terminal."""
+"""The end of the tour: the machine, what to run next, and the table on the terminal."""
 
 from __future__ import annotations
 
@@ -11,59 +11,45 @@ from narrows.common.processor import has_bfloat16_products
 from narrows.estimator import Autoencoder
 from narrows.evaluation.scorecard import ClassifierResult
 from narrows.recipes.demo.programs import Tour
-from narrows.web.demo import Command, Fact, Words
+from narrows.web.demo import Command
+from narrows.web.page import Fact
+from narrows.web.words import say
 
 
 def commands() -> list[Command]:
     """Return what to run next, line by line."""
     return [
-        Command(
-            "narrows recipe list",
-            Words("the tutorial’s four programs and ours, by name", "教程的四个程序和我们的程序"),
-        ),
-        Command(
-            "narrows recipe run torch-3d --out out/torch-3d",
-            Words(
-                "the PyTorch tutorial: three numbers, watched while it trains",
-                "PyTorch 教程：三个数，边训练边看",
-            ),
-        ),
+        Command("narrows recipe list", say("demo.next.recipes")),
+        Command("narrows recipe run torch-3d --out out/torch-3d", say("demo.next.three")),
         Command(
             "narrows fit mnist:train --n-components 32 --max-seconds 30 --out digits.safetensors",
-            Words("train 32 numbers and keep the model in one file", "训练 32 个数，存成一个文件"),
+            say("demo.next.fit"),
         ),
         Command(
-            "narrows encode digits.safetensors mnist:test --out codes.npy",
-            Words("turn the test digits into codes", "把测试数字变成编码"),
+            "narrows encode digits.safetensors mnist:test --out codes.npy", say("demo.next.encode")
         ),
         Command(
-            "narrows recipe run generate-conditional --out out/digits",
-            Words("learn to write each digit on demand", "学会按要求写出每个数字"),
+            "narrows recipe run generate-conditional --out out/digits", say("demo.next.conditional")
         ),
-        Command(
-            "narrows evaluate digits.safetensors mnist:test",
-            Words(
-                "measure the model on digits it never saw, beside PCA",
-                "在没见过的数字上与 PCA 一起评测",
-            ),
-        ),
+        Command("narrows evaluate digits.safetensors mnist:test", say("demo.next.evaluate")),
     ]
 
 
 def facts(model: Autoencoder) -> list[Fact]:
-    """Return what there is to know of the machine, and of how a model was trained on it."""
+    """Return the machine, the versions, and the precision a model was trained with."""
     import torch
 
-    bfloat16 = Words("bfloat16 in hardware", "硬件支持 bfloat16")
-    plain = Words("no bfloat16 in hardware", "硬件不支持 bfloat16")
+    products = "demo.facts.bfloat16" if has_bfloat16_products() else "demo.facts.no_bfloat16"
+    n_threads = torch.get_num_threads()
     return [
         Fact(
-            Words("processor", "处理器"), f"{platform.machine()}, {torch.get_num_threads()} threads"
+            say("demo.facts.processor"),
+            say("demo.facts.threads", machine=platform.machine(), n=n_threads),
         ),
-        Fact(Words("matrix products", "矩阵乘法"), bfloat16 if has_bfloat16_products() else plain),
-        Fact(Words("precision of training", "训练精度"), model.precision_),
+        Fact(say("demo.facts.products"), say(products)),
+        Fact(say("demo.facts.precision"), model.precision_),
         Fact(
-            Words("versions", "版本"),
+            say("demo.facts.versions"),
             f"narrows {__version__}, torch {torch.__version__.partition('+')[0]},"
             f" Python {platform.python_version()}",
         ),

@@ -1,4 +1,4 @@
-"""From trained programs to what the page shows of them: pictures, tables, curves."""
+"""The pictures, tables and curves of the page, from the trained programs."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from narrows import figures
 from narrows.evaluation.scorecard import ClassifierResult, knn_accuracy, pca_inference
 from narrows.recipes.demo.programs import SIZES, Labels, Pixels, Tour
-from narrows.web.demo import Classifier, Panel, Picture, Result, Scree, Words
-from narrows.web.parts import themed
+from narrows.web.demo import Classifier, Result, Scree
+from narrows.web.page import Panel, Picture, themed
+from narrows.web.words import Label, Words, say
 
 N_NEW, PLACES = 100, 15
 """New digits, and places along each side of the decoded plane."""
@@ -26,10 +27,10 @@ def planes(
 ) -> list[tuple[Panel, float]]:
     """Draw the test digits on three planes, each with the accuracy of its neighbours."""
     (ours,), tutorial = tour.maps, tour.programs["tensorflow-map"]
-    encoders: list[tuple[Words, Callable[[Pixels], NDArray[Any]]]] = [
-        (Words("PCA", "PCA"), pca_inference(ours.model).encode),
-        (Words("TensorFlow tutorial", "TensorFlow 教程"), tutorial.model.transform),
-        (Words("narrows map", "narrows 地图"), ours.model.transform),
+    encoders: list[tuple[Label, Callable[[Pixels], NDArray[Any]]]] = [
+        ("PCA", pca_inference(ours.model).encode),
+        (say("demo.restored.tutorial"), tutorial.model.transform),
+        (say("demo.planes.map"), ours.model.transform),
     ]
     found = []
     for name, encode in encoders:
@@ -37,14 +38,10 @@ def planes(
         accuracy = knn_accuracy(encode(X), y, codes, y_test)
         picture = themed(
             partial(figures.plane, codes, y_test, legend=False, side=2.9),
-            Words(
-                f"Plane of the 10,000 test digits by {name.en}, one colour per digit",
-                f"{name.zh} 的平面：10,000 个测试数字，每个数字一种颜色",
-            ),
+            say("demo.planes.alt", name=name, n_test=len(codes)),
             palette=True,
         )
-        note = Words(f"10-NN accuracy {accuracy:.3f}", f"10-NN 准确率 {accuracy:.3f}")
-        found.append((Panel(name, picture, note), accuracy))
+        found.append((Panel(name, picture, say("demo.planes.note", accuracy=accuracy)), accuracy))
     return found
 
 
@@ -67,27 +64,21 @@ def results(tour: Tour) -> list[Result]:
 
 
 def restored(tour: Tour, digits: Pixels) -> list[Panel]:
-    """Draw ten test digits, and what each program brings back through 128 numbers."""
+    """Draw ten test digits, and what each program restores from codes of 128 numbers."""
     ours, tutorial = tour.programs["narrows-128"], tour.programs["tensorflow-reconstruct"]
-    rows = [
-        (Words("held-out test digits", "留出的测试数字"), digits, None),
-        (Words("narrows", "narrows"), ours.model.reconstruct(digits), ours.error),
-        (Words("PCA", "PCA"), pca_inference(ours.model).reconstruct(digits), ours.pca_error),
-        (
-            Words("TensorFlow tutorial", "TensorFlow 教程"),
-            tutorial.model.reconstruct(digits),
-            tutorial.error,
-        ),
+    tutorial_digits = tutorial.model.reconstruct(digits)
+    rows: list[tuple[Label, Pixels, float | None]] = [
+        (say("demo.restored.originals"), digits, None),
+        ("narrows", ours.model.reconstruct(digits), ours.error),
+        ("PCA", pca_inference(ours.model).reconstruct(digits), ours.pca_error),
+        (say("demo.restored.tutorial"), tutorial_digits, tutorial.error),
     ]
     panels = []
     for name, images, error in rows:
         picture = themed(
-            partial(figures.strip, images, bounds=(0, 1)),
-            Words(f"Ten digits: {name.en}", f"十个数字：{name.zh}"),
+            partial(figures.strip, images, bounds=(0, 1)), say("demo.restored.alt", name=name)
         )
-        note: Words | str = ""
-        if error is not None:
-            note = Words(f"128 numbers, error {error:.4f}", f"128 个数，误差 {error:.4f}")
+        note = "" if error is None else say("demo.restored.note", error=error)
         panels.append(Panel(name, picture, note))
     return panels
 
@@ -96,50 +87,30 @@ def generated(tour: Tour) -> list[Panel]:
     """Draw a hundred new digits, and the plane of a generator with two numbers, decoded."""
     many, flat = (tour.generators[name].model for name in ("sheet", "plane"))
     new, Z = many.sample(N_NEW, random_state=0), flat.model_.lattice(PLACES)
+    sheet = partial(figures.sheet, new, bounds=(0, 1), side=SIDE)
+    plane = partial(figures.lattice, flat.inverse_transform(Z), Z, bounds=(0, 1), side=SIDE)
     return [
         Panel(
-            Words(f"{N_NEW} new digits", f"{N_NEW} 个新数字"),
-            themed(
-                partial(figures.sheet, new, bounds=(0, 1), side=SIDE),
-                Words("A hundred digits that nobody wrote", "一百个没有人写过的数字"),
-                palette=True,
-            ),
-            Words(
-                f"{many.n_components_} numbers each, drawn from a distribution that was learned"
-                " along (a normalising flow)",
-                f"每个数字由 {many.n_components_} 个数解码而来，"
-                "这些数抽自一同学到的分布（归一化流）",
-            ),
+            say("demo.generated.new", n=N_NEW),
+            themed(sheet, say("demo.generated.new_alt", n=N_NEW), palette=True),
+            say("demo.generated.new_note", size=many.n_components_),
         ),
         Panel(
-            Words("The plane of two numbers, decoded", "两个数的平面，逐点解码"),
-            themed(
-                partial(figures.lattice, flat.inverse_transform(Z), Z, bounds=(0, 1), side=SIDE),
-                Words(
-                    "What each place of a plane decodes to: digits that turn into one another",
-                    "平面上每一点解码的结果：数字逐渐变成另一个数字",
-                ),
-                palette=True,
-            ),
-            Words(
-                f"{PLACES} × {PLACES} places, closer together where codes are more frequent",
-                f"{PLACES} × {PLACES} 个点，编码越常见的地方点越密",
-            ),
+            say("demo.generated.plane"),
+            themed(plane, say("demo.generated.plane_alt"), palette=True),
+            say("demo.generated.plane_note", places=PLACES),
         ),
     ]
 
 
 def ways(tour: Tour, digits: Pixels) -> Picture:
-    """Draw the ways from one test digit to another, four of them."""
+    """Draw interpolations between test digits, four of them."""
     model, steps = tour.generators["sheet"].model, 9
     first, last = digits[0:8:2], digits[1:8:2]
     strips = [model.interpolate(a, b, steps) for a, b in zip(first, last, strict=True)]
     return themed(
         partial(figures.interpolations, strips, ends=(first, last), bounds=(0, 1)),
-        Words(
-            "Four ways from one test digit to another, in nine steps each",
-            "四组从一个测试数字到另一个的过渡，每组九步",
-        ),
+        say("demo.generated.ways_alt"),
     )
 
 
@@ -159,10 +130,7 @@ def scree(tour: Tour) -> Scree:
     }
     picture = themed(
         partial(figures.scree, list(SIZES), curves),
-        Words(
-            "Held-out error against code size, PCA and narrows",
-            "留出误差与编码长度的关系：PCA 与 narrows",
-        ),
+        say("demo.scree.alt"),
     )
     return Scree(picture, list(SIZES), curves)
 
@@ -174,5 +142,5 @@ def training(tour: Tour) -> Picture:
     curve = ([row["epoch"] for row in measured], [row["validation_error"] for row in measured])
     return themed(
         partial(figures.training, {"narrows": curve}, pca_error=model.pca_validation_error_),
-        Words("Held-out error over the epochs", "各轮的留出误差"),
+        say("demo.restored.training_alt"),
     )

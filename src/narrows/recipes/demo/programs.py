@@ -1,4 +1,4 @@
-"""What the tour trains, one program after the other, and what it notes of each."""
+"""The programs that the tour trains, one after the other, and the numbers of each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from narrows.estimator import Autoencoder
 from narrows.evaluation.scorecard import ClassifierResult, classify, evaluate
 from narrows.recipes import read_recipe
 from narrows.training.progress import Progress
-from narrows.web.demo import Timing, Words
+from narrows.web.demo import Timing
+from narrows.web.words import Words, say
 
 Pixels = NDArray[np.float32]
 Labels = NDArray[np.uint8]
@@ -53,18 +54,18 @@ class Tour:
     timings: list[Timing] = field(default_factory=list)
 
     @contextmanager
-    def timed(self, en: str, zh: str) -> Iterator[None]:
-        """Note how long a part took."""
+    def timed(self, part: str) -> Iterator[None]:
+        """Note how long a part took; its name stands in the catalogues."""
         started = time.perf_counter()
         yield
-        self.timings.append(Timing(Words(en, zh), time.perf_counter() - started))
+        self.timings.append(Timing(say(part), time.perf_counter() - started))
 
 
 def train(tour: Tour, name: str, X: Pixels, X_test: Pixels, **arguments: Any) -> None:
-    """Train one program and remember it with its errors; the tutorial's by name of its recipe."""
+    """Train one program and keep it with its errors; a tutorial's name is that of its recipe."""
     ours = name.startswith("narrows")
     size = arguments.get("n_components")
-    title = Words(f"narrows, {size} numbers", f"narrows，{size} 个数")
+    title = say("demo.programs.restoring", size=size)
     if not ours:
         recipe = read_recipe(name)
         title, arguments = Words(recipe.title, recipe.title_zh), recipe.autoencoder
@@ -72,8 +73,8 @@ def train(tour: Tour, name: str, X: Pixels, X_test: Pixels, **arguments: Any) ->
 
 
 def train_map(tour: Tour, X: Pixels, X_test: Pixels, max_seconds: float) -> None:
-    """Train the plane on which neighbours stay neighbours."""
-    title = Words("narrows map, 2 numbers", "narrows 地图，2 个数")
+    """Train the map: two numbers, where similar digits get codes next to each other."""
+    title = say("demo.programs.map")
     arguments = {"n_components": 2, "objective": "neighbors", "max_seconds": max_seconds}
     tour.maps.append(_trained(tour, title, X, X_test, ours=True, **arguments))
 
@@ -81,7 +82,7 @@ def train_map(tour: Tour, X: Pixels, X_test: Pixels, max_seconds: float) -> None
 def train_generator(tour: Tour, name: str, X: Pixels, X_test: Pixels, **arguments: Any) -> None:
     """Train a variational autoencoder, apart from the programs that restore."""
     size = arguments["n_components"]
-    title = Words(f"narrows VAE, {size} numbers", f"narrows VAE，{size} 个数")
+    title = say("demo.programs.generator", size=size)
     tour.generators[name] = _trained(tour, title, X, X_test, ours=True, **arguments)
 
 
@@ -106,8 +107,8 @@ def _trained(
         model = Autoencoder(**{"random_state": 0, **arguments}, callbacks=(show,))
         started = time.perf_counter()
         with warnings.catch_warnings():
-            # That a run was shortened says it cannot be repeated, which nobody asks of a demo.
-            # Of the tutorial's programs nothing is asked but what they do as they are.
+            # A run that was shortened warns that it cannot be repeated; a demo need not be.
+            # The tutorial's programs run as they are, so no warning about them helps.
             slower = "Training is slower" if ours else ""
             warnings.filterwarnings("ignore", slower, NarrowsWarning)
             model.fit(X)

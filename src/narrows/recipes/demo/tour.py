@@ -1,4 +1,4 @@
-"""What the tour does, from the first digit read to the page written."""
+"""The tour, from reading the first digit to writing the page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from narrows import figures
-from narrows.common.atomic_files import replacing
+from narrows.common.atomic_files import check_folder, replacing
 from narrows.common.limits import check, nothing, real
 from narrows.linear.pca import fit_pca
 from narrows.objectives import VAE
@@ -26,8 +26,8 @@ from narrows.recipes.demo.programs import (
 from narrows.recipes.runner import refuse_existing
 from narrows.sources.array import ArraySource
 from narrows.sources.mnist import load_mnist
-from narrows.sources.open import check_folder
-from narrows.web.demo import DemoContent, Timing, Words, demo_page
+from narrows.web.demo import DemoContent, Timing, demo_page
+from narrows.web.words import say
 
 GENERATORS: dict[str, dict[str, Any]] = {
     "sheet": {"n_components": 16, "objective": VAE(likelihood="bernoulli", prior="flow")},
@@ -48,7 +48,7 @@ def run_demo(
     out : Path
         Folder; made if it does not exist.
     max_seconds : float, optional
-        Seconds for training our models in all; each gets its share of them.
+        Seconds for training all our models together; each gets its share.
     overwrite : bool
         Whether a page of an earlier run may be replaced.
     console : rich.console.Console
@@ -63,7 +63,7 @@ def run_demo(
     ParameterError
         If ``max_seconds`` is not above zero.
     FileExists
-        Where the page stands and ``overwrite`` is false; nothing is trained then.
+        If the page exists and ``overwrite`` is false; nothing is trained then.
     """
     usual = sum(SIZES.values()) + MAP_SECONDS + sum(GENERATOR_SECONDS.values())
     check("demo", {"max_seconds": max_seconds}, {"max_seconds": nothing() | real(0, low_open=True)})
@@ -73,10 +73,10 @@ def run_demo(
     out.mkdir(parents=True, exist_ok=True)
     check_folder(out)
     tour = Tour(console)
-    with tour.timed("reading MNIST", "读取 MNIST"):
+    with tour.timed("demo.times.reading"):
         X, y = load_mnist("train", return_X_y=True)
         X_test, y_test = load_mnist("test", return_X_y=True)
-    with tour.timed("PCA alone", "单独的 PCA"):
+    with tour.timed("demo.times.pca"):
         fit_pca(ArraySource(X).blocks, max(SIZES), 0)
     tour.pca_seconds = tour.timings[-1].seconds
     for size, seconds in SIZES.items():
@@ -87,11 +87,11 @@ def run_demo(
     for name, arguments in GENERATORS.items():
         seconds = share * GENERATOR_SECONDS[name]
         train_generator(tour, name, X, X_test, **arguments, max_seconds=seconds)
-    with tour.timed("the two classifiers", "两个分类器"):
+    with tour.timed("demo.times.classifiers"):
         encoder = tour.programs["narrows-32"].model
         console.print("classifiers on 32 numbers and on pixels …")
         small, big = classifiers(encoder, X, y, X_test, y_test)
-    with tour.timed("neighbours on the planes", "平面上的近邻"):
+    with tour.timed("demo.times.neighbours"):
         planes = panels.planes(tour, X, y, X_test, y_test)
     started = time.perf_counter()
     content = DemoContent(
@@ -102,15 +102,15 @@ def run_demo(
         planes=[panel for panel, _ in planes],
         classes=[(str(digit), figures.PALETTE[digit]) for digit in range(10)],
         classifiers=[
-            panels.classifier(Words("narrows code", "narrows 编码"), small, ours=True),
-            panels.classifier(Words("pixels", "像素"), big, ours=False),
+            panels.classifier(say("demo.features.code"), small, ours=True),
+            panels.classifier(say("demo.features.pixels"), big, ours=False),
         ],
         generated=panels.generated(tour),
         ways=panels.ways(tour, X_test),
         scree=panels.scree(tour),
         timings=[
             *tour.timings,
-            Timing(Words("drawing this page", "绘制本页"), time.perf_counter() - started),
+            Timing(say("demo.times.drawing"), time.perf_counter() - started),
         ],
         commands=closing.commands(),
         facts=closing.facts(tour.programs["narrows-128"].model),

@@ -8,7 +8,6 @@ Legend: n rows, H height, W width.
 from __future__ import annotations
 
 import base64
-import json
 import math
 from collections.abc import Sequence
 from io import BytesIO
@@ -30,6 +29,7 @@ from narrows.figures.maps import STRIP, Plane
 from narrows.figures.relief import relief
 from narrows.figures.spots import dense_spots
 from narrows.figures.theme import THEME_NAMES, THEMES, marker_number
+from narrows.web.words import LANGUAGES, texts_below
 
 MOST_PICTURES = 400
 """Rows that a page holds pictures of."""
@@ -50,8 +50,8 @@ def map_data(
     row_names: Sequence[str] | None,
     thumbnails: Thumbnails | None,
     trust: NDArray[np.float64] | None,
-) -> str:
-    """Return the data of a page as JSON that can stand between script tags.
+) -> dict[str, Any]:
+    """Return the data of a page, ready for JSON.
 
     Parameters
     ----------
@@ -81,6 +81,7 @@ def map_data(
         "sheet": None if thumbnails is None else _sheet(planes[0], thumbnails),
         "trust": None if trust is None else _packed(STEPS * trust),
         "doubtful": DOUBTFUL,
+        "words": {language: texts_below("map.script.", language) for language in LANGUAGES},
     }
     if labels.kind == "numbers":
         low, high = labels.range()
@@ -94,8 +95,7 @@ def map_data(
         different, number = np.unique(texts, return_inverse=True)
         if len(different) <= STEPS:
             held["texts"], held["text_of"] = different.tolist(), _packed(number)
-    # "</script>" in a name would end the data.
-    return json.dumps(held, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return held
 
 
 def _packed(numbers: NDArray[Any]) -> str:
