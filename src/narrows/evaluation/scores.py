@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from narrows.common.text import four_digits, in_bytes
 from narrows.web.words import Label, Words, say
 
 METHODS: dict[str, Label] = {
@@ -186,11 +187,11 @@ def number_text(value: float, kind: Kind, half: float | None = None) -> str:
     if half is not None and half < LEAST_INTERVAL * abs(value):
         half = 0.0  # rounding alone
     if kind == "bytes":
-        return _bytes_text(value)
+        return in_bytes(value)
     if kind == "share":
         return f"{value:.4f}" + ("" if half is None else f" ± {half:.4f}")
     if kind in ("error", "number"):
-        return _digits(value) + ("" if half is None else f" ± {half:.2g}")
+        return four_digits(value) + ("" if half is None else f" ± {half:.2g}")
     if kind == "ratio":
         return f"{value:.3f}" + ("" if half is None else f" ± {half:.3f}")
     if kind == "count":
@@ -199,19 +200,6 @@ def number_text(value: float, kind: Kind, half: float | None = None) -> str:
     decimals = 1 if value * factor < 10 else 0
     beside = "" if half is None else f" ± {half * factor:.{decimals}f}"
     return f"{value * factor:.{decimals}f}{beside} {unit}"
-
-
-def _digits(value: float) -> str:
-    """Return four digits, zeros at the end too, so that numbers below each other compare."""
-    if 1e4 <= abs(value) < 1e8:
-        return f"{value:,.0f}"
-    return f"{value:#.4g}".rstrip(".")
-
-
-def _bytes_text(value: float) -> str:
-    from rich.filesize import decimal
-
-    return decimal(round(value))
 
 
 def finite(value: Any) -> Any:

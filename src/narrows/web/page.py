@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
-from math import isfinite
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -20,6 +19,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from narrows import figures
+from narrows.common.text import error_text, in_seconds, ratio_text
 from narrows.errors import DataError
 from narrows.web.words import Label, Words, say, sentences
 
@@ -118,7 +118,7 @@ def _environment() -> Environment:
         "commas": "{:,}".format,
         "error": error_text,
         "ratio": ratio_text,
-        "seconds": seconds_text,
+        "seconds": in_seconds,
     }
     environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
     return environment
@@ -134,27 +134,6 @@ def _in_both_languages(value: Any) -> Any:
 def _file(name: str) -> Markup:
     """Return a style sheet or a script of ours as it is."""
     return Markup(files("narrows.web").joinpath("templates", name).read_text(encoding="utf-8"))
-
-
-def error_text(value: float) -> str:
-    """Return an error with four decimals, or two digits where it is smaller."""
-    if not isfinite(value):
-        return "–"
-    return f"{value:.4f}" if value >= 0.0005 or value == 0 else f"{value:.1e}"
-
-
-def ratio_text(value: float, reference: float) -> str:
-    """Return `value / reference` with a times sign, or a dash where there is none."""
-    if not (isfinite(value) and isfinite(reference) and reference > 0):
-        return "–"
-    return f"{value / reference:.2f} ×"
-
-
-def seconds_text(value: float) -> str:
-    """Return a time in seconds."""
-    if not isfinite(value):
-        return "–"
-    return f"{value:.1f} s" if value < 10 else f"{value:,.0f} s"
 
 
 def _png_size(png: bytes) -> tuple[int, int]:
