@@ -87,4 +87,7 @@ def test_a_torch_without_the_product_keeps_its_own(monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capable)
     fast_products.prefers_onednn.cache_clear()
     assert fast_products.with_fast_products(net) is net
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    fast_products.prefers_onednn.cache_clear()
+    assert fast_products.with_fast_products(net) is net
     fast_products.prefers_onednn.cache_clear()
