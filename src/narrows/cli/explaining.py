@@ -9,12 +9,13 @@ from narrows.cli.ending import expected_failures
 from narrows.cli.outputs import picture_shape, rows_for, write_figure
 from narrows.cli.printing import say, say_columns
 from narrows.cli.using import open_model
-from narrows.common.atomic_files import check_target, replacing
+from narrows.common.atomic_files import check_target
 from narrows.common.limits import check, integer
 from narrows.errors import DataError
 from narrows.estimator import Autoencoder
 from narrows.model.loadings import loadings_table
 from narrows.sources.open import Table, read_table
+from narrows.sources.write import write_frame
 
 LINES_SHOWN = 60
 """Of the table, on the terminal."""
@@ -58,8 +59,7 @@ def loadings(
         figure = figures.loadings(ae, codes, spots=spots, sample_shape=picture_shape(ae))
         write_figure(target, figure)
     elif target is not None:
-        with replacing(target) as temporary:
-            frame.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")
+        write_frame(target, frame)
     _print(frame, table)
     if target is not None:
         say(f"wrote {target}")
