@@ -1,5 +1,6 @@
 """Tables in files: what is read, what is refused and in which words, what is written."""
 
+import csv
 import errno
 import os
 import pickle
@@ -8,15 +9,16 @@ import sys
 import threading
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from narrows.common.atomic_files import check_folder, check_target, replacing
 from narrows.datasets import load_mnist
 from narrows.errors import DataError, DataTypeError, FileExists, NarrowsWarning, ParameterError
-from narrows.sources.csv import _exact_floats
+from narrows.sources.csv import _exact_floats, escaped, unescaped
 from narrows.sources.labels import read_labels
 from narrows.sources.open import DATA_SUFFIXES, Table, read_table
-from narrows.sources.write import write_table
+from narrows.sources.write import write_frame, write_table
 
 
 @pytest.fixture
@@ -256,6 +258,47 @@ def test_csv_keeps_names(here, rows):
     write_table(here / "r.csv", Table(rows, names, columns))
     table = read_table("r.csv")
     assert (table.row_names, table.column_names) == (names, columns)
+
+
+FORMULAS = ("=1+1", "+a", "-a", "@SUM(A1)", "\tx", "'=1", "-", "=cmd|' /C calc'!A0", '=a","b"')
+
+
+def test_csv_names_cannot_run_in_a_spreadsheet_and_come_back(here, rows):
+    names, columns = FORMULAS[:7], ("-1+1", "=HYPERLINK(A1)", "plain")
+    write_table(here / "r.csv", Table(rows - 9, names, columns))
+    with (here / "r.csv").open(newline="") as file:
+        cells = list(csv.reader(file))
+    assert [row[0] for row in cells[1:]] == [f"'{name}" for name in names]
+    assert cells[0] == ["", "'-1+1", "'=HYPERLINK(A1)", "plain"]
+    assert all(cell.startswith("-") for row in cells[1:] for cell in row[1:])  # numbers stay
+    table = read_table("r.csv")
+    assert (table.row_names, table.column_names) == (names, columns)
+    np.testing.assert_array_equal(table.values, rows - 9)
+
+
+@pytest.mark.parametrize("text", [*FORMULAS, "＝1", "\r=1", "\n=1", "''=x", "'quoted'", "a=b", ""])
+def test_what_is_escaped_comes_back(text):
+    assert unescaped(escaped(text)) == text
+    assert (escaped(text) == text) == (text in ("'quoted'", "a=b", ""))
+
+
+@pytest.mark.parametrize("number", ["-1.5", "+3", "-1e-9", "12", "-inf"])
+def test_numbers_are_not_escaped(number):
+    assert escaped(number) == number
+
+
+def test_csv_texts_beside_numbers_are_escaped_too(here):
+    labels = [*FORMULAS, "-1.5"]
+    frame = pd.DataFrame({"x": range(len(labels)), "label": labels})
+    before = frame.copy()
+    write_frame(here / "map.csv", frame)
+    read = pd.read_csv(here / "map.csv")["label"]
+    assert read.tolist() == [f"'{name}" for name in FORMULAS] + ["-1.5"]
+    pd.testing.assert_frame_equal(frame, before)
+    read.to_csv(here / "y.csv", index=False)
+    assert read_labels("y.csv", len(labels)).tolist() == [
+        label.strip() if not label[0].isspace() else label for label in labels
+    ]
 
 
 def test_csv_flattens_pictures(here):

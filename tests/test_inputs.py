@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 import scipy.sparse
 import torch
@@ -57,6 +58,8 @@ FORMS = {
     "tensor with gradient": lambda X: torch.tensor(X, dtype=torch.float64, requires_grad=True),
     "pandas": lambda X: pd.DataFrame(X),
     "pandas of mixed dtypes": lambda X: pd.DataFrame(X).astype({0: bool, 1: "uint8", 2: float}),
+    "Arrow": lambda X: pa.table(dict(zip("abcdef", X.T.astype(float), strict=True))),
+    "pandas of categories": lambda X: pd.DataFrame(X).astype("category"),
     "polars": lambda X: pl.DataFrame(X.astype(float), schema=[f"c{i}" for i in range(6)]),
 }
 

@@ -12,16 +12,17 @@ from sklearn.base import clone
 from sklearn.datasets import load_wine
 
 from conftest import bits, curved, noise, quick
-from narrows import Autoencoder, load
-from narrows.errors import NarrowsWarning
+from narrows import IWAE, VAE, Autoencoder, load
+from narrows.errors import NarrowsWarning, ParameterError
 from narrows.linear.scaling import Scaling
 from narrows.model.parts import PARTS
-from narrows.networks import MLP, Autoencoding
+from narrows.networks import MLP, Autoencoding, LinearPath
 from narrows.objectives import Batch, Bounds, Step
 from narrows.training.loop import drawn
 
 B, D, K = 24, 7, 3
-FAMILIES = [pytest.param(family, id=name) for name, family in PARTS["objective"].items()]
+FAMILIES_BY_NAME = list(PARTS["objective"].items())
+FAMILIES = [pytest.param(family, id=name) for name, family in FAMILIES_BY_NAME]
 BOUNDS = [None, Bounds(torch.zeros(D), torch.ones(D))]
 each_family = pytest.mark.parametrize("family", FAMILIES)
 
@@ -242,6 +243,133 @@ def test_a_family_says_what_it_is(family):
     assert family.__doc__.count("::") >= 1
     for word in ("Reference", "Not for"):
         assert word in family.__doc__
+
+
+# ---------------------------------------------------------------- what it declares
+
+
+def path():
+    """A linear path of K axes of D features, as PCA gives it."""
+    generator = torch.Generator().manual_seed(2)
+    axes = torch.linalg.qr(torch.randn(D, K, generator=generator).double())[0]
+    one, deviations = torch.ones(1).double(), torch.tensor([2.0, 1.0, 0.5]).double()
+    mean = torch.full((D,), 0.4).double()
+    into = (axes.T, -axes.T @ mean, deviations)
+    return LinearPath(*into, axes, mean, one, deviations, 0.3, 1.0, divisor=torch.full((1,), 2.0))
+
+
+@each_choice
+def test_what_is_declared_of_the_start_is_what_start_and_build_do(objective):
+    given, generator = path(), torch.Generator().manual_seed(0)
+    start, fallback = objective.start(given), objective.fallback(given)
+    added = objective.build(widths(objective), start, generator)
+    assert objective.needs.starts_as_pca == (start is given and added is None)
+    parts = zip(start, fallback, strict=True)
+    same = all(torch.equal(torch.as_tensor(a), torch.as_tensor(b)) for a, b in parts)
+    assert objective.needs.own_fallback != same
+    assert start.into_weight.shape == (widths(objective).encoder_out, D)
+
+
+@pytest.mark.parametrize("n_classes", [0, 3])
+@each_choice
+def test_what_is_added_is_counted_before_it_is_built(objective, n_classes):
+    sizes = objective.widths(D, K, sample_shape=(D,), class_shares=(1 / 3,) * n_classes)
+    added = objective.build(sizes, None, torch.Generator().manual_seed(0))
+    tensors = {} if added is None else added.state_dict()
+    assert objective.n_added(sizes) == sum(tensor.numel() for tensor in tensors.values())
+
+
+@each_choice
+def test_what_is_declared_of_rows_is_what_terms_do(objective):
+    net, given, needs = network(objective), step(objective, rows()), objective.needs
+    corrupted = objective.corrupted(net, rows(), given.noise)
+    assert needs.corrupts != torch.equal(corrupted, rows())
+    assert (objective.trained_prior(net) is not None) == ("prior" in needs.keeps)
+    epsilon = torch.randn(2, B, K, generator=torch.Generator().manual_seed(0))
+    if needs.density:
+        weights, _ = objective.log_weights(net, rows(), epsilon)
+        assert weights.shape == (2, B)
+    else:
+        with pytest.raises(NotImplementedError, match="no density"):
+            objective.log_weights(net, rows(), epsilon)
+
+
+# ---------------------------------------------------------------- what it keeps
+
+CLASSES = np.arange(360) % 3
+CENTRES = 4 * np.eye(3, 8)
+
+
+def noisy_classes():
+    """Normal rows (360, 8) of three classes, which differ by their means alone."""
+    return noise(360) + CENTRES[CLASSES]
+
+
+def draws_rows(ae, X, y):
+    drawn = ae.sample(500, random_state=0)
+    variance = X.var(axis=0).sum()
+    assert np.square(drawn.mean(axis=0) - X.mean(axis=0)).sum() < 0.2 * variance
+    assert 0.2 * variance < drawn.var(axis=0).sum() < 2 * variance
+
+
+def draws_rows_of_a_class(ae, X, y):
+    means = np.stack([X[y == label].mean(axis=0) for label in range(3)])
+    for label in range(3):
+        drawn = ae.sample(300, y=label, random_state=0).mean(axis=0)
+        assert np.square(drawn - means).sum(axis=1).argmin() == label
+        assert np.square(drawn - means[label]).sum() < 1
+
+
+def shows_the_plane_of_pca(ae, X, y):
+    scores, codes = ae.pca_.transform(X), ae.transform(X)
+    scores, codes = scores - scores.mean(axis=0), codes - codes.mean(axis=0)
+    _, rest, *_ = np.linalg.lstsq(scores, codes, rcond=None)
+    assert (rest < 1e-6 * np.square(codes).sum(axis=0)).all()
+
+
+def has_discrete_codes(ae, X, y):
+    codes = ae.transform(X)
+    assert len(np.unique(codes.round(6))) < 0.5 * codes.size
+    np.testing.assert_array_equal(ae.inverse_transform(codes), ae.reconstruct(X))
+
+
+KEPT = {
+    "prior": draws_rows,
+    "classes": draws_rows_of_a_class,
+    "map": shows_the_plane_of_pca,
+    "discrete": has_discrete_codes,
+}
+SMALL = {"vq": {"n_codes": 16, "width": 1}}
+KEEPING = [
+    *(pytest.param(family(**SMALL.get(name, {})), id=name) for name, family in FAMILIES_BY_NAME),
+    *(
+        pytest.param(family(conditional=True, prior=prior), id=f"{family.name} of classes, {prior}")
+        for family in (VAE, IWAE)
+        for prior in ("normal", "flow")
+    ),
+]
+
+
+@pytest.mark.parametrize("keep", ["best", "last"])
+@pytest.mark.parametrize("objective", KEEPING)
+def test_a_model_that_gained_nothing_can_do_what_its_family_is_for(objective, keep):
+    """The learning rate is too small to move a weight, so the start is what is returned."""
+    X = noisy_classes()
+    ae = quick(2, objective=objective, max_steps=1, learning_rate=1e-30, keep=keep)
+    ae.fit(X, CLASSES if objective.needs.classes else None)
+    for kept in objective.needs.keeps:
+        KEPT[kept](ae, X, CLASSES)
+
+
+def test_a_prior_that_knows_no_class_apart_refuses_to_draw_one(X):
+    """As in files of earlier versions, whose start was N(0, 1) for every class."""
+    ae = quick(2, objective=VAE(conditional=True), max_steps=1).fit(X, np.arange(len(X)) % 2)
+    with torch.no_grad():
+        for parameter in ae.network_.extra.prior.parameters():
+            parameter.zero_()
+    assert np.isfinite(ae.sample(3, random_state=0)).all()
+    with pytest.raises(ParameterError, match="one prior for all classes"):
+        ae.sample(3, y=1)
 
 
 # ---------------------------------------------------------------- whole fits

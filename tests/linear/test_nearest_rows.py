@@ -95,7 +95,7 @@ def test_compact_rows_keep_distances(columnwise):
     scaled = scaling(torch.from_numpy(X)).numpy()
     source = ArraySource(X)
     pca = fit_pca((lambda: [scaled]) if columnwise else source.blocks, 20, 0)
-    found = compact(source, pca, scaling)
+    found = compact(source.blocks, pca, scaling)
     apart = np.square(found[:, None] - found[None]).sum(axis=2)
     expected = np.square(scaled[:, None] - scaled[None]).sum(axis=2)
     np.testing.assert_allclose(apart, expected, rtol=1e-4, atol=1e-4)

@@ -75,3 +75,19 @@ def test_elsewhere_the_network_stays_as_it_is(monkeypatch):
     monkeypatch.setattr(fast_products, "prefers_onednn", lambda: False)
     net = nn.Linear(300, 300)
     assert fast_products.with_fast_products(net) is net
+
+
+def test_a_torch_without_the_product_keeps_its_own(monkeypatch):
+    """Its name is not public: it may be missing, or take other arguments."""
+    net = nn.Linear(300, 300)
+    for product in (None, lambda: None):
+        monkeypatch.setattr(fast_products, "multiply", product)
+        assert not fast_products.has_product()
+    capable = {"avx512_f": True, "cpu_name": "AMD EPYC"}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capable)
+    fast_products.prefers_onednn.cache_clear()
+    assert fast_products.with_fast_products(net) is net
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    fast_products.prefers_onednn.cache_clear()
+    assert fast_products.with_fast_products(net) is net
+    fast_products.prefers_onednn.cache_clear()

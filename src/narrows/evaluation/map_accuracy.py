@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from narrows.evaluation.classifiers import NEIGHBOURS
 from narrows.evaluation.scorecard import knn_accuracy, pca_inference
-from narrows.training.plan import make_plan
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
@@ -94,7 +93,7 @@ def map_accuracy(
         None where there are too few rows. Rows that training held out are judged by the others,
         where there are such; else each row by all others.
     """
-    unseen = _unseen(ae, len(codes), rows.shape[1]) if fitted else None
+    unseen = ae.model_.record.unseen if fitted else None
     others = known.copy()
     if unseen is not None:
         others[unseen] = False
@@ -111,17 +110,3 @@ def map_accuracy(
         return None
     ours, pca = (knn_accuracy(Z[others], y[others], Z[judged], y[judged]) for Z in (codes, Z_pca))
     return Accuracy(ours, pca, len(judged), n_others, "unseen")
-
-
-def _unseen(ae: Autoencoder, n_rows: int, n_features: int) -> NDArray[np.int64] | None:
-    """Return the rows that the network was not trained on; None where there are none.
-
-    Where rows are few, and where PCA was returned, the model is one of all rows.
-    """
-    params = ae.get_params(deep=False)
-    plan = make_plan(params, n_rows, n_features, seed=0, sample_shape=ae.sample_shape_)
-    is_start = ae.best_step_ == 0 and ae.init == "pca"
-    split = ae.model_.record.split
-    if plan.may_repeat or is_start or split is None or not split.n_held_out:
-        return None
-    return split.parts()[0]

@@ -1,7 +1,8 @@
-"""Principal components of rows that come in blocks: the start of training and its yardstick.
+"""Principal components of rows that come in blocks: what training starts from and is compared with.
 
 Everything is accumulated in float64 about a shift near the mean, so that neither a large mean nor
-a column a million times larger than the others spoils the result.
+a column a million times larger than the others spoils the result. Large products are torch's, for
+its number of threads is a thread's own, while that of NumPy's BLAS is the process's.
 
 Legend: N rows, D columns, K components, b block.
 """
@@ -14,16 +15,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from narrows.common.blocks import slices
 from narrows.linear.patches import Cells
+from narrows.linear.varies import EPSILON, EXACT, Array64, Rounding, without_noise
 
-Array64 = NDArray[np.float64]
 Blocks = Callable[[], Iterable[Array64]]
+CentredBlocks = Callable[[], Iterable[Tensor]]
 
 WIDEST_COVARIANCE = 4096
 """Columns up to which the D × D covariance is formed (128 MiB in float64)."""
 MOST_SKETCHED = 512
 """Components at the most that are looked at beyond that."""
+STRIP = 128
+"""Columns whose products with all later ones are summed at once."""
 _ROUNDING = 1e-12
 _OVERSAMPLING, _POWER_ITERATIONS = 10, 6
 
@@ -75,7 +81,7 @@ class PrincipalComponents:
         """Project rows (n, D) to their scores (n, K)."""
         centred = np.asarray(X, dtype=np.float64) - self.mean_
         if self.cells is None:
-            return centred @ self.components_.T
+            return (torch.from_numpy(centred) @ torch.from_numpy(self.components_).T).numpy()
         scores = self.cells.gather(torch.from_numpy(centred)).numpy() @ self.components_.T
         return np.moveaxis(scores, -1, 1).reshape(len(scores), -1)
 
@@ -90,7 +96,9 @@ class PrincipalComponents:
         return whole.numpy().reshape(len(scores), -1) + self.mean_
 
 
-def fit_pca(blocks: Blocks, n_components: int, seed: int) -> PrincipalComponents:
+def fit_pca(
+    blocks: Blocks, n_components: int, seed: int, rounding: Rounding = EXACT
+) -> PrincipalComponents:
     """Fit principal components to rows that can be read several times, block by block.
 
     The eigenvectors come from the covariance up to 4,096 columns, from the Gram matrix where rows
@@ -105,28 +113,29 @@ def fit_pca(blocks: Blocks, n_components: int, seed: int) -> PrincipalComponents
         Code size K ≤ D.
     seed : int
         Seeds the range finder; without effect on the two exact ways.
+    rounding : Rounding
+        Of the data. Columns that vary by no more count as constant.
 
     Returns
     -------
     PrincipalComponents
     """
-    moments = _moments(blocks, scatter=True)
+    moments = _moments(blocks, rounding, scatter=True)
     n_columns = len(moments.shift)
 
-    def centred() -> Iterable[Array64]:
-        return (block - moments.mean for block in blocks())
-
     if moments.n_rows < n_columns and moments.n_rows <= WIDEST_COVARIANCE:
-        squares, axes = _from_gram(centred, n_components)
+        squares, axes = _from_gram(_centred(blocks, moments), n_components)
     elif moments.scatter is not None:
-        squares, vectors = np.linalg.eigh(moments.centred_scatter())
+        squares, vectors = moments.eigenvectors()
         squares, axes = squares[::-1][:n_components], vectors[:, ::-1].T[:n_components]
     else:
-        squares, axes = _from_sketch(centred, n_columns, n_components, seed)
+        squares, axes = _from_sketch(_centred(blocks, moments), n_columns, n_components, seed)
     return _assemble(squares, axes, moments, n_components)
 
 
-def components_needed(blocks: Blocks, explained: float, seed: int) -> int | None:
+def components_needed(
+    blocks: Blocks, explained: float, seed: int, rounding: Rounding = EXACT
+) -> int | None:
     """Return how many components explain a part of the variance of rows, as ``PCA(explained)``.
 
     Where rows and columns are more than 4,096 each, only the first 512 are looked at; None where
@@ -139,13 +148,15 @@ def components_needed(blocks: Blocks, explained: float, seed: int) -> int | None
     explained : float
         From 0 to 1.
     seed : int
+    rounding : Rounding
+        As in `fit_pca`.
     """
-    moments = _moments(blocks, scatter=True)
+    moments = _moments(blocks, rounding, scatter=True)
     n_columns = len(moments.shift)
     if moments.n_rows < n_columns and moments.n_rows <= WIDEST_COVARIANCE:
-        squares = np.linalg.eigvalsh(_gram(lambda: (block - moments.mean for block in blocks())))
+        squares = torch.linalg.eigvalsh(_gram(_centred(blocks, moments))).numpy()
     elif moments.scatter is not None:
-        squares = np.linalg.eigvalsh(moments.centred_scatter())
+        squares, _ = moments.eigenvectors()
     else:
         squares = fit_pca(blocks, MOST_SKETCHED, seed).singular_values_[::-1] ** 2
     total = float(moments.variances.sum()) * max(moments.n_rows - 1, 1)
@@ -157,7 +168,7 @@ def components_needed(blocks: Blocks, explained: float, seed: int) -> int | None
 
 
 def fit_pca_of_cells(
-    blocks: Blocks, n_components: int, cells: Cells, seed: int
+    blocks: Blocks, n_components: int, cells: Cells, seed: int, rounding: Rounding = EXACT
 ) -> PrincipalComponents:
     """Fit principal components to the cells of pictures: the same axes for all cells.
 
@@ -169,19 +180,23 @@ def fit_pca_of_cells(
         Code size K; each cell has ``K / cells.n_cells`` numbers of it.
     cells : Cells
     seed : int
+    rounding : Rounding
+        As in `fit_pca`.
 
     Returns
     -------
     PrincipalComponents
     """
-    moments = _moments(blocks, scatter=False)
+    moments = _moments(blocks, rounding, scatter=False)
 
     def cut() -> Iterable[Array64]:
         for block in blocks():
             gathered = cells.gather(torch.from_numpy(block - moments.mean))
             yield gathered.reshape(-1, cells.size).numpy()
 
-    found = fit_pca(cut, n_components // cells.n_cells, seed)
+    farthest = float(np.abs(moments.mean).max() + np.abs(rounding.origin).max())
+    of_cells = replace(rounding, origin=farthest)
+    found = fit_pca(cut, n_components // cells.n_cells, seed, of_cells)
     total = float(moments.variances.sum())
     explained = found.explained_variance_ * cells.n_cells
     return replace(
@@ -194,33 +209,42 @@ def fit_pca_of_cells(
     )
 
 
-def column_moments(blocks: Blocks) -> tuple[Array64, Array64]:
-    """Return the mean and the variance (divisor n − 1) of each column, (D,) each."""
-    moments = _moments(blocks, scatter=False)
+def column_moments(blocks: Blocks, rounding: Rounding = EXACT) -> tuple[Array64, Array64]:
+    """Return the mean and the variance (divisor n − 1) of each column, (D,) each.
+
+    Variances that rounding explains are 0.
+    """
+    moments = _moments(blocks, rounding, scatter=False)
     return moments.mean, moments.variances
 
 
-def _moments(blocks: Blocks, *, scatter: bool) -> _Moments:
+def _moments(blocks: Blocks, rounding: Rounding, *, scatter: bool) -> _Moments:
     """Read all blocks once; cross products are summed if asked and narrow enough."""
     moments: _Moments | None = None
     for block in blocks():
         if moments is None:
             narrow = block.shape[1] <= WIDEST_COVARIANCE
-            moments = _Moments(block.mean(axis=0), scatter=scatter and narrow)
+            moments = _Moments(block.mean(axis=0), rounding, scatter=scatter and narrow)
         moments.add(block)
     assert moments is not None, "no rows"
     return moments
 
 
+def _centred(blocks: Blocks, moments: _Moments) -> CentredBlocks:
+    return lambda: (torch.from_numpy(block - moments.mean) for block in blocks())
+
+
 class _Moments:
     """Count, sums and (where narrow enough) cross products of rows about a shift."""
 
-    def __init__(self, shift: Array64, *, scatter: bool) -> None:
+    def __init__(self, shift: Array64, rounding: Rounding, *, scatter: bool) -> None:
         self.n_rows = 0
         self.shift = shift
+        self._rounding = rounding
         self.sums = np.zeros_like(shift)
         self.squares = np.zeros_like(shift)
-        self.scatter = np.zeros((len(shift), len(shift))) if scatter else None
+        size = (len(shift), len(shift))
+        self.scatter = torch.zeros(size, dtype=torch.float64) if scatter else None
 
     def add(self, block: Array64) -> None:
         deviation = block - self.shift
@@ -228,8 +252,11 @@ class _Moments:
         self.sums += deviation.sum(axis=0)
         self.squares += np.einsum("bd,bd->d", deviation, deviation)
         if self.scatter is not None:
-            # NumPy hands AᵀA to the symmetric product, half the work of a general one.
-            self.scatter += deviation.T @ deviation
+            # Only on and above the diagonal, strip by strip: half the work of the whole product.
+            rows = torch.from_numpy(deviation)
+            for part in slices(len(self.shift), STRIP):
+                below = slice(part.start, None)
+                self.scatter[part, below].addmm_(rows[:, part].T, rows[:, below])
 
     @property
     def offset(self) -> Array64:
@@ -241,47 +268,53 @@ class _Moments:
 
     @property
     def variances(self) -> Array64:
-        deviations = np.maximum(self.squares - self.n_rows * self.offset**2, 0.0)
-        return deviations / max(self.n_rows - 1, 1)
+        squares = np.maximum(self.squares - self.n_rows * self.offset**2, 0.0)
+        variances = squares / max(self.n_rows - 1, 1)
+        return without_noise(variances, self.mean, self.n_rows, self._rounding)
 
-    def centred_scatter(self) -> Array64:
+    def eigenvectors(self) -> tuple[Array64, Array64]:
+        """Return the eigenvalues (D,) of the centred scatter, rising, and its vectors (D, D)."""
         assert self.scatter is not None
-        return self.scatter - self.n_rows * np.outer(self.offset, self.offset)
+        offset = torch.from_numpy(self.offset)
+        centred = self.scatter - self.n_rows * torch.outer(offset, offset)
+        squares, vectors = torch.linalg.eigh(centred, UPLO="U")
+        return squares.numpy(), vectors.numpy()
 
 
-def _gram(centred: Blocks) -> Array64:
+def _gram(centred: CentredBlocks) -> Tensor:
     """Return the products (N, N) of all pairs of rows."""
-    return np.concatenate([np.concatenate([a @ b.T for b in centred()], axis=1) for a in centred()])
+    return torch.cat([torch.cat([a @ b.T for b in centred()], dim=1) for a in centred()])
 
 
-def _from_gram(centred: Blocks, n_components: int) -> tuple[Array64, Array64]:
+def _from_gram(centred: CentredBlocks, n_components: int) -> tuple[Array64, Array64]:
     """Take the axes from A Aᵀ, which is smaller than AᵀA where rows are fewer than columns."""
-    squares, vectors = np.linalg.eigh(_gram(centred))
-    squares, vectors = squares[::-1][:n_components], vectors[:, ::-1][:, :n_components]
-    norms = np.sqrt(np.maximum(squares, np.finfo(np.float64).tiny))
-    axes, first = np.zeros((len(norms), next(iter(centred())).shape[1])), 0
+    squares, vectors = (found.flip(-1) for found in torch.linalg.eigh(_gram(centred)))
+    squares, vectors = squares[:n_components], vectors[:, :n_components]
+    weights = vectors / squares.clamp(min=torch.finfo(torch.float64).tiny).sqrt()
+    first, axes = 0, torch.zeros(())
     for block in centred():
-        axes = axes + (vectors[first : first + len(block)] / norms).T @ block
+        axes = axes + weights[first : first + len(block)].T @ block
         first += len(block)
-    return squares, axes
+    return squares.numpy(), axes.numpy()
 
 
 def _from_sketch(
-    centred: Blocks, n_columns: int, n_components: int, seed: int
+    centred: CentredBlocks, n_columns: int, n_components: int, seed: int
 ) -> tuple[Array64, Array64]:
     width = min(n_components + _OVERSAMPLING, n_columns)
-    basis = np.random.default_rng(seed).standard_normal((n_columns, width))
+    basis = torch.from_numpy(np.random.default_rng(seed).standard_normal((n_columns, width)))
 
-    def scatter_times(basis_DW: Array64) -> Array64:
-        product = np.zeros_like(basis_DW)
+    def scatter_times(basis_DW: Tensor) -> Tensor:
+        product = torch.zeros_like(basis_DW)
         for block in centred():
             product += block.T @ (block @ basis_DW)
         return product
 
     for _ in range(_POWER_ITERATIONS):
-        basis, _ = np.linalg.qr(scatter_times(basis))
-    squares, rotation = np.linalg.eigh(basis.T @ scatter_times(basis))
-    return squares[::-1][:n_components], (basis @ rotation[:, ::-1]).T[:n_components]
+        basis, _ = torch.linalg.qr(scatter_times(basis))
+    squares, rotation = torch.linalg.eigh(basis.T @ scatter_times(basis))
+    axes = (basis @ rotation.flip(1)).T[:n_components]
+    return squares.flip(0)[:n_components].numpy(), axes.numpy()
 
 
 def _assemble(
@@ -292,7 +325,7 @@ def _assemble(
     total = float(variances.sum()) * max(n_rows - 1, 1)
     squares = np.maximum(squares, 0.0)
     largest = squares.max(initial=0.0)
-    real = squares > largest * min(n_rows, len(mean)) * np.finfo(np.float64).eps
+    real = (squares > largest * min(n_rows, len(mean)) * EPSILON) & (total > 0)
     components = np.zeros((n_components, len(mean)))
     components[: len(axes)][real] = axes[real]
     kept = np.zeros(n_components)

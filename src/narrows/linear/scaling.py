@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from narrows.common.limits import Limit, interval, nothing, one_of
+from narrows.linear.varies import EXACT, ROUNDINGS, Rounding
 
 SCALING: Limit = one_of("auto", "standard") | interval() | nothing()
 """What the parameter `scaling` may be."""
+CONSTANT_SHARE = 1e-6
+"""Part of a constant column's size that its divisor is, where that is more than 1."""
 
 
 class Scaling(nn.Module):
@@ -50,6 +53,7 @@ def choose_scaling(
     variance: NDArray[np.float64],
     low: float,
     high: float,
+    rounding: Rounding = EXACT,
 ) -> Scaling:
     """Turn the parameter `scaling` into a shift and a divisor.
 
@@ -61,18 +65,23 @@ def choose_scaling(
         each column and divides it by its own standard deviation. A pair maps the smallest and
         the largest value of the whole data to that pair. None leaves the data alone.
     mean, variance : ndarray (D,)
-        Of the columns, in data units and their squares.
+        Of the columns, in data units and their squares; variances of 0 where rounding explains
+        them, as `narrows.linear.pca` returns them.
     low, high : float
         Smallest and largest value of the data.
+    rounding : Rounding
+        Of the data.
     """
     one, zero = np.ones(1), np.zeros(1)
     if scaling is None:
         return Scaling(zero, one)
     if scaling == "standard":
-        return Scaling(mean, np.where(variance > 0, np.sqrt(variance), 1.0))
+        # A constant column is divided by 1, or by more where rounding of it would look large.
+        constant = np.maximum(CONSTANT_SHARE * np.abs(mean), 1.0)
+        return Scaling(mean, np.where(variance > 0, np.sqrt(variance), constant))
     if scaling == "auto":
-        common = float(np.sqrt(variance.mean()))
-        return Scaling(mean, np.array([common if common > 0 else 1.0]))
+        return Scaling(mean, np.array([float(np.sqrt(variance.mean())) or 1.0]))
     target_low, target_high = cast("tuple[float, float]", scaling)
-    divisor = (high - low) / (target_high - target_low) if high > low else 1.0
+    varies = high - low > ROUNDINGS * rounding.epsilon * max(abs(low), abs(high))
+    divisor = (high - low) / (target_high - target_low) if varies else 1.0
     return Scaling(np.array([low - target_low * divisor]), np.array([divisor]))

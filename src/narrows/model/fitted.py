@@ -48,6 +48,8 @@ class Record:
         One of `ENDINGS`.
     split : Split or None
         Which rows were held out; None where it is not known.
+    saw_all : bool
+        Whether the model has learned from all rows, those that were held out before included.
     """
 
     n_steps: int = 0
@@ -61,6 +63,12 @@ class Record:
     n_threads: int = 1
     ended: str = "unknown"
     split: Split | None = None
+    saw_all: bool = True
+
+    @property
+    def unseen(self) -> NDArray[np.int64] | None:
+        """Numbers of the rows that the model has never learned from; None where there are none."""
+        return None if self.saw_all or self.split is None else self.split.parts()[0]
 
     @property
     def repeatable(self) -> bool:

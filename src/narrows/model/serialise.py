@@ -52,6 +52,7 @@ _PCA_TENSORS = (
 )
 _NUMBERS = ("validation_error", "pca_validation_error", "explained_variance_ratio")
 _PLAIN = ("n_steps", "best_step", "n_threads", "device", "precision")
+_SPLIT = tuple(field.name for field in dataclasses.fields(Split))
 _SCALE_TENSORS = ("thinness", "drift", "misfit", "of_codes", "of_rows")
 TRUST_TENSORS = {f"trust.{name}" for name in (*Clusters._fields, *_SCALE_TENSORS)}
 TEXT = Limit(lambda value: isinstance(value, str), "a text")
@@ -68,6 +69,7 @@ _LATER: dict[str, Any] = {
     "trust_in_reported_units": False,
     "ended": "unknown",
     "split": None,
+    "saw_all": True,
 }
 """Entries that files of earlier versions lack, and what holds for their models."""
 
@@ -159,6 +161,7 @@ def _config(model: Fitted) -> dict[str, Any]:
         "classes": None if model.classes is None else model.classes.tolist(),
         "ended": record.ended,
         "split": None if split is None else dataclasses.asdict(split),
+        "saw_all": record.saw_all,
     }
     config |= {f"{name}_": getattr(record, name) for name in _PLAIN}
     for name in _NUMBERS:
@@ -223,12 +226,14 @@ def _check_consistent(config: dict[str, Any], tensors: dict[str, NDArray[Any]]) 
     numbers = ("n_features_in_", "n_components_", "n_samples", "code_size")
     limits = {name: integer(1) for name in numbers}
     limits |= {"axes": integer(0), "ordered": boolean(), "size_curve": boolean()}
-    limits |= {"trust": boolean(), "trust_in_reported_units": boolean()}
+    limits |= {"trust": boolean(), "trust_in_reported_units": boolean(), "saw_all": boolean()}
     limits |= {"bounds": nothing() | interval(), "sample_shape": widths()}
     limits |= {"ended": one_of(*ENDINGS), "device_": TEXT, "precision_": TEXT}
     limits |= dict.fromkeys(("n_steps_", "best_step_", "n_threads_"), integer(0))
     limits |= {f"{name}_": nothing() | real(-math.inf) for name in _NUMBERS}
     check("a model file", config, limits)
+    if config["split"] is not None:
+        check("a model file's split", config["split"], dict.fromkeys(_SPLIT, integer(0)))
     n_features = config["n_features_in_"]
     cells = _cells(config)
     n_axes = min(config["n_components_"], n_features) // (1 if cells is None else cells.n_cells)
@@ -299,6 +304,7 @@ def _fields(
         history=_history(config["history_columns"], tensors),
         ended=config["ended"],
         split=None if config["split"] is None else Split(**config["split"]),
+        saw_all=config["saw_all"],
         **measured,
     )
     fields = {

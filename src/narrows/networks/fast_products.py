@@ -30,7 +30,8 @@ def prefers_onednn() -> bool:
     has_both = torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()
     if not has_both:
         return False
-    processor = torch.cpu.get_capabilities()
+    # A name that some versions of torch lack.
+    processor: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     # Without AVX-512, MKL leaves no vector units unused.
     wide = bool(processor.get("avx512_f", False))
     other_maker = str(processor.get("cpu_name", "")).startswith("AMD")

@@ -156,7 +156,7 @@ class Denoising(Objective):
             place = noise.get("place", torch.zeros(1, 1, device=x.device))
             level = low + (high - low) * place
         shape = net.extra.shape if isinstance(net.extra, SampleShape) else (x.shape[1],)
-        return corruption.applied(x.float(), noise, level, scaling, shape).to(x.dtype)
+        return corruption.apply(x.float(), noise, level, scaling, shape).to(x.dtype)
 
     def terms(self, net: Autoencoding, batch: Batch, step: Step) -> dict[str, Tensor]:
         """Return ``{"reconstruction": (B,)}``, squared units of the network per feature."""

@@ -153,10 +153,7 @@ class VQ(Objective):
     """
 
     name: ClassVar[str] = "vq"
-    units: ClassVar[dict[str, str]] = {
-        "reconstruction": PIXEL_SQUARES,
-        "commitment": PIXEL_SQUARES,
-    }
+    units: ClassVar[dict[str, str]] = {"reconstruction": PIXEL_SQUARES, "commitment": PIXEL_SQUARES}
 
     n_codes: int = parameter(512, integer(2, 16_384), "words in each code book")
     width: str | int = parameter("auto", one_of("auto") | integer(1, MOST), "numbers in a word")

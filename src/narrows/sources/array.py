@@ -10,6 +10,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from narrows.common.blocks import rows_at_once, slices
+from narrows.linear.varies import Rounding, rounding_of
+
 RowNumbers = NDArray[np.int64]
 BLOCK_VALUES = 1 << 22
 """Values in one block of float64 rows (32 MiB), the bound on temporary copies."""
@@ -44,6 +47,11 @@ class ArraySource:
         """Columns D."""
         return int(self.X.shape[1])
 
+    @property
+    def rounding(self) -> Rounding:
+        """How exactly values are known."""
+        return rounding_of(self.X.dtype)
+
     def subset(self, rows: RowNumbers) -> ArraySource:
         """Return the source of some rows, counted within this one."""
         return ArraySource(self.X, rows if self.rows is None else self.rows[rows], self.y)
@@ -59,6 +67,5 @@ class ArraySource:
 
     def blocks(self) -> Iterator[NDArray[np.float64]]:
         """Give all rows in order, in float64 blocks of bounded size."""
-        size = max(1, BLOCK_VALUES // max(self.n_features, 1))
-        for start in range(0, self.n_rows, size):
-            yield self.take(slice(start, start + size)).astype(np.float64)
+        for part in slices(self.n_rows, rows_at_once(self.n_features, BLOCK_VALUES)):
+            yield self.take(part).astype(np.float64)

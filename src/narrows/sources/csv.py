@@ -2,11 +2,13 @@
 
 The first line holds names of columns unless all of its fields are numbers. A first column is taken
 for names of rows where it holds unique text, or where names of columns stand above all the others.
+Names that a spreadsheet would run are written behind a single quote, and read without it.
 """
 
 from __future__ import annotations
 
 import csv
+import re
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -31,6 +33,8 @@ class NamedRows(NamedTuple):
     column_names: Names | None
 
 
+_FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
+"""How a text begins that a spreadsheet may run, behind quotes that `escaped` has put before it."""
 _BLANK = {"", "na", "n/a", "nan", "null", "none"}
 
 
@@ -61,7 +65,7 @@ def read_csv(path: Path) -> NamedRows:
         raise DataError(f"{path} holds names of columns, but no rows.")
     row_names, frame = _split_row_names(path, frame, unnamed_first=has_header and first[0] == "")
     values = _numbers(path, frame)
-    names = tuple(str(name) for name in frame.columns) if has_header else None
+    names = tuple(unescaped(str(name)) for name in frame.columns) if has_header else None
     return NamedRows(values, row_names, names)
 
 
@@ -161,7 +165,7 @@ def _split_row_names(
         return None, frame
     if frame.shape[1] == 1:
         raise DataError(f"{path} holds names of rows alone; narrows learns from numbers.")
-    return tuple(str(name) for name in first), frame.iloc[:, 1:]
+    return tuple(unescaped(str(name)) for name in first), frame.iloc[:, 1:]
 
 
 def _is_numeric(column: pd.Series[Any]) -> bool:
@@ -187,6 +191,20 @@ def _example(frame: pd.DataFrame) -> str:
     """Return the first value of the first column that is not a number."""
     values = [str(value) for value in frame.iloc[:, 0].dropna()]
     return next((value for value in values if not _is_number(value)), values[0] if values else "")
+
+
+def escaped(text: Any) -> Any:
+    """Return a text so that no spreadsheet takes it for a formula; numbers stay as they are.
+
+    A single quote goes before it (OWASP, "CSV Injection"). `unescaped` takes it off again.
+    """
+    is_formula = isinstance(text, str) and _FORMULA.match(text) and not _is_number(text)
+    return f"'{text}" if is_formula else text
+
+
+def unescaped(text: str) -> str:
+    """Return the text that `escaped` was given."""
+    return text[1:] if text[:1] == "'" and _FORMULA.match(text) else text
 
 
 def first_line(error: Exception) -> str:

@@ -6,16 +6,16 @@ Legend: N rows, D features.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from os import PathLike
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from narrows.common.warn import warn
-from narrows.errors import DataError, DataTypeError, ParameterError
-from narrows.sources.ambiguous import check_axes, check_mask
+from narrows.errors import DataError, ParameterError
+from narrows.sources.ambiguous import check_axes
+from narrows.sources.containers import as_array, is_tensor
 
 Shape = tuple[int, ...]
 PICTURE_SHARE = 0.001
@@ -24,7 +24,6 @@ PART_ROWS = 4096
 """Rows that are looked at together."""
 LARGEST, LARGEST_FLOAT32 = 1e100, 1e30
 """Magnitudes up to which, of float64, sums of squares and, of float32, codes stay in range."""
-_TIMES = ("date", "time", "duration", "period")
 DOMINANT_SHARE = 0.95
 """Part of the variance in few columns from which `fit` warns."""
 MOST_NAMED = 3
@@ -52,8 +51,8 @@ def as_rows(X: Any, *, shape_is_known: bool = True) -> tuple[Any, Shape | None]:
     DataError
         For more than four axes, masked values, rows of different shapes, or one picture.
     """
-    is_tensor = _is_tensor(X)
-    X = _as_array(X)
+    came_as_tensor = is_tensor(X)
+    X = as_array(X)
     shape = getattr(X, "shape", None)
     if shape is None:
         return X, None
@@ -62,135 +61,12 @@ def as_rows(X: Any, *, shape_is_known: bool = True) -> tuple[Any, Shape | None]:
             f"X has shape {tuple(shape)}; narrows takes rows (n, features) or pictures"
             " (n, height, width) or (n, height, width, channels)."
         )
-    check_mask(X)
-    _check_dtype(X)
     if not shape_is_known:
-        check_axes(X, is_tensor=is_tensor)
+        check_axes(X, is_tensor=came_as_tensor)
     if len(shape) <= 2:
-        # Categories of pandas would pass scikit-learn as they are, numbers or not.
-        categories = hasattr(X, "columns") and "category" in map(str, X.dtypes)
-        return (X.astype(object) if categories else X), None
+        return X, None
     sample_shape = tuple(int(n) for n in shape[1:])
     return np.asarray(X).reshape(int(shape[0]), math.prod(sample_shape)), sample_shape
-
-
-def _is_tensor(X: Any) -> bool:
-    return hasattr(X, "detach") and hasattr(X, "numpy")
-
-
-def _as_array(X: Any) -> Any:
-    """Return an array or a frame, or a list whose refusal scikit-learn words."""
-    if _is_tensor(X):
-        return _from_tensor(X)
-    if isinstance(X, np.ndarray) and X.dtype == object and X.ndim == 1:
-        X = list(X)
-    if isinstance(X, (list, tuple)):
-        return _from_list(X)
-    if isinstance(X, Mapping):
-        names = [str(name) for name in X]
-        which = "data" if "data" in names else next(iter(names), "name")
-        raise DataTypeError(
-            f"X is a {type(X).__name__} of {', '.join(names) or 'nothing'}, not an array of rows."
-            f" Pass what it holds, such as X[{which!r}]."
-        )
-    if hasattr(X, "toarray") and hasattr(X, "nnz"):
-        raise _sparse(".toarray()")
-    if hasattr(X, "shape"):
-        return X
-    if hasattr(X, "__array__") or hasattr(X, "__array_interface__"):
-        return np.asarray(X)
-    raise DataTypeError(f"X is a {type(X).__name__}, not an array of rows. {_what_to_pass(X)}")
-
-
-def _from_tensor(X: Any) -> NDArray[Any]:
-    if not str(X.layout).endswith("strided"):
-        raise _sparse(".to_dense()")
-    X = X.detach().cpu()
-    # NumPy has no such dtypes.
-    lacking = str(X.dtype).startswith(("torch.bfloat16", "torch.float8"))
-    found: NDArray[Any] = (X.float() if lacking else X.resolve_conj()).numpy()
-    return found
-
-
-def _from_list(X: Any) -> Any:
-    rows = [_from_tensor(row) if _is_tensor(row) else row for row in X]
-    if any(np.ma.isMaskedArray(row) for row in rows):
-        check_mask(np.ma.array(rows))
-    try:
-        array = np.asarray(rows)
-    except ValueError:
-        shapes = [_shape_of(row) for row in rows]
-        other = next((n for n, shape in enumerate(shapes) if shape != shapes[0]), None)
-        if other is None:
-            return X
-        raise DataError(
-            f"X is a list of rows of different shapes: row 0 has {shapes[0]} and row {other} has"
-            f" {shapes[other]}. Cut, pad or resize all to one shape."
-        ) from None
-    return array if array.dtype.kind in "buifcMmV" else X
-
-
-def _shape_of(row: Any) -> str:
-    try:
-        return f"shape {np.shape(row)}"
-    except ValueError:
-        return "parts of different shapes"
-
-
-def _sparse(way_out: str) -> DataTypeError:
-    return DataTypeError(
-        f"Sparse data was passed, but dense data is required. Use '{way_out}' to convert it to a"
-        " dense array, block by block where memory is short; narrows learns from dense rows alone."
-    )
-
-
-def _what_to_pass(X: Any) -> str:
-    """Say how to get rows from a container that is none."""
-    if isinstance(X, (str, PathLike)):
-        return "Read the file first, for example with numpy.load or pandas.read_csv."
-    for place, holder in (("X", X), ("X.dataset", getattr(X, "dataset", None))):
-        if hasattr(holder, "tensors"):
-            return f"Pass its tensor of rows: {place}.tensors[0]."
-    if not (hasattr(X, "__iter__") or hasattr(X, "__getitem__")):
-        return "Pass an array, a tensor or a frame of shape (n, features)."
-    return (
-        "Pass its rows in one array, for example np.stack([row for row, label in X]) of pairs and"
-        " np.concatenate(list(X)) of batches, or call partial_fit with one batch after another."
-    )
-
-
-def _check_dtype(X: Any) -> None:
-    """Refuse values that would be learned as other numbers than they stand for.
-
-    Raises
-    ------
-    DataError
-        For complex numbers.
-    DataTypeError
-        For dates and durations, records with named fields, and dtypes that NumPy cannot use.
-    """
-    dtype = getattr(X, "dtype", None)
-    kind = getattr(dtype, "kind", None)
-    if kind == "c":
-        raise DataError(
-            "Complex data not supported. Pass np.abs(X), or real and imaginary parts beside each"
-            " other: np.concatenate([X.real, X.imag], axis=1)."
-        )
-    if kind == "V":
-        names = getattr(dtype, "names", None)
-        way_out = (
-            "numpy.lib.recfunctions.structured_to_unstructured(X)" if names else "X.astype(float)"
-        )
-        raise DataTypeError(f"X holds values of dtype {dtype}. Pass {way_out}.")
-    by_column = zip(X.columns, X.dtypes, strict=True) if hasattr(X, "columns") else ()
-    columns = [repr(name) for name, dtype in by_column if str(dtype).lower().startswith(_TIMES)]
-    if kind in ("M", "m") or columns:
-        where = f" in {', '.join(columns[:5])}" if columns else ""
-        raise DataTypeError(
-            f"X holds dates or durations{where}, and their unit would be guessed. Turn them into"
-            " numbers of a unit that you choose, for example"
-            " (dates - dates.min()) / np.timedelta64(1, 'D'), or leave them out."
-        )
 
 
 def where_not_finite(X: Any, names: Any = None) -> str:

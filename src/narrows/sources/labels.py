@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrows.errors import DataError
-from narrows.sources.csv import not_utf8
+from narrows.sources.csv import not_utf8, unescaped
 from narrows.sources.mnist import load_mnist
 from narrows.sources.open import checked_file, is_mnist, read_npy
 
@@ -79,5 +79,5 @@ def _read_label_lines(path: Path, n_rows: int) -> NDArray[Any]:
     # A blank line is an empty label, but for those at the end.
     while rows and not rows[-1]:
         rows.pop()
-    labels = [row[0].strip() if row else "" for row in rows]
+    labels = [unescaped(row[0].strip()) if row else "" for row in rows]
     return np.array(labels[1:] if len(labels) == n_rows + 1 else labels)

@@ -22,6 +22,7 @@ from narrows.errors import DataError, ParameterError
 from narrows.model.diagnosis import diagnose, rows_to_show
 from narrows.model.fitted import Record
 from narrows.model.model import Model
+from narrows.model.trust import TrustScale
 from narrows.networks import converted, is_finite
 from narrows.objectives import Batch
 from narrows.objectives.priors import Normal
@@ -134,7 +135,7 @@ def _look_back(
     if origin is not None:
         result.movement = align.movement(origin, result.model, source)
     result.model, codes = with_codes(result.model, source, plan.seed)
-    scale = _trust_scale(result.model, source, saw_all=outcome.saw_all)
+    scale = _trust_scale(result.model, source)
     result.model = result.model.changed(trust_scale=scale)
     if outcome.interrupted is None:
         shown = source.take(rows_to_show(source.n_rows, source.n_features))
@@ -201,6 +202,7 @@ def _model(
         n_threads=n_threads,
         ended=outcome.ended,
         split=split,
+        saw_all=outcome.saw_all,
     )
     return Model(
         net=copy.deepcopy(outcome.net).cpu().eval(),
@@ -251,13 +253,10 @@ def with_codes(
     return model.changed(codes=kept, prior_seed=seed, priors=priors), codes
 
 
-def _trust_scale(model: Model, source: ArraySource, *, saw_all: bool) -> Any:
+def _trust_scale(model: Model, source: ArraySource) -> TrustScale:
     """Measure how strange rows are: held-out ones, or training rows left out of a summary."""
-    split = model.record.split
-    assert split is not None
-    everything = np.arange(source.n_rows)
-    held = _NO_ROWS if saw_all or not split.n_held_out else split.parts()[0]
-    seen = np.setdiff1d(everything, held) if len(held) else everything
+    held, everything = model.record.unseen, np.arange(source.n_rows)
+    seen = everything if held is None else np.setdiff1d(everything, held)
 
     def some(rows: NDArray[np.int64], most: int) -> NDArray[np.generic]:
         n_most = rows_at_once(source.n_features, CODED_VALUES, most)
@@ -266,13 +265,10 @@ def _trust_scale(model: Model, source: ArraySource, *, saw_all: bool) -> Any:
     return trust_scale(
         model.inference,
         some(seen, MOST_SUMMARISED),
-        some(held, MOST_JUDGED) if len(held) else None,
+        None if held is None else some(held, MOST_JUDGED),
         model.record.validation_error,
-        split.seed,
+        model.prior_seed,
     )
-
-
-_NO_ROWS = np.zeros(0, dtype=np.int64)
 
 
 # ------------------------------------------------------------------------ partial_fit

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, cast
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from narrows.common.limits import is_integer
 from narrows.errors import ParameterError
@@ -25,6 +24,7 @@ from narrows.linear.pca import (
     fit_pca_of_cells,
 )
 from narrows.linear.scaling import Scaling, choose_scaling
+from narrows.linear.varies import Array64, Rounding
 from narrows.networks import Autoencoding, OnAxes
 from narrows.networks.pca_path import cell_path, linear_path, principal_axes
 from narrows.networks.prefixes import ReadsPrefix
@@ -33,7 +33,6 @@ from narrows.objectives.ordered import left_over_by_length, ordered_path
 from narrows.sources.array import ArraySource
 from narrows.training.plan import Plan
 
-Array64 = NDArray[np.float64]
 SPARE_NUMBERS = 0.05
 """Part by which codes may be larger than what PCA needs for its own rows."""
 
@@ -146,9 +145,11 @@ def with_code_size(
     if is_integer(params["n_components"]):
         return params, None
     explained, blocks = float(params["n_components"]), cast("Blocks", source.blocks)
+    rounding = source.rounding
     if params["scaling"] == "standard" and source.n_features > 1:
-        _, blocks = _standardised(source)
-    needed = components_needed(blocks, explained, seed)
+        scaling = _standard_scaling(source)
+        blocks, rounding = _scaled(source, scaling)
+    needed = components_needed(blocks, explained, seed, rounding)
     if needed is None:
         raise ParameterError(
             f"`n_components`={explained:g}: PCA needs more than {MOST_SKETCHED} components to"
@@ -163,41 +164,45 @@ def with_code_size(
 def _scaling_and_pca(
     source: ArraySource, asked: Any, plan: Plan, bounds: tuple[float, float] | None
 ) -> tuple[Scaling, PrincipalComponents]:
-    n_components = plan.n_axes
     needed = plan.objective.needs.input_range
     ends = None
     if needed is not None:
         _check_range(source, asked, plan.objective, needed)
         asked, ends = (needed, bounds) if asked == "auto" else (asked, None)
     if asked == "standard" and plan.n_features > 1:  # one column's own divisor is common to all
-        scaling, blocks = _standardised(source)
-        return scaling, _fitted(blocks, n_components, plan)
-    pca = _fitted(source.blocks, n_components, plan)
+        scaling = _standard_scaling(source)
+        return scaling, pca_in_units_of(source, scaling, plan)
+    pca = _fitted(source.blocks, source.rounding, plan)
     low, high = (ends or extremes(source)) if isinstance(asked, (tuple, list)) else (0.0, 0.0)
-    return choose_scaling(asked, pca.mean_, pca.variances_, low, high), pca
+    return choose_scaling(asked, pca.mean_, pca.variances_, low, high, source.rounding), pca
 
 
-def _standardised(source: ArraySource) -> tuple[Scaling, Blocks]:
-    """Return the scaling column by column, and blocks of rows so scaled."""
-    scaling = choose_scaling("standard", *column_moments(source.blocks), 0.0, 0.0)
-    return scaling, lambda: _scaled(source, scaling)
+def _standard_scaling(source: ArraySource) -> Scaling:
+    """Return the scaling column by column."""
+    return choose_scaling("standard", *column_moments(source.blocks, source.rounding), 0.0, 0.0)
 
 
 def pca_in_units_of(source: ArraySource, scaling: Scaling, plan: Plan) -> PrincipalComponents:
     """Return the PCA of rows: of the scaled columns where each has its own divisor."""
     if scaling.divisor.numel() == 1:
-        return _fitted(source.blocks, plan.n_axes, plan)
-    return _fitted(lambda: _scaled(source, scaling), plan.n_axes, plan)
+        return _fitted(source.blocks, source.rounding, plan)
+    return _fitted(*_scaled(source, scaling), plan)
 
 
-def _scaled(source: ArraySource, scaling: Scaling) -> Iterator[Array64]:
-    return (scaling(torch.from_numpy(block)).numpy() for block in source.blocks())
+def _scaled(source: ArraySource, scaling: Scaling) -> tuple[Blocks, Rounding]:
+    """Return blocks of scaled rows, and how exactly these are known."""
+    origin = (scaling.shift / scaling.divisor).numpy()
+
+    def blocks() -> Iterator[Array64]:
+        return (scaling(torch.from_numpy(block)).numpy() for block in source.blocks())
+
+    return blocks, replace(source.rounding, origin=origin)
 
 
-def _fitted(blocks: Blocks, n_components: int, plan: Plan) -> PrincipalComponents:
+def _fitted(blocks: Blocks, rounding: Rounding, plan: Plan) -> PrincipalComponents:
     if plan.cells is None:
-        return fit_pca(blocks, n_components, plan.seed)
-    return fit_pca_of_cells(blocks, n_components, plan.cells, plan.seed)
+        return fit_pca(blocks, plan.n_axes, plan.seed, rounding)
+    return fit_pca_of_cells(blocks, plan.n_axes, plan.cells, plan.seed, rounding)
 
 
 def _check_range(

@@ -74,3 +74,27 @@ def test_a_class_can_be_drawn():
         mixed = prior.sample(1000, generator())
     assert ((drawn.mean(dim=1) > 50) == torch.tensor([0, 1, 0, 1, 1, 1]).bool()).all()
     assert 0.4 < (mixed.mean(dim=1) > 50).float().mean() < 0.6
+
+
+def test_classes_start_with_the_moments_of_their_codes():
+    means = 3 * torch.randn(500, 2, generator=generator()) + torch.tensor([1.0, -2.0])
+    log_variances, y = torch.randn(500, 2, generator=generator(1)), torch.arange(500) % 2
+    prior = ClassNormals(2, (0.4, 0.4, 0.2))  # of the third class no row is here
+    prior.meet_classes(zip(means.split(70), log_variances.split(70), y.split(70), strict=True))
+    found, within = prior.log_deviations.detach().exp().square(), []
+    for label in (0, 1):
+        own, variances = means[y == label], log_variances[y == label].exp()
+        within.append(own.var(dim=0, correction=0) + variances.mean(dim=0))
+        torch.testing.assert_close(prior.means[label].detach(), own.mean(dim=0))
+        torch.testing.assert_close(found[label], within[-1], rtol=0.01, atol=0)
+    torch.testing.assert_close(prior.means[2].detach(), means.mean(dim=0))
+    torch.testing.assert_close(found[2], torch.stack(within).mean(dim=0))
+
+
+def test_a_class_of_one_row_has_half_the_variance_of_the_others():
+    means = torch.cat([torch.randn(400, 1, generator=generator()), torch.ones(1, 1)])
+    y = torch.cat([torch.zeros(400), torch.ones(1)]).long()
+    prior = ClassNormals(1, (400 / 401, 1 / 401))
+    prior.meet_classes([(means, torch.full_like(means, -14.0), y)])
+    expected = float(means[:400].var()) / 2
+    assert float(prior.log_deviations[1].detach().exp()) ** 2 == pytest.approx(expected, rel=0.01)

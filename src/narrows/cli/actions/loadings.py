@@ -8,12 +8,12 @@ from typing import Any
 from narrows.cli.exit import expected_failures
 from narrows.cli.outputs import picture_shape, rows_for, write_figure
 from narrows.cli.print import say, say_columns
-from narrows.common.atomic_files import replacing
 from narrows.common.limits import check, integer
 from narrows.errors import DataError
 from narrows.estimator import Autoencoder, load
 from narrows.model.loadings import loadings_table
 from narrows.sources.open import Table, read_table
+from narrows.sources.write import write_frame
 
 LINES_SHOWN = 60
 """Lines of the table that are printed."""
@@ -53,8 +53,7 @@ def loadings(model: str, data: str, out: str | None, *, spots: int, top: int) ->
         figure = figures.loadings(ae, codes, spots=spots, sample_shape=picture_shape(ae))
         write_figure(target, figure)
     elif target is not None:
-        with replacing(target) as temporary:
-            frame.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")
+        write_frame(target, frame)
     _print(frame, table)
     if target is not None:
         say(f"wrote {target}")

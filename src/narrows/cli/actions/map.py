@@ -28,7 +28,7 @@ from narrows.evaluation.map_accuracy import Accuracy, map_accuracy
 from narrows.sources import inputs
 from narrows.sources.labels import read_labels
 from narrows.sources.open import Table, read_table
-from narrows.sources.write import write_table
+from narrows.sources.write import write_frame, write_table
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
@@ -331,6 +331,4 @@ def _write_csv(target: Path, found: Found) -> None:
     trust = found.trust()
     if trust is not None:
         frame["trust"] = trust
-    has_names = found.table.row_names is not None
-    with replacing(target) as temporary, temporary.open("wb") as file:
-        frame.to_csv(file, index=has_names, encoding="utf-8", lineterminator="\n")
+    write_frame(target, frame, index=found.table.row_names is not None)

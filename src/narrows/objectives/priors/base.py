@@ -40,11 +40,7 @@ class Prior(nn.Module):
 
     @abstractmethod
     def sample(
-        self,
-        n: int,
-        generator: torch.Generator,
-        temperature: float = 1.0,
-        y: Tensor | None = None,
+        self, n: int, generator: torch.Generator, temperature: float = 1.0, y: Tensor | None = None
     ) -> Tensor:
         """Draw codes (N, K).
 

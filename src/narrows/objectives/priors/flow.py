@@ -152,11 +152,7 @@ class Flow(Prior):
 
     @torch.no_grad()
     def sample(
-        self,
-        n: int,
-        generator: torch.Generator,
-        temperature: float = 1.0,
-        y: Tensor | None = None,
+        self, n: int, generator: torch.Generator, temperature: float = 1.0, y: Tensor | None = None
     ) -> Tensor:
         """Draw codes (N, K), of classes (N,) where given."""
         u = self.base.sample(n, generator, temperature, y).to(self.scale)

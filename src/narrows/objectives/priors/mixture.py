@@ -88,11 +88,7 @@ class Mixture(Prior):
         return torch.logsumexp(each + self.log_weights, dim=-1)
 
     def sample(
-        self,
-        n: int,
-        generator: torch.Generator,
-        temperature: float = 1.0,
-        y: Tensor | None = None,
+        self, n: int, generator: torch.Generator, temperature: float = 1.0, y: Tensor | None = None
     ) -> Tensor:
         """Draw codes (N, K)."""
         del y

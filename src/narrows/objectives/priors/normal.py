@@ -66,11 +66,7 @@ class Normal(Prior):
         return log_normal(z, self.mean, self.factor)
 
     def sample(
-        self,
-        n: int,
-        generator: torch.Generator,
-        temperature: float = 1.0,
-        y: Tensor | None = None,
+        self, n: int, generator: torch.Generator, temperature: float = 1.0, y: Tensor | None = None
     ) -> Tensor:
         """Draw codes (N, K)."""
         del y
@@ -164,11 +160,7 @@ class ClassNormals(Prior):
         return -(0.5 * (scaled.square() + LOG_2PI) + log_deviations).sum(dim=-1)
 
     def sample(
-        self,
-        n: int,
-        generator: torch.Generator,
-        temperature: float = 1.0,
-        y: Tensor | None = None,
+        self, n: int, generator: torch.Generator, temperature: float = 1.0, y: Tensor | None = None
     ) -> Tensor:
         """Draw codes (N, K), of classes (N,) where given."""
         draws = temperature * torch.randn(n, self.n_components, generator=generator)

@@ -16,6 +16,8 @@ from torch import Tensor
 
 from narrows.linear.scaling import Scaling
 
+Drawn = dict[str, Tensor]
+Shape = tuple[int, ...]
 USUAL_SHARE = 0.5
 """Usual standard deviation of Gaussian noise, as a part of the divisor of the scaling."""
 REACH = 4.0
@@ -33,16 +35,11 @@ class Corruption(Protocol):
     def usual(self, scaling: Scaling) -> Tensor:
         """Return the usual level, (1,) or (D,)."""
 
-    def draw(self, generator: torch.Generator, x: Tensor) -> dict[str, Tensor]:
+    def draw(self, generator: torch.Generator, x: Tensor) -> Drawn:
         """Draw the random numbers for rows (B, D), float32."""
 
-    def applied(
-        self,
-        x: Tensor,
-        drawn: dict[str, Tensor],
-        level: Tensor,
-        scaling: Scaling,
-        shape: tuple[int, ...],
+    def apply(
+        self, x: Tensor, drawn: Drawn, level: Tensor, scaling: Scaling, shape: Shape
     ) -> Tensor:
         """Return corrupted rows (B, D), given the level (1, 1), (1, D) or (B, 1).
 
@@ -70,17 +67,12 @@ class Gaussian:
         """Return half of the divisor of the scaling, mostly the standard deviation of the data."""
         return USUAL_SHARE * scaling.divisor
 
-    def draw(self, generator: torch.Generator, x: Tensor) -> dict[str, Tensor]:
+    def draw(self, generator: torch.Generator, x: Tensor) -> Drawn:
         """Return standard normal numbers (B, D)."""
         return {"normal": torch.randn(x.shape, generator=generator, device=x.device)}
 
-    def applied(
-        self,
-        x: Tensor,
-        drawn: dict[str, Tensor],
-        level: Tensor,
-        scaling: Scaling,
-        shape: tuple[int, ...],
+    def apply(
+        self, x: Tensor, drawn: Drawn, level: Tensor, scaling: Scaling, shape: Shape
     ) -> Tensor:
         """Return ``x + level · normal``; nothing is clipped."""
         del shape
@@ -97,17 +89,12 @@ class Masking:
         """Return three values in ten."""
         return torch.full((1,), 0.3, device=scaling.divisor.device)
 
-    def draw(self, generator: torch.Generator, x: Tensor) -> dict[str, Tensor]:
+    def draw(self, generator: torch.Generator, x: Tensor) -> Drawn:
         """Return uniform numbers (B, D)."""
         return {"uniform": torch.rand(x.shape, generator=generator, device=x.device)}
 
-    def applied(
-        self,
-        x: Tensor,
-        drawn: dict[str, Tensor],
-        level: Tensor,
-        scaling: Scaling,
-        shape: tuple[int, ...],
+    def apply(
+        self, x: Tensor, drawn: Drawn, level: Tensor, scaling: Scaling, shape: Shape
     ) -> Tensor:
         """Return x with 0 wherever the uniform number is below the level."""
         del shape
@@ -125,17 +112,12 @@ class SaltAndPepper:
         """Return two values in ten."""
         return torch.full((1,), 0.2, device=scaling.divisor.device)
 
-    def draw(self, generator: torch.Generator, x: Tensor) -> dict[str, Tensor]:
+    def draw(self, generator: torch.Generator, x: Tensor) -> Drawn:
         """Return uniform numbers (B, D)."""
         return {"uniform": torch.rand(x.shape, generator=generator, device=x.device)}
 
-    def applied(
-        self,
-        x: Tensor,
-        drawn: dict[str, Tensor],
-        level: Tensor,
-        scaling: Scaling,
-        shape: tuple[int, ...],
+    def apply(
+        self, x: Tensor, drawn: Drawn, level: Tensor, scaling: Scaling, shape: Shape
     ) -> Tensor:
         """Return x with 0 where the uniform number is below half the level, and 1 below the level.
 
@@ -157,18 +139,13 @@ class Blur:
         """Return one pixel."""
         return torch.ones(1, device=scaling.divisor.device)
 
-    def draw(self, generator: torch.Generator, x: Tensor) -> dict[str, Tensor]:
+    def draw(self, generator: torch.Generator, x: Tensor) -> Drawn:
         """Return nothing: a blur is not random."""
         del generator, x
         return {}
 
-    def applied(
-        self,
-        x: Tensor,
-        drawn: dict[str, Tensor],
-        level: Tensor,
-        scaling: Scaling,
-        shape: tuple[int, ...],
+    def apply(
+        self, x: Tensor, drawn: Drawn, level: Tensor, scaling: Scaling, shape: Shape
     ) -> Tensor:
         """Return pictures (H, W) or (H, W, C) blurred along H and W, or signals along their axis.
 
