@@ -392,5 +392,5 @@ def test_errors_follow_the_unit_of_the_data(unit):
 
 
 def test_values_whose_squares_overflow_are_refused():
-    with pytest.raises(DataError, match=r"as large as .*e\+200.*Divide the data"):
+    with pytest.raises(DataError, match=r"as large as .*e\+200.*divide the data"):
         quick().fit(np.abs(noise()) * 1e200)
