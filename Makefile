@@ -3,11 +3,16 @@ PYTHON ?= python3
 # To install torch without CUDA: make setup TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
 VENV := .venv
+# For make test-oldest; OLDEST_TORCH=2.13.0 leaves torch as it is tested with.
+OLDEST := .venv-oldest
+OLDEST_PYTHON ?= python3.11
+OLDEST_TORCH ?= 2.6.0
+OLDEST_PIP := $(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types bench bench-peers docs wheel clean
+.PHONY: help setup demo test test-oldest check lint types bench bench-peers docs wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +38,15 @@ test: $(VENV)/.dev ## run lint, types and the tests with coverage
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --cov --cov-report=term:skip-covered
+
+$(OLDEST)/.dev: pyproject.toml constraints-oldest.txt
+	$(OLDEST_PYTHON) -m venv $(OLDEST)
+	$(OLDEST_PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==$(OLDEST_TORCH)
+	$(OLDEST_PIP) --constraint constraints-oldest.txt torch==$(OLDEST_TORCH) --editable '.[dev]'
+	@touch $@
+
+test-oldest: $(OLDEST)/.dev ## run the tests with the oldest versions that narrows takes
+	$(OLDEST)/bin/python -m pytest --numprocesses 2 --dist worksteal
 
 check: $(VENV)/.dev ## run the tests alone, stopping at the first failure
 	$(BIN)/python -m pytest -x
@@ -60,4 +74,4 @@ bench-peers: ## make .venv-peers with the programs that benchmarks run beside na
 	.venv-peers/bin/python -m pip install --quiet --constraint benchmarks/requirements-peers.txt --editable .
 
 clean: ## remove .venv and everything that was made
-	rm -rf $(VENV) .venv-peers out dist build .coverage .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(OLDEST) .venv-peers out dist build .coverage .mypy_cache .pytest_cache .ruff_cache

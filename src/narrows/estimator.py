@@ -7,25 +7,23 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
-from narrows.common.learned import Learned
-from narrows.common.limits import is_integer
+from narrows.common.learned import Learned, all_or_nothing
 from narrows.common.seeds import seed_of
 from narrows.common.warn import warn
-from narrows.errors import InconsistentModelFile, ParameterError
+from narrows.errors import ParameterError
+from narrows.model import serialise
 from narrows.model.inference import Floats
 from narrows.model.model import Model, model_of
 from narrows.model.parts import named_part
 from narrows.sources import inputs
 from narrows.training import fit as training
-from narrows.training.align import Movement
 from narrows.training.data import read_data
 from narrows.training.deadline import Deadline
 from narrows.training.loop import TrainingState
@@ -59,79 +57,55 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ``"pca"`` adds a linear path set to PCA; the rest of the network starts at zero beside it.
     ordered : bool, default=False
         Train every prefix of the code, so that ``inverse_transform(Z[:, :k])`` is good for each k
-        (``size_curve_``). A code that ends in zeros counts as cut before them. For
-        "reconstruction" and "denoising".
+        (``size_curve_``). A code that ends in zeros counts as cut before them.
     sample_shape : sequence of int, default=None
         Shape of one flat row, such as (28, 28); learned from input of more than two axes.
     scaling : "auto", "standard", None or (float, float), default="auto"
         ``"auto"`` centres columns and divides all by one number; ``"standard"`` divides each by
         its standard deviation; a pair maps the smallest and the largest value of the data to it.
     bounds : "auto", None or (float, float), default="auto"
-        Range that reconstructions are clipped to, in data units. ``"auto"`` takes (0, 255) for
-        uint8, (0, 1) for floats within [0, 1] of which at least 0.1 % are exactly 0 and as many
-        exactly 1, and none otherwise.
-    max_epochs : "auto" or int, default="auto"
-        Passes over the training rows; ``"auto"`` gives way to ``max_steps`` and ``max_seconds``.
-    max_steps : int, default=None
-        Optimizer steps of a run. ``max_steps=n_steps_`` repeats a model that ``max_seconds`` made.
-    max_seconds : float, default=None
-        Seconds that `fit` may take in all. A short timing fixes the number of steps, unless
-        ``max_steps`` does; a run that falls behind is shortened, with a warning.
-    patience : "auto" or int, default="auto"
-        Measurements of the held-out error (24 in a full run) without a gain that end a run.
-    validation_fraction : "auto" or float in [0, 1), default="auto"
-        Part of the rows that is held out: 0.1, at most 2,500 rows; below 1,000 rows ``"auto"``
-        cross-fits in five folds instead (with ``init="pca"`` and ``keep="best"``).
-    keep : {"best", "last"}, default="best"
-        Which state to return: the best on held-out rows, the start included, or the last.
-    batch_size, learning_rate : "auto" or number, default="auto"
-        Rows per optimizer step; the rate at its highest.
-    optimizer : "adamw", "adam", AdamW or Adam, default="adamw"
-    schedule : {"auto", "averaged", "cosine", "linear", "constant"}, default="auto"
-        Of the learning rate. ``"averaged"`` keeps it and returns a running average of the weights,
-        which may stop anywhere; ``"cosine"`` and ``"linear"`` let it fall to zero. ``"auto"``
-        averages below 10,000 rows and takes the cosine from there.
-    device : str, default="auto"
-        ``"auto"`` takes a CUDA device where there is one, else the CPU.
-    precision : {"auto", "float32", "bfloat16"}, default="auto"
-        Of products in training; ``"auto"`` takes bfloat16 where the processor has it and the
-        network is large. Codes are never computed in bfloat16.
-    n_threads : "auto" or int, default="auto"
-        Threads for `fit`; ``"auto"`` is torch's setting, or one where steps are small.
+        Range that reconstructions are clipped to, in data units. ``"auto"``: (0, 255) for uint8,
+        (0, 1) for floats in [0, 1], at least 0.1 % of them 0 and as many 1; none otherwise.
+    max_epochs, max_steps, max_seconds : "auto" or int, int or None, float or None
+        Passes over the rows, optimizer steps of a run, and seconds of the whole `fit`, at the most.
+        A short timing turns seconds into steps; ``max_steps=n_steps_`` repeats such a model.
+    validation_fraction, keep : "auto" or float in [0, 1), {"best", "last"}, default="auto", "best"
+        Part of the rows that is held out, and which state to return: the best on them, or the last.
+        ``"auto"`` is 0.1, at most 2,500 rows; below 1,000 rows five folds instead.
+    patience, batch_size, learning_rate : "auto" or number, default="auto"
+        Measurements of the held-out error (24 in a full run) without a gain that end a run; rows
+        per optimizer step; the rate at its highest.
+    optimizer, schedule : "adamw", "adam", AdamW or Adam; str, default="adamw", "auto"
+        The schedule ``"averaged"`` keeps the learning rate and returns a running average of the
+        weights; ``"cosine"`` and ``"linear"`` let it fall to zero, ``"constant"`` does not.
+        ``"auto"`` averages below 10,000 rows and takes the cosine from there.
+    device, precision, n_threads : str, str, "auto" or int, default="auto"
+        ``"auto"`` takes CUDA where there is one; "bfloat16" in place of "float32" for products of
+        large networks where the processor has it (never for codes); one thread for small steps.
     callbacks : sequence of callable, default=()
-        Called with a `narrows.training.progress.Progress` after each step of `fit`; returning True
-        ends the run.
-    random_state : int, RandomState or None, default=None
-        Seeds weights, batches and held-out rows.
-    verbose : int, default=0
-        1 prints a line per epoch.
+        Given a `narrows.training.progress.Progress` after each step; True ends the run.
+    random_state, verbose : int, RandomState or None; int, default=None, 0
+        The seed of weights, batches and held-out rows; 1 prints a line per epoch.
 
     Attributes
     ----------
-    model_ : narrows.model.model.Model
-        The trained model, which the others are parts of.
+    model_ : narrows.model.model.Model, which the others are parts of
     n_components_, n_features_in_, sample_shape_, feature_names_in_
         K, D, the shape of one row, and names of columns where the data had them.
     network_, bounds_, pca_
-        Scaling, encoder and decoder as one torch module; (float, float) or None; the PCA that
-        training started from, of scaled columns under ``scaling="standard"``.
+        One torch module; (float, float) or None; the PCA that training started from, of scaled
+        columns under ``scaling="standard"``.
     n_steps_, best_step_, ended_ : int, int, str
         Steps that a run was planned for, the step of the state returned (0 is the start), and why
         training ended: one of `narrows.model.fitted.ENDINGS`.
-    validation_error_, pca_validation_error_ : float
+    validation_error_, pca_validation_error_, explained_variance_ratio_ : float
         Mean squared error per value on held-out rows, ours (judged on other rows than those that
         chose the state) and PCA's: squared data units, or with ``scaling="standard"`` squared
-        deviations of each column.
-    explained_variance_ratio_ : float
-        1 − ``validation_error_`` over the mean variance of the training columns; a single number,
-        because the numbers of a code share what they explain.
-    history_, size_curve_, movement_
+        deviations of each column. And 1 − ours over the mean variance of the training columns.
+    history_, size_curve_, movement_, priors_
         A dict per epoch of the first run; of ordered codes, the held-out error of every prefix;
-        after ``align_to``, how far codes moved.
-    priors_ : dict of str to Prior
-        Fitted to the codes of training rows, for `sample`.
-    device_, precision_, n_threads_
-        What was resolved.
+        after ``align_to``, how far codes moved; what was fitted to codes, for `sample`, by name.
+    device_, precision_, n_threads_ : what was resolved
 
     Examples
     --------
@@ -204,6 +178,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     best_step_ = Learned(lambda model: int(model.record.best_step))
     ended_ = Learned(lambda model: str(model.record.ended))
     size_curve_ = Learned(lambda model: model.size_curve, optional=True)
+    movement_ = Learned(lambda model: model.movement, optional=True)
     history_ = Learned(lambda model: list(model.record.history))
     priors_ = Learned(lambda model: dict(model.priors))
     validation_error_ = Learned(lambda model: float(model.record.validation_error))
@@ -213,7 +188,6 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     precision_ = Learned(lambda model: str(model.record.precision))
     n_threads_ = Learned(lambda model: int(model.record.n_threads))
     model_: Model
-    movement_: Movement
     n_features_in_: int
     _training: TrainingState | None = None
 
@@ -227,34 +201,24 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         y : array-like (N,), optional
             Classes, for ``objective=VAE(conditional=True)`` and its like; others ignore them.
         align_to : Autoencoder or path-like, optional
-            An earlier model of the same kind, or its file. Training starts from it in place of
-            PCA, at a sixteenth of the usual learning rate, so that codes stay about where they
-            were. Nothing is held out, for the earlier model may have seen any row: the last state
-            is kept, and errors on held-out rows are NaN.
+            An earlier model of the same kind, or its file. Training starts from it, at a sixteenth
+            of the usual learning rate, so that codes stay about where they were. Nothing is held
+            out, for it may have seen any row; the last state is kept.
 
         Raises
         ------
         ParameterError, DataError, DataTypeError, ValueError, TypeError
-            For parameters outside their limits, or that do not fit the data or ``align_to``; for
-            data that cannot be used.
         KeyboardInterrupt
             Raised again, once the best state so far is in place.
         """
-        started = time.perf_counter()
-        seconds, params = self.max_seconds, check_params(self.get_params(deep=False))
-        deadline = None if seconds is None else Deadline(started + float(seconds), float(seconds))
-        origin = _origin(align_to)
-        with self._all_or_nothing():
+        params = check_params(self.get_params(deep=False))
+        deadline, origin = Deadline.after(params["max_seconds"]), _origin(align_to)
+        with all_or_nothing(self, forget="_training"):
             data = read_data(self, X, y, least=2)
             found = training.fit(data, params, deadline, origin)
             self.model_, self._training = found.model, None
-            self.__dict__.pop("movement_", None)
-            if found.movement is not None:
-                self.movement_ = found.movement
         for complaint in found.complaints:
             warn(complaint)
-        if params["scaling"] != "standard" and not data.came_shaped:
-            inputs.warn_of_dominant_columns(found.model.column_moments()[1], data.names)
         if found.interrupted is not None:
             raise found.interrupted
         return self
@@ -262,19 +226,16 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def partial_fit(self, X: Any, y: Any = None) -> Self:
         """Pass once over rows (as in `fit`) in the order given, at a constant learning rate.
 
-        Nothing is held out and nothing stops early, so errors on held-out rows become NaN. The
-        first call sets scaling and PCA for good: its rows must vary in K directions, and ``y``
-        must hold every class. After `fit` or `load` training goes on from the model as it is, its
-        network and objective included, with the optimizer's running means empty. Priors fitted to
-        codes are dropped, for the codes have moved; `sample` fits them anew to codes of the rows
-        passed so far. Raises what `fit` raises.
+        Nothing is held out, so errors on held-out rows become NaN. The first call sets scaling and
+        PCA for good: its rows must vary in K directions, and ``y`` must hold every class. After
+        `fit` or `load` training goes on from the model as it is, with the optimizer's running means
+        empty. Priors are fitted anew to codes of the rows passed so far. Raises what `fit` raises.
         """
         params = check_params(self.get_params(deep=False))
-        with self._all_or_nothing():
+        with all_or_nothing(self, forget="_training"):
             model = vars(self).get("model_")
             data = read_data(self, X, y, least=2 if model is None else 1, model=model)
             self.model_, self._training = training.partial_fit(data, params, model, self._training)
-            self.__dict__.pop("movement_", None)
         return self
 
     def transform(self, X: Any) -> Floats:
@@ -303,20 +264,16 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         codes = self._codes(Z)
         slopes = self._model().loadings(codes)
-        shape = self.sample_shape_ if self.model_.came_shaped else (self.model_.n_features,)
-        whole: Floats = slopes.reshape(len(codes), *shape, codes.shape[1])
-        return whole
+        return self._shaped(slopes, codes.shape[1])
 
     def trust(self, Z: Any, X: Any = None) -> NDArray[np.float64]:
         """Return how far to trust codes (N, K): the part of held-out rows as strange or stranger.
 
-        It is much like a p-value, from 0 to 1. A code is strange where few codes of training rows
-        lie, and where it moves when decoded and encoded again; with its row in ``X`` (as in `fit`,
-        N rows), also where that comes back badly. New rows like those of training have trusts
-        spread evenly over 0 to 1; far off the data trust falls to 0. Below 10,000 rows, where the
-        model has learned from all of them, each is judged by a summary of others, and errors are
-        scaled to that of held-out rows.
-
+        It is much like a p-value. A code is strange where few codes of training rows lie, and where
+        it moves when decoded and encoded again; with its row in ``X`` (as in `fit`, N rows), also
+        where that comes back badly. New rows like those of training have trusts spread evenly over
+        0 to 1; far off the data trust falls to 0. A model that has learned from all rows (below
+        10,000) judges each by a summary of others, with errors scaled to those of held-out rows.
         Raises a DataError if codes do not have K columns, or rows are not as many; and for a model
         of `partial_fit`, or a file of an early version, which have not measured held-out rows.
         """
@@ -345,9 +302,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one ``.safetensors`` file; an older file is replaced in one step.
 
-        The file holds weights, scaling, the PCA beside them, the history and the parameters; no
-        row, no callback; of codes, what priors and trust are made of: means and spreads. Raises an
-        OSError where it cannot be written; an older file then stands as it was.
+        It holds weights, scaling, PCA, history and parameters, and means and spreads of codes; no
+        row, no callback. Raises an OSError where it cannot be written; an older file then stands.
         """
         model, params = self._model(), check_params(self.get_params(deep=False))
         model.changed(params=described(params)).save(path)
@@ -361,31 +317,17 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         y: Any = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> Floats:
-        """Draw codes from a prior and decode them.
+        """Draw codes from a prior and decode them: ``n`` rows in data units, float32.
 
-        Parameters
-        ----------
-        n : int, default=1
-        prior : {"auto", "normal", "mixture", "flow"}, default="auto"
-            ``"auto"`` is what the family was trained to follow (N(0, 1) for a VAE, or the flow
-            trained with it), else ``"normal"``. A name that the family trained with means that
-            prior; others are fitted to codes of training rows when first asked for.
-        temperature : float, default=1.0
-            Factor on the deviations: below 1 samples are more typical and more alike.
-        y : label or array-like (n,), optional
-            Classes to draw, for a model that was trained with classes.
-        random_state : int, RandomState or None, default=None
+        ``prior`` is "auto", "normal", "mixture" or "flow". "auto" is what the family was trained to
+        follow (N(0, 1) for a VAE, or the flow trained with it), else "normal"; so is a name that
+        the family trained with. Others are fitted to codes of training rows when first asked for.
+        ``temperature`` is a factor on the deviations: below 1 samples are more typical and more
+        alike. ``y``, a label or (n,), are the classes to draw, for a model trained with classes.
 
-        Returns
-        -------
-        X : ndarray (n, D), or pictures as `fit` was given them, float32
-            In data units, within ``bounds_``: what the decoder gives, without pixel noise.
-
-        Raises
-        ------
-        ParameterError, DataError
-            For a value outside its limits, a class that `fit` did not see, or a prior that needs
-            codes where the model was read from a file, which holds none: see `fit_prior`.
+        Rows are shaped as by `inverse_transform`, within ``bounds_``, without pixel noise. Raises a
+        ParameterError or DataError for a value outside its limits, a class that `fit` did not see,
+        or a prior that needs codes where the model was read from a file: see `fit_prior`.
         """
         model = self._model()
         name = model.fitted_prior_for(prior, classes=y is not None)
@@ -397,10 +339,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def fit_prior(self, prior: str = "mixture", X: Any = None) -> Self:
         """Fit a prior for `sample` to the codes of rows; it is saved with the model.
 
-        ``prior`` is "normal", "mixture" or "flow"; a prior of that name which the family was
-        trained with goes before it. ``X`` are rows as in `fit`; by default the codes that `fit`
-        kept, of at most 30,000 of its rows. Raises a ParameterError for another name, and a
-        DataError without ``X`` where the model was read from a file, which holds no codes.
+        ``prior`` is "normal", "mixture" or "flow"; a prior of that name which the family trained
+        with goes before it. ``X`` are rows as in `fit`; by default, codes of at most 30,000 rows of
+        `fit` are taken, which a file does not hold. Raises ParameterError and DataError.
         """
         codes = None if X is None else self.transform(X)
         self.model_ = self._model().with_prior(prior, codes)
@@ -409,10 +350,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def interpolate(self, a: Any, b: Any, steps: int = 8, *, how: str = "linear") -> Floats:
         """Decode the way from the code of one row to that of another: ``steps`` rows.
 
-        ``a`` and ``b`` are a row each, (D,), (1, D) or of the shape of a sample; both ends are
-        included. ``how`` is "linear" for straight, or "spherical" for around the mean of the codes
-        at the distance of the two ends. Rows are shaped as by `inverse_transform`. Raises
-        ParameterError and DataError.
+        ``a`` and ``b`` are a row each, (D,), (1, D) or of the shape of a sample. ``how`` is
+        "linear", or "spherical" for around the mean of the codes at the distance of the two ends.
+        Rows are shaped as by `inverse_transform`. Raises ParameterError and DataError.
         """
         start, end = self._code(a), self._code(b)
         return self._shaped(self._model().interpolate(start, end, steps, how))
@@ -421,16 +361,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Decode a row's code with one of its numbers moved: ``steps`` rows.
 
         ``x`` is one row as in `interpolate`; ``dimension`` the number, from 0; ``span`` how far it
-        moves to either side, in deviations of that number over training rows. The middle one of an
-        odd number of rows is the reconstruction. Raises ParameterError and DataError.
+        moves to either side, in deviations over training rows. Raises ParameterError and DataError.
         """
-        model = self._model()
-        if not is_integer(dimension) or not 0 <= dimension < model.n_components:
-            raise ParameterError(
-                f"`dimension` of traverse must be an integer from 0 to {model.n_components - 1},"
-                f" got {dimension!r}."
-            )
-        return self._shaped(model.traverse(self._code(x), dimension, steps, span))
+        return self._shaped(self._model().traverse(self._code(x), dimension, steps, span))
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters; ``network__hidden`` and the like replace a part by a changed copy.
@@ -469,20 +402,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         code: Floats = self.transform(inputs.one_row(row, self._model().sample_shape))[0]
         return code
 
-    def _shaped(self, rows: Floats) -> Floats:
+    def _shaped(self, rows: Floats, *further: int) -> Floats:
         model = self._model()
-        return rows.reshape(len(rows), *model.sample_shape) if model.came_shaped else rows
-
-    @contextlib.contextmanager
-    def _all_or_nothing(self) -> Iterator[None]:
-        """Undo what a fit that fails has set, so that an earlier model stands."""
-        before = dict(vars(self))
-        try:
-            yield
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before, _training=None)
-            raise
+        shape = (len(rows), *model.sample_shape, *further)
+        return rows.reshape(shape) if model.came_shaped else rows
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -510,38 +433,21 @@ def _origin(align_to: Any) -> Model | None:
 def load(
     path: str | os.PathLike[str], *, network: Any = None, objective: Any = None
 ) -> Autoencoder:
-    """Read a model that `Autoencoder.save` or ``narrows fit`` wrote.
+    """Read a model that `Autoencoder.save` or ``narrows fit`` wrote, a ``.safetensors`` file.
 
-    Nothing in the file is run, and no class is looked up by a name in it.
+    Nothing in the file is run, and no class is looked up by a name in it. ``network`` (a pair of
+    modules, or a Network) and ``objective`` are a user's own, where the model was trained with
+    such: made as for `fit`, whatever their weights.
 
-    Parameters
-    ----------
-    path : path-like
-        A ``.safetensors`` file.
-    network : (nn.Module, nn.Module) or Network, optional
-        A user's own, where the model was trained with one: made as for `fit`, whatever its weights.
-    objective : Objective, optional
-        A user's own family, likewise.
-
-    Raises
-    ------
-    OSError
-        Where the file cannot be opened.
-    ModelFileError
-        Where it is not a model, is damaged, or was written by a newer narrows.
-    ParameterError
-        Where the user's own network or family is missing, needless, or another one.
+    Raises an OSError where the file cannot be opened, a ModelFileError where it is not a model, is
+    damaged, or was written by a newer narrows, and a ParameterError where the user's own network or
+    family is missing, needless, or another one.
     """
     own_parts = {"network": network, "objective": objective}
     model = Model.load(path, own_parts)
-    try:
-        usual = described(Autoencoder().get_params(deep=False))
+    usual = described(Autoencoder().get_params(deep=False))
+    with serialise.consistent(path, own_parts):
         ae = Autoencoder(**restored({**usual, **model.params}, own_parts))
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
-        raise InconsistentModelFile(
-            f"{os.fspath(path)}: its parameters are not those of a model ({error}). Save the model"
-            " again."
-        ) from error
     ae.model_, ae.n_features_in_ = model, model.n_features
     if model.feature_names is not None:
         ae.feature_names_in_ = np.array(model.feature_names, dtype=object)

@@ -1,8 +1,9 @@
-"""Attributes of an object that are parts of a value behind it."""
+"""Attributes of an object that are parts of a value behind it, and work that may fail."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, Self, TypeVar, overload
 
 T = TypeVar("T")
@@ -39,3 +40,15 @@ class Learned(Generic[T]):
             raise AttributeError(f"{kind.__name__!r} object has no attribute {self._name!r}")
         found: T = value  # type: ignore[assignment]
         return found
+
+
+@contextlib.contextmanager
+def all_or_nothing(owner: Any, *, forget: str) -> Iterator[None]:
+    """Undo what has been set on an object if the work fails, but for one attribute, set to None."""
+    before = dict(vars(owner))
+    try:
+        yield
+    except BaseException:
+        owner.__dict__.clear()
+        owner.__dict__.update({**before, forget: None})
+        raise

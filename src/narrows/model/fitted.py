@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,32 @@ ENDINGS = ("finished", "patience", "callback", "interrupted", "late", "diverged"
 """Why a training ended; ``"unknown"`` in files that earlier versions wrote."""
 DATA_UNITS, DEVIATIONS = "squared data units", "squared deviations of each column"
 """Units of errors: the second where each column is scaled by its own standard deviation."""
+
+
+class Movement(NamedTuple):
+    """How far codes moved from one model to the next, as parts of the width of all codes.
+
+    Attributes
+    ----------
+    median, far : float
+        Of the distances: half of the rows moved no farther, and 95 % of them.
+    width : float
+        Of the earlier codes, in their units: the longest side of a box around all but the
+        outermost hundredth on either side.
+    n_rows : int
+        That were compared, of those that `fit` was given.
+    """
+
+    median: float
+    far: float
+    width: float
+    n_rows: int
+
+    def __str__(self) -> str:
+        return (
+            f"median {self.median:.2%} of the width of all codes, 95 % of rows within"
+            f" {self.far:.2%}"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +136,8 @@ class Fitted:
     trust_scale : TrustScale or None
     size_curve : SizeCurve or None
         Held-out errors of every prefix of ordered codes.
+    movement : Movement or None
+        How far codes moved from an earlier model's; never in a file.
     record : Record
     params : mapping of str to object
         The parameters that `fit` was given, as JSON has them.
@@ -130,6 +158,7 @@ class Fitted:
     codes: Floats | None = None
     trust_scale: TrustScale | None = None
     size_curve: SizeCurve | None = None
+    movement: Movement | None = None
     record: Record = field(default_factory=Record)
     params: Mapping[str, Any] = field(default_factory=dict)
 

@@ -217,6 +217,7 @@ class Model(Fitted):
     def traverse(self, code: Floats, dimension: int, steps: int, span: float) -> Floats:
         """Decode a code (K,) with one of its numbers moved: rows (steps, D)."""
         sampling.check_options("traverse", steps=steps, span=span)
+        sampling.check_dimension(dimension, self.n_components)
         deviation = float(self.normal_prior.deviations[dimension])
         return self.decode(sampling.along(code, int(dimension), deviation, steps, span))
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from narrows.common.limits import complaint, integer, one_of, real
+from narrows.common.limits import check, complaint, integer, one_of, real
 from narrows.errors import DataError, ParameterError, near_miss
 from narrows.objectives.priors import PRIORS, Prior
 
@@ -37,6 +37,16 @@ def check_options(owner: str, **options: Any) -> None:
     found = [sentence for sentence in complaints if sentence is not None]
     if found:
         raise ParameterError(" ".join(found))
+
+
+def check_dimension(dimension: object, n_components: int) -> None:
+    """Check the place of a number in a code, from 0.
+
+    Raises
+    ------
+    ParameterError
+    """
+    check("traverse", {"dimension": dimension}, {"dimension": integer(0, n_components - 1)})
 
 
 def check_prior_name(name: object, *, more: tuple[str, ...] = ()) -> None:

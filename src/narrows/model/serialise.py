@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -108,12 +109,27 @@ def read(path: str | os.PathLike[str], own_parts: Mapping[str, Any]) -> dict[str
     content = read_model(path)
     config, tensors = content.config, content.tensors
     check_given(given, config)
-    try:
+    with consistent(path, given):
         for name, value in _LATER.items():
             config.setdefault(name, value)
         config["code_size"] = config["code_size"] or config["n_components_"]
         _check_consistent(config, tensors)
         return _fields(config, tensors, given)
+
+
+@contextlib.contextmanager
+def consistent(path: str | os.PathLike[str], given: Mapping[str, Any]) -> Iterator[None]:
+    """Say of which file, or of which part that was ``given``, an error in building is.
+
+    Raises
+    ------
+    InconsistentModelFile
+        Where the configuration does not describe a model.
+    ParameterError
+        Where it is a user's own part that does not fit.
+    """
+    try:
+        yield
     except _FORGED as error:
         words = " ".join(str(error).split())
         own = ", ".join(f"`{kind}`" for kind, part in given.items() if part is not None)

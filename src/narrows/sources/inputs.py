@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from narrows.common.warn import warn
 from narrows.errors import DataError, ParameterError
 from narrows.sources.ambiguous import check_axes
 from narrows.sources.containers import as_array, is_tensor
@@ -135,8 +134,8 @@ def choose_bounds(bounds: Any, X: NDArray[np.generic]) -> tuple[float, float] | 
     return (0.0, 1.0) if min(int(zeros), ones) >= PICTURE_SHARE * X.size else None
 
 
-def warn_of_dominant_columns(variances: NDArray[np.float64], names: Any = None) -> None:
-    """Warn where few columns (D,) carry nearly all the variance, so that a code shows only them.
+def dominant_columns(variances: NDArray[np.float64], names: Any = None) -> list[str]:
+    """Say where few columns (D,) carry nearly all the variance, so that a code shows only them.
 
     Few are a tenth of the columns that vary, or one; nearly all is 95 %.
     """
@@ -145,16 +144,16 @@ def warn_of_dominant_columns(variances: NDArray[np.float64], names: Any = None) 
     few = max(1, n_varying // 10)
     shares = np.cumsum(variances[order]) / max(variances.sum(), np.finfo(np.float64).tiny)
     if n_varying < 2 or shares[few - 1] < DOMINANT_SHARE:
-        return
+        return []
     count = int(np.searchsorted(shares, DOMINANT_SHARE)) + 1
     columns = [f"{n}" if names is None else f"{n} ({names[n]!r})" for n in order[:count].tolist()]
     listed = ", ".join(columns[:MOST_NAMED]) + (" and others" if count > MOST_NAMED else "")
     which = f"Column {listed} carries" if count == 1 else f"Columns {listed} carry"
-    warn(
+    return [
         f"{which} {100 * shares[count - 1]:.4g} % of the variance of {len(variances)} columns, so"
         " the code describes little else. If columns have different units, use"
         " scaling='standard' (on the command line: --scaling standard)."
-    )
+    ]
 
 
 def _parts(X: NDArray[Any]) -> Iterator[NDArray[Any]]:

@@ -6,7 +6,7 @@ Legend: N rows, D features, K code size.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from narrows.common.blocks import evenly_spread, rows_at_once
 from narrows.common.limits import is_integer
 from narrows.errors import ParameterError
+from narrows.model.fitted import Movement
 from narrows.model.model import Model
 from narrows.sources.array import ArraySource
 from narrows.training.plan import Plan
@@ -26,32 +27,6 @@ MOST_COMPARED = 10_000
 """Rows whose movement is measured."""
 FAR = 0.95
 """Part of the rows that move no farther than what is reported as far."""
-
-
-class Movement(NamedTuple):
-    """How far codes moved from one model to the next, as parts of the width of all codes.
-
-    Attributes
-    ----------
-    median, far : float
-        Of the distances: half of the rows moved no farther, and 95 % of them.
-    width : float
-        Of the earlier codes, in their units: the longest side of a box around all but the
-        outermost hundredth on either side.
-    n_rows : int
-        That were compared, of those that `fit` was given.
-    """
-
-    median: float
-    far: float
-    width: float
-    n_rows: int
-
-    def __str__(self) -> str:
-        return (
-            f"median {self.median:.2%} of the width of all codes, 95 % of rows within"
-            f" {self.far:.2%}"
-        )
 
 
 def aligned_params(params: dict[str, Any], origin: Model) -> dict[str, Any]:

@@ -41,6 +41,11 @@ class Deadline:
     hurried: bool = False
     _began: float = field(default_factory=time.perf_counter)
 
+    @classmethod
+    def after(cls, seconds: float | None) -> Deadline | None:
+        """Return the deadline so many seconds from now; None without a limit."""
+        return None if seconds is None else cls(time.perf_counter() + seconds, seconds)
+
     def start_run(self) -> None:
         """Begin to count the seconds of a run's steps."""
         self._began = time.perf_counter()

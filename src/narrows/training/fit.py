@@ -62,15 +62,12 @@ class Fit:
     model : Model
     complaints : list of str
         Sentences to warn of.
-    movement : Movement or None
-        How far codes moved from an earlier model's.
     interrupted : KeyboardInterrupt or None
         To be raised again once the model is in place.
     """
 
     model: Model
     complaints: list[str] = field(default_factory=list)
-    movement: align.Movement | None = None
     interrupted: KeyboardInterrupt | None = None
 
 
@@ -120,11 +117,14 @@ def fit(
         outcome = fit_model(request)
         shortened, complaints = _shortened(outcome, explained)
         model = _model(outcome, plan, data, bounds, params, n_threads, split)
-        result = Fit(model.changed(**shortened), complaints, None, outcome.interrupted)
+        result = Fit(model.changed(**shortened), complaints, outcome.interrupted)
         try:
             _look_back(result, source, plan, outcome, origin)
         except KeyboardInterrupt as interrupt:  # the model stands
             result.interrupted = interrupt
+    if params["scaling"] != "standard" and not data.came_shaped:
+        moments = result.model.column_moments()
+        result.complaints += inputs.dominant_columns(moments[1], data.names)
     return result
 
 
@@ -133,7 +133,8 @@ def _look_back(
 ) -> None:
     """Encode training rows: for priors, for trust, and to see whether all went well."""
     if origin is not None:
-        result.movement = align.movement(origin, result.model, source)
+        moved = align.movement(origin, result.model, source)
+        result.model = result.model.changed(movement=moved)
     result.model, codes = with_codes(result.model, source, plan.seed)
     scale = _trust_scale(result.model, source)
     result.model = result.model.changed(trust_scale=scale)
@@ -352,6 +353,7 @@ def partial_fit(
             net=copy.deepcopy(state.net).cpu().eval(),
             record=record,
             size_curve=None,
+            movement=None,
             trust_scale=None,
         )
         return with_codes(trained, source, seed, further=not first)[0], state
