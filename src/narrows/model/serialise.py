@@ -24,6 +24,7 @@ from narrows.common.limits import (
     real,
     widths,
 )
+from narrows.common.text import shortened
 from narrows.errors import InconsistentModelFile, ParameterError
 from narrows.linear.patches import Cells, as_picture
 from narrows.linear.pca import PrincipalComponents
@@ -115,7 +116,7 @@ def read(path: str | os.PathLike[str], own_parts: Mapping[str, Any]) -> dict[str
         _check_consistent(config, tensors)
         return _fields(config, tensors, given)
     except _FORGED as error:
-        words = " ".join(str(error).split())
+        words = shortened(" ".join(str(error).split()), 500)
         own = ", ".join(f"`{kind}`" for kind, part in given.items() if part is not None)
         if own:
             raise ParameterError(
