@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from pathlib import Path
 
@@ -31,6 +32,9 @@ MODELS = {
     "random": {"init": "random"},
 }
 
+ABOUT = {"family": ("objective.", "network.extra."), "network": "network.", "prior": "prior"}
+"""What is forged of the models of each kind; all of the others is."""
+
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
@@ -52,8 +56,6 @@ def saved(tmp_path_factory):
 
 
 def copied(state):
-    import copy
-
     return copy.deepcopy(state.config), dict(state.tensors)
 
 
@@ -91,7 +93,10 @@ def outcome(path):
 @pytest.mark.parametrize("name", MODELS)
 def test_a_forged_field_is_answered_at_once(name, saved, tmp_path):
     path, state, wrong = tmp_path / "forged.safetensors", saved(name), {}
+    about = ABOUT.get(name.split()[0], "")
     for attack, change in forged_fields(*copied(state)).items():
+        if not attack.startswith(about):
+            continue
         config, tensors = copied(state)
         change(config, tensors)
         write_model(path, ModelState(config, tensors))

@@ -14,13 +14,12 @@ from typing import Any, TypeGuard, cast
 
 import numpy as np
 
+from narrows.common.text import shortened
 from narrows.errors import ParameterError, near_miss
 
 MOST, MOST_LAYERS = 1 << 24, 256
 """Upper limits of counts and of layers: far beyond any use, so that sizes that a forged model file
 states can be computed quickly, and compared with the tensors in it before memory is claimed."""
-LONGEST_SHOWN = 200
-"""Characters of a value that a complaint shows."""
 
 
 @dataclass(frozen=True)
@@ -140,12 +139,9 @@ def complaint(name: str, owner: str, value: object, limit: Limit) -> str | None:
     """Return one sentence on what is wrong with a value, or None where nothing is."""
     if limit.allows(value):
         return None
-    given = repr(value)
-    if len(given) > LONGEST_SHOWN:
-        given = f"{given[:LONGEST_SHOWN]}… ({len(given):,} characters)"
-    return f"`{name}` of {owner} must be {limit.words}, got {given}." + near_miss(
-        value, limit.names
-    )
+    given = shortened(repr(value))
+    hint = near_miss(value, limit.names)
+    return f"`{name}` of {owner} must be {limit.words}, got {given}.{hint}"
 
 
 def check(owner: str, values: Mapping[str, object], limits: Mapping[str, Limit]) -> None:

@@ -1,4 +1,4 @@
-"""Numbers as plain text: counts, bytes, seconds, errors."""
+"""Numbers as plain text: counts, bytes, seconds, errors; and long texts cut short."""
 
 from __future__ import annotations
 
@@ -44,3 +44,8 @@ def ratio_text(value: float, reference: float) -> str:
     """Return ``value / reference`` with a times sign; "–" where there is none."""
     known = isfinite(value) and isfinite(reference) and reference > 0
     return f"{value / reference:.2f} ×" if known else "–"
+
+
+def shortened(words: str, most: int = 200) -> str:
+    """Return a text as it is, or its beginning and how long it is."""
+    return words if len(words) <= most else f"{words[:most]}… ({count(len(words), 'character')})"

@@ -25,6 +25,7 @@ from narrows.common.limits import (
     real,
     widths,
 )
+from narrows.common.text import shortened
 from narrows.errors import InconsistentModelFile, ParameterError
 from narrows.linear.patches import Cells, as_picture
 from narrows.linear.pca import PrincipalComponents
@@ -131,7 +132,7 @@ def consistent(path: str | os.PathLike[str], given: Mapping[str, Any]) -> Iterat
     try:
         yield
     except _FORGED as error:
-        words = " ".join(str(error).split())
+        words = shortened(" ".join(str(error).split()), 500)
         own = ", ".join(f"`{kind}`" for kind, part in given.items() if part is not None)
         if own:
             raise ParameterError(
