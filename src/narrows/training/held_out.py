@@ -24,6 +24,7 @@ from narrows.objectives import Batch, Bounds, Objective, Reconstruction, Step
 from narrows.objectives.ordered import Loss
 from narrows.sources.array import ArraySource
 from narrows.training.batches import Near, ScaledRows
+from narrows.training.judge import N_PARTS
 from narrows.training.loop import drawn
 from narrows.training.plan import Plan
 
@@ -37,8 +38,6 @@ LOSS, SQUARES = 0, 1
 """Columns of held-out errors: the family's loss, and the mean squared error per value."""
 HELD_OUT_VALUES = 1 << 24
 """Values of held-out rows that go through at once (64 MiB), where 1,024 rows have more."""
-FEWEST_COUPLED, N_COUPLED = 32, 10
-"""Rows of a block whose losses depend on each other, and blocks that are cut at the least."""
 SCORED_ROWS = 4096
 """Rows that are scored on principal axes at once."""
 CURVE_CODES = 1 << 17
@@ -59,6 +58,7 @@ class HeldOut:
         divisor = scaling.divisor.cpu().numpy()
         # One common divisor is undone; where each column has its own, errors stay in deviations.
         self._unit = float(divisor[0]) if divisor.size == 1 else 1.0
+        self._n_parts = 1 if plan.n_folds else N_PARTS
         self.n_rows = source.n_rows
 
     def look_around(self, compact_rows: Floats32, near: Near, pca: PrincipalComponents) -> None:
@@ -92,12 +92,12 @@ class HeldOut:
         return found
 
     @property
-    def coupled_rows(self) -> NDArray[np.int64] | None:
-        """Numbers (N,) of the blocks in which losses depend on each other; None where none do."""
+    def parts(self) -> NDArray[np.int64] | None:
+        """Part (N,) of each row, where rows of a part are compared with each other; else None."""
         if not self._objective.needs.couples_rows:
             return None
-        blocks = (len(part) for _, part in self._parts())
-        return np.repeat(*map(np.array, zip(*enumerate(blocks), strict=True)))
+        blocks = [np.full(len(rows), number) for number, rows in self._parts()]
+        return np.concatenate(blocks)
 
     @torch.no_grad()
     def curve(self, net: Autoencoding, *, pca: bool = False) -> Curve:
@@ -155,9 +155,9 @@ class HeldOut:
         chosen = evenly_spread(self.n_rows, most_rows or self.n_rows)
         size = rows_at_once(self._rows.source.n_features, HELD_OUT_VALUES, 1024)
         if self._objective.needs.couples_rows:
-            # Rows of one block are compared with each other, and a block then counts as one row.
-            n_blocks = max(1, min(N_COUPLED, len(chosen) // FEWEST_COUPLED))
-            size = min(size, math.ceil(len(chosen) / n_blocks))
+            # A family that compares rows does so within a part, so that parts are independent.
+            chosen = np.random.default_rng(self._seed).permutation(chosen)
+            size = min(size, math.ceil(len(chosen) / self._n_parts))
         for number, part in enumerate(slices(len(chosen), size)):
             yield number, chosen[part]
 

@@ -49,13 +49,7 @@ class Choice:
         return taken.astype(np.float64)
 
 
-def choose(
-    losses: ArrayLike,
-    parts: ArrayLike | None = None,
-    *,
-    blocks: ArrayLike | None = None,
-    absolute: bool = False,
-) -> Choice:
+def choose(losses: ArrayLike, parts: ArrayLike, *, absolute: bool = False) -> Choice:
     """Choose a state, and tell whether it is to be kept in place of the start.
 
     Parameters
@@ -63,24 +57,17 @@ def choose(
     losses : array (S, N)
         Of every measured state, in the order of training, on every held-out row. A state with a
         loss that is not finite is never chosen.
-    parts : array of int (N,), optional
-        Part of each row: its fold, where folds were trained. Rows are dealt out by default.
-    blocks : array of int (N,), optional
-        Rows of one block have losses that hang on each other; a block lies in a single part.
+    parts : array of int (N,)
+        Part of each row. Rows whose losses depend on each other, by a training that they share or
+        because they are compared, lie in one part.
     absolute : bool
         Losses have no natural zero, so that only plain gains count.
     """
     losses = np.asarray(losses, dtype=np.float64)
-    n_rows = losses.shape[1]
-    groups = _numbered(np.arange(n_rows) if blocks is None else blocks)
-    parts = _numbered(groups % N_PARTS if parts is None else parts)
-    part_of_group = np.zeros(len(np.unique(groups)), dtype=np.int64)
-    part_of_group[groups] = parts
-    if (part_of_group[groups] != parts).any():
-        raise ValueError("A block must lie in a single part.")
+    parts = np.unique(np.asarray(parts), return_inverse=True)[1].reshape(-1).astype(np.int64)
     finite = np.isfinite(losses).all(axis=1)
-    by_row = np.zeros(n_rows, dtype=np.int64)
-    if n_rows == 0 or not finite[0]:
+    by_row = np.zeros(losses.shape[1], dtype=np.int64)
+    if not len(by_row) or not finite[0]:
         return Choice(0, False, by_row)
     n_parts = int(parts.max()) + 1
     sums = np.stack([losses[:, parts == p].sum(axis=1) for p in range(n_parts)])
@@ -89,9 +76,14 @@ def choose(
     if n_parts > 1:
         others = [_smallest(np.delete(sums, p, axis=0).sum(axis=0)) for p in range(n_parts)]
         by_row = np.array(others, dtype=np.int64)[parts]
-    before, after = losses[0], Choice(best, False, by_row).judged(losses)
-    before, after = (np.bincount(groups, each).astype(np.float64) for each in (before, after))
-    return Choice(best, best > 0 and _stands_out(before, after, part_of_group, absolute), by_row)
+    after = Choice(best, False, by_row).judged(losses)
+    leaves = best > 0 and _stands_out(losses[0], after, parts, absolute)
+    return Choice(best, leaves, by_row)
+
+
+def dealt(n_rows: int, seed: int) -> Ints:
+    """Return a part for each row (N,), dealt out by chance; the same seed deals the same."""
+    return np.random.default_rng(seed).permutation(n_rows) % N_PARTS
 
 
 def is_smaller(loss: float, than: float) -> bool:
@@ -108,7 +100,7 @@ def _smallest(losses: Floats) -> int:
 
 
 def _stands_out(before: Floats, after: Floats, parts: Ints, absolute: bool) -> bool:
-    """Tell whether losses have become smaller, row by row (or block) and part by part.
+    """Tell whether losses have become smaller, row by row and part by part.
 
     Gains relative to ``before + after`` give each row one voice, so that no far-off row drowns the
     others or makes up a gain. But what counts is the mean loss, so plain gains must rise above zero
@@ -143,8 +135,3 @@ def _lies_above_zero(values: Floats, deviates: float, *, skewed: bool = False) -
         skewness = float((((values - mean) / deviation) ** 3).mean())
         needed = max(needed - skewness * (1 + 2 * z * z) / (6 * math.sqrt(n)), 1.0)
     return mean > needed * deviation / math.sqrt(n - 1)
-
-
-def _numbered(labels: ArrayLike) -> Ints:
-    """Turn labels into numbers from 0 without gaps."""
-    return np.unique(np.asarray(labels), return_inverse=True)[1].reshape(-1).astype(np.int64)

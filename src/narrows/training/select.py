@@ -23,7 +23,7 @@ from narrows.model.size_curve import SizeCurve, size_curve
 from narrows.networks import Autoencoding, converted
 from narrows.sources.split import Split
 from narrows.training.held_out import LOSS, SQUARES, Curve
-from narrows.training.judge import N_PARTS, Choice, choose
+from narrows.training.judge import Choice, choose, dealt
 from narrows.training.run import Request, Run, starting_point
 
 SAME_ERROR = 1e-5
@@ -117,7 +117,7 @@ class _Measured(NamedTuple):
         The family's loss, and the squared error in the unit that is reported.
     pca_error : float
         Mean squared error of PCA.
-    parts, blocks : ndarray (N,) or None
+    parts : ndarray (N,) or None
         As `choose` takes them.
     """
 
@@ -126,7 +126,6 @@ class _Measured(NamedTuple):
     squares: NDArray[np.float64]
     pca_error: float
     parts: NDArray[np.int64] | None = None
-    blocks: NDArray[np.int64] | None = None
 
     @classmethod
     def by(cls, run: Run, steps: list[int]) -> _Measured:
@@ -135,17 +134,15 @@ class _Measured(NamedTuple):
         assert held_out is not None, "the run holds no rows out"
         errors = np.stack([run.errors_at[step] for step in steps])
         squares = held_out.reported(errors[:, :, SQUARES])
-        blocks = held_out.coupled_rows
-        return cls(steps, errors[:, :, LOSS], squares, run.pca_error, None, blocks)
+        return cls(steps, errors[:, :, LOSS], squares, run.pca_error, held_out.parts)
 
     def choose(self, request: Request) -> Choice:
         """Choose a state on some of the rows, and judge it on others."""
         parts = self.parts
-        if parts is None and self.blocks is None:
-            chance = np.random.default_rng(request.plan.seed)
-            parts = chance.permutation(self.losses.shape[1]) % N_PARTS
+        if parts is None:
+            parts = dealt(self.losses.shape[1], request.plan.seed)
         absolute = request.plan.objective.needs.absolute_gains
-        return choose(self.losses, parts, blocks=self.blocks, absolute=absolute)
+        return choose(self.losses, parts, absolute=absolute)
 
     @property
     def start_error(self) -> float:
@@ -254,18 +251,12 @@ def _pooled(found: list[_Measured]) -> _Measured:
     steps = sorted(set.intersection(*(set(fold.steps) for fold in found)))
     places = [[fold.steps.index(step) for step in steps] for fold in found]
     sizes = [fold.losses.shape[1] for fold in found]
-    blocks, n_blocks = [], 0
-    for fold in found:
-        if fold.blocks is not None:
-            blocks.append(fold.blocks + n_blocks)
-            n_blocks += int(fold.blocks.max()) + 1
     return _Measured(
         steps,
         np.concatenate([fold.losses[at] for fold, at in zip(found, places, strict=True)], axis=1),
         np.concatenate([fold.squares[at] for fold, at in zip(found, places, strict=True)], axis=1),
         float(np.average([fold.pca_error for fold in found], weights=sizes)),
         np.repeat(np.arange(len(found)), sizes),
-        np.concatenate(blocks) if blocks else None,
     )
 
 
