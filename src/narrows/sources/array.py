@@ -66,6 +66,9 @@ class ArraySource:
         return self.y if self.y is None or self.rows is None else self.y[self.rows]
 
     def blocks(self) -> Iterator[NDArray[np.float64]]:
-        """Give all rows in order, in float64 blocks of bounded size."""
+        """Give all rows in order, in float64 blocks of bounded size.
+
+        Blocks are C-contiguous whatever the array's order is, so that sums round alike.
+        """
         for part in slices(self.n_rows, rows_at_once(self.n_features, BLOCK_VALUES)):
-            yield self.take(part).astype(np.float64)
+            yield self.take(part).astype(np.float64, order="C")
