@@ -12,6 +12,7 @@ from narrows.linear.scaling import Scaling
 from narrows.sources import array as module
 from narrows.sources.array import ArraySource
 from narrows.sources.split import count_held_out, folds, held_out_rows
+from narrows.training import batches as batches_module
 from narrows.training.batches import ScaledRows
 
 X = np.random.default_rng(0).normal(size=(101, 4))
@@ -126,7 +127,7 @@ def test_the_order_depends_on_seed_and_epoch_alone():
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_batches_do_not_depend_on_what_is_kept(monkeypatch, dtype, shuffle):
     kept = drawn(scaled(dtype=dtype), 20, shuffle=shuffle)
-    monkeypatch.setattr(module, "CACHE_BYTES", 0)
+    monkeypatch.setattr(batches_module, "CACHE_BYTES", 0)
     read = drawn(scaled(dtype=dtype), 20, shuffle=shuffle)
     assert all(torch.equal(one, other) for one, other in zip(kept, read, strict=True))
     assert read[0].dtype == dtype

@@ -1,4 +1,4 @@
-"""The exception tree: what was given, what is allowed, what to do next."""
+"""All exceptions; each message says what was given, what is allowed and what to do."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Parameters with their limits beside them, and the one checker that words a complaint.
+"""Parameters declared with their limits, and the checks that word each complaint.
 
-A *part* (a network, an objective, an optimizer) is a frozen dataclass. Its fields are the only
-statement of its parameters: checks, ``get_params``, the model file and the command line read them.
+A *part* (a network, an objective, an optimizer) is a frozen dataclass. Its fields declare its
+parameters, once: checks, ``get_params``, the model file and the command line read them there.
 """
 
 from __future__ import annotations

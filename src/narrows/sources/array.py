@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from narrows.common.blocks import rows_at_once, slices
 from narrows.linear.varies import Rounding, rounding_of
+from narrows.sources.protocol import ClassNumbers, RowNumbers
 
-RowNumbers = NDArray[np.int64]
 BLOCK_VALUES = 1 << 22
 """Values in one block of float64 rows (32 MiB), the bound on temporary copies."""
 
 
 class ArraySource:
-    """Some or all rows of a two-dimensional array, read without copying the whole.
+    """The `Source` of some or all rows of an array, read without copying the whole.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class ArraySource:
     """
 
     def __init__(
-        self, X: NDArray[np.generic], rows: RowNumbers | None = None, y: RowNumbers | None = None
+        self, X: NDArray[np.generic], rows: RowNumbers | None = None, y: ClassNumbers | None = None
     ) -> None:
         self.X = X
         self.rows = rows
@@ -61,11 +61,14 @@ class ArraySource:
         chosen: NDArray[np.generic] = self.X[rows if self.rows is None else self.rows[rows]]
         return chosen
 
-    def classes(self) -> RowNumbers | None:
+    def classes(self) -> ClassNumbers | None:
         """Return the classes of all rows of this source, where there are any."""
         return self.y if self.y is None or self.rows is None else self.y[self.rows]
 
     def blocks(self) -> Iterator[NDArray[np.float64]]:
-        """Give all rows in order, in float64 blocks of bounded size."""
+        """Give all rows in order, in float64 blocks of bounded size.
+
+        Blocks are C-contiguous whatever the array's order is, so that sums round alike.
+        """
         for part in slices(self.n_rows, rows_at_once(self.n_features, BLOCK_VALUES)):
-            yield self.take(part).astype(np.float64)
+            yield self.take(part).astype(np.float64, order="C")

@@ -129,7 +129,7 @@ def _parsed(path: Path, has_header: bool) -> pd.DataFrame:
 
 
 def _exact_floats(version: str) -> dict[str, Any]:
-    """Return the option by which what was written comes back bit for bit; pandas 3.1 needs none."""
+    """Return the option with which pandas reads floats exactly; from version 3.1 it needs none."""
     major, minor = (int(number) for number in version.split(".")[:2])
     return {} if (major, minor) >= (3, 1) else {"float_precision": "round_trip"}
 

@@ -1,4 +1,4 @@
-"""From what a caller hands over to a checked two-dimensional array.
+"""Check the rows, labels and codes that a user gives; return them as arrays.
 
 Legend: N rows, D features.
 """
@@ -157,7 +157,7 @@ def dominant_columns(variances: NDArray[np.float64], names: Any = None) -> list[
 
 
 def _parts(X: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    """Give rows in parts, so that what is computed of them stays small."""
+    """Give rows in parts, to bound the memory of temporary results."""
     return (X[first : first + PART_ROWS] for first in range(0, len(X), PART_ROWS))
 
 

@@ -27,7 +27,7 @@ _NPY_MAGIC, _ZIP_MAGIC, _PICKLE_MAGIC = b"\x93NUMPY", b"PK\x03\x04", b"\x80"
 
 @dataclass(frozen=True)
 class Table:
-    """Rows from a file, with the names that stand beside them.
+    """Rows from a file, with their names.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ def check_table(source: str) -> None:
 
 
 def is_mnist(source: str) -> bool:
-    """Tell whether a word names MNIST; refuse what only nearly does."""
+    """Tell whether a source is MNIST; refuse names that are close to it."""
     if source in MNIST:
         return True
     if source.lower().startswith("mnist:") or (source == "mnist" and not Path(source).exists()):
@@ -203,7 +203,7 @@ def _chosen_member(path: Path, names: Sequence[str], name: str | None) -> str:
 
 
 def _checked_axes(values: NDArray[Any], source: str) -> NDArray[Any]:
-    """Pass arrays of two to four axes of real numbers."""
+    """Return an array of two to four axes of real numbers, or refuse it."""
     if values.dtype.kind not in "biuf":
         raise DataTypeError(
             f"{source} holds {values.dtype} values; narrows learns from real numbers. Convert"

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-RowNumbers = NDArray[np.int64]
+from narrows.sources.protocol import RowNumbers
 
 
 def held_out_rows(n_rows: int, n_held_out: int, seed: int) -> RowNumbers:
     """Return the row numbers with the smallest hash of (seed, row number), in rising order.
 
     The hash is the finaliser of splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom
-    number generators", OOPSLA 2014), so a row's fate does not depend on how many rows there are.
+    number generators", OOPSLA 2014). The hash of a row does not depend on the number of rows.
     """
     order = np.argsort(_hashes(n_rows, seed), kind="stable")
     return np.sort(order[:n_held_out])

@@ -46,7 +46,7 @@ def write_table(path: Path, table: Table) -> None:
 
 
 class _OnlyWrite:
-    """A file as NumPy sees a pipe: into a real file its C code writes on a full disk in silence."""
+    """Hides that this is a file: NumPy's C code, writing to one, says nothing of a full disk."""
 
     def __init__(self, file: io.BufferedWriter) -> None:
         self.write = file.write

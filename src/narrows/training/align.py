@@ -16,7 +16,7 @@ from narrows.common.limits import is_integer
 from narrows.errors import ParameterError
 from narrows.model.fitted import Movement
 from narrows.model.model import Model
-from narrows.sources.array import ArraySource
+from narrows.sources.protocol import Source
 from narrows.training.plan import Plan
 
 ALIGNED_RATE = 1 / 16
@@ -97,7 +97,7 @@ def _listed(values: Any) -> list[Any] | None:
     return None if values is None else np.asarray(values).tolist()
 
 
-def movement(origin: Model, model: Model, source: ArraySource) -> Movement:
+def movement(origin: Model, model: Model, source: Source) -> Movement:
     """Measure how far the codes of rows moved between two models.
 
     Of ordered codes that were cut to different lengths, the numbers that both have count.

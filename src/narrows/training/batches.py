@@ -15,8 +15,7 @@ from torch import Tensor
 
 from narrows.linear.scaling import Scaling
 from narrows.objectives.base import Batch
-from narrows.sources.array import ArraySource
-from narrows.sources.split import RowNumbers
+from narrows.sources.protocol import RowNumbers, Source
 
 CACHE_BYTES = 2 << 30
 """Scaled rows are kept up to this size; larger sets are scaled batch by batch."""
@@ -55,7 +54,7 @@ class ScaledRows:
 
     Parameters
     ----------
-    source : ArraySource
+    source : Source
     scaling : Scaling
         Applied in float64 before rounding to ``dtype``, so that a large mean costs no digits.
     dtype : torch.dtype
@@ -70,7 +69,7 @@ class ScaledRows:
     near: Near | None = None
 
     def __init__(
-        self, source: ArraySource, scaling: Scaling, dtype: torch.dtype, device: torch.device
+        self, source: Source, scaling: Scaling, dtype: torch.dtype, device: torch.device
     ) -> None:
         self.source = source
         self.n_rows = source.n_rows

@@ -28,6 +28,7 @@ from narrows.objectives import Batch
 from narrows.objectives.priors import Normal
 from narrows.sources import inputs
 from narrows.sources.array import ArraySource
+from narrows.sources.protocol import Source
 from narrows.sources.split import Split, held_out_rows
 from narrows.training import align
 from narrows.training.batches import ScaledRows
@@ -129,7 +130,7 @@ def fit(
 
 
 def _look_back(
-    result: Fit, source: ArraySource, plan: Plan, outcome: Outcome, origin: Model | None
+    result: Fit, source: Source, plan: Plan, outcome: Outcome, origin: Model | None
 ) -> None:
     """Encode training rows: for priors, for trust, and to see whether all went well."""
     if origin is not None:
@@ -224,14 +225,14 @@ def _model(
 
 
 def with_codes(
-    model: Model, source: ArraySource, seed: int, *, further: bool = False
+    model: Model, source: Source, seed: int, *, further: bool = False
 ) -> tuple[Model, NDArray[np.floating[Any]]]:
     """Return a model that holds codes of some training rows, and their normal prior.
 
     Parameters
     ----------
     model : Model
-    source : ArraySource
+    source : Source
     seed : int
     further : bool
         Codes join those that the model holds. As long as they are too few for a normal
@@ -254,7 +255,7 @@ def with_codes(
     return model.changed(codes=kept, prior_seed=seed, priors=priors), codes
 
 
-def _trust_scale(model: Model, source: ArraySource) -> TrustScale:
+def _trust_scale(model: Model, source: Source) -> TrustScale:
     """Measure how strange rows are: held-out ones, or training rows left out of a summary."""
     held, everything = model.record.unseen, np.arange(source.n_rows)
     seen = everything if held is None else np.setdiff1d(everything, held)
@@ -380,7 +381,7 @@ def _begun(model: Model, plan: Plan) -> TrainingState:
     return state
 
 
-def _pass_once(state: TrainingState, source: ArraySource, model: Model, plan: Plan) -> bool:
+def _pass_once(state: TrainingState, source: Source, model: Model, plan: Plan) -> bool:
     """Pass over rows in their order at a constant learning rate; tell whether it went well."""
     scaling = model.net.scaling
     state.net.to(plan.device)

@@ -22,7 +22,7 @@ from narrows.model.size_curve import lengths_to_measure
 from narrows.networks import Autoencoding, Network, OnAxes
 from narrows.objectives import Batch, Bounds, Objective, Reconstruction, Step
 from narrows.objectives.ordered import Loss
-from narrows.sources.array import ArraySource
+from narrows.sources.protocol import Source
 from narrows.training.batches import Near, ScaledRows
 from narrows.training.judge import N_PARTS
 from narrows.training.loop import drawn
@@ -48,7 +48,7 @@ class HeldOut:
     """Rows that training does not see, and the error of a network on each."""
 
     def __init__(
-        self, source: ArraySource, scaling: Scaling, plan: Plan, bounds: Interval | None
+        self, source: Source, scaling: Scaling, plan: Plan, bounds: Interval | None
     ) -> None:
         self._objective: Objective = plan.objective
         self._loss = plan.loss

@@ -23,8 +23,7 @@ from narrows.networks import Autoencoding, converted, is_finite
 from narrows.networks.pca_path import pca_network
 from narrows.objectives import Batch
 from narrows.objectives.ordered import LENGTHS_PER_ROW
-from narrows.sources.array import ArraySource
-from narrows.sources.split import RowNumbers
+from narrows.sources.protocol import RowNumbers, Source
 from narrows.training.batches import ScaledRows
 from narrows.training.deadline import CODED_AFTERWARDS, Deadline, seconds_per_step
 from narrows.training.held_out import (
@@ -53,7 +52,7 @@ class Request:
 
     Attributes
     ----------
-    source : ArraySource
+    source : Source
     plan : Plan
     params : dict
         The estimator's parameters by name.
@@ -66,7 +65,7 @@ class Request:
         An earlier model's network, which training starts from in place of PCA.
     """
 
-    source: ArraySource
+    source: Source
     plan: Plan
     params: dict[str, Any]
     bounds: Interval | None
@@ -82,14 +81,14 @@ class Request:
 
 
 def starting_point(
-    request: Request, source: ArraySource, *, fallback: bool = False
+    request: Request, source: Source, *, fallback: bool = False
 ) -> tuple[Autoencoding, PrincipalComponents]:
     """Return the network that a run on some rows starts from, and the PCA of these rows.
 
     Parameters
     ----------
     request : Request
-    source : ArraySource
+    source : Source
         All rows of the request, or some.
     fallback : bool
         Return what is kept where training gained nothing.

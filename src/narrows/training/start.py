@@ -30,7 +30,7 @@ from narrows.networks.pca_path import cell_path, linear_path, principal_axes
 from narrows.networks.prefixes import ReadsPrefix
 from narrows.objectives import Batch, Objective
 from narrows.objectives.ordered import left_over_by_length, ordered_path
-from narrows.sources.array import ArraySource
+from narrows.sources.protocol import Source
 from narrows.training.plan import Plan
 
 SPARE_NUMBERS = 0.05
@@ -38,7 +38,7 @@ SPARE_NUMBERS = 0.05
 
 
 def start(
-    source: ArraySource,
+    source: Source,
     params: dict[str, Any],
     plan: Plan,
     bounds: tuple[float, float] | None = None,
@@ -50,7 +50,7 @@ def start(
 
     Parameters
     ----------
-    source : ArraySource
+    source : Source
         The rows that scaling and PCA are taken from.
     params : dict
         The estimator's parameters; ``init`` and ``scaling`` are read.
@@ -98,14 +98,14 @@ def start(
     return _with_classes(net, source, plan), whole
 
 
-def _with_classes(net: Autoencoding, source: ArraySource, plan: Plan) -> Autoencoding:
+def _with_classes(net: Autoencoding, source: Source, plan: Plan) -> Autoencoding:
     """Show a network the classes of all rows, where its family needs them."""
     if plan.objective.needs.classes:
         plan.objective.meet_classes(net, _labelled(source, net.scaling))
     return net
 
 
-def _labelled(source: ArraySource, scaling: Scaling) -> Iterator[Batch]:
+def _labelled(source: Source, scaling: Scaling) -> Iterator[Batch]:
     """Give all rows in order with their classes, in float32 blocks in the network's units."""
     first, classes = 0, source.classes()
     assert classes is not None  # they were checked with the data
@@ -116,7 +116,7 @@ def _labelled(source: ArraySource, scaling: Scaling) -> Iterator[Batch]:
 
 
 def with_code_size(
-    params: dict[str, Any], source: ArraySource, seed: int
+    params: dict[str, Any], source: Source, seed: int
 ) -> tuple[dict[str, Any], float | None]:
     """Replace a fraction for ``n_components`` by a code size that is enough, to be ordered.
 
@@ -127,7 +127,7 @@ def with_code_size(
     ----------
     params : dict
         The estimator's parameters by name.
-    source : ArraySource
+    source : Source
     seed : int
 
     Returns
@@ -162,7 +162,7 @@ def with_code_size(
 
 
 def _scaling_and_pca(
-    source: ArraySource, asked: Any, plan: Plan, bounds: tuple[float, float] | None
+    source: Source, asked: Any, plan: Plan, bounds: tuple[float, float] | None
 ) -> tuple[Scaling, PrincipalComponents]:
     needed = plan.objective.needs.input_range
     ends = None
@@ -177,19 +177,19 @@ def _scaling_and_pca(
     return choose_scaling(asked, pca.mean_, pca.variances_, low, high, source.rounding), pca
 
 
-def _standard_scaling(source: ArraySource) -> Scaling:
+def _standard_scaling(source: Source) -> Scaling:
     """Return the scaling column by column."""
     return choose_scaling("standard", *column_moments(source.blocks, source.rounding), 0.0, 0.0)
 
 
-def pca_in_units_of(source: ArraySource, scaling: Scaling, plan: Plan) -> PrincipalComponents:
+def pca_in_units_of(source: Source, scaling: Scaling, plan: Plan) -> PrincipalComponents:
     """Return the PCA of rows: of the scaled columns where each has its own divisor."""
     if scaling.divisor.numel() == 1:
         return _fitted(source.blocks, source.rounding, plan)
     return _fitted(*_scaled(source, scaling), plan)
 
 
-def _scaled(source: ArraySource, scaling: Scaling) -> tuple[Blocks, Rounding]:
+def _scaled(source: Source, scaling: Scaling) -> tuple[Blocks, Rounding]:
     """Return blocks of scaled rows, and how exactly these are known."""
     origin = (scaling.shift / scaling.divisor).numpy()
 
@@ -206,7 +206,7 @@ def _fitted(blocks: Blocks, rounding: Rounding, plan: Plan) -> PrincipalComponen
 
 
 def _check_range(
-    source: ArraySource, asked: Any, objective: Objective, needed: tuple[float, float]
+    source: Source, asked: Any, objective: Objective, needed: tuple[float, float]
 ) -> None:
     """Refuse a scaling that leaves the range which a family needs."""
     given = asked if isinstance(asked, (tuple, list)) else needed
@@ -220,7 +220,7 @@ def _check_range(
         )
 
 
-def extremes(source: ArraySource) -> tuple[float, float]:
+def extremes(source: Source) -> tuple[float, float]:
     """Return the smallest and the largest value of all rows."""
     pairs = [(float(block.min()), float(block.max())) for block in source.blocks()]
     return min(low for low, _ in pairs), max(high for _, high in pairs)
