@@ -17,6 +17,8 @@ from narrows.linear.varies import EXACT, ROUNDINGS, Rounding
 
 SCALING: Limit = one_of("auto", "standard") | interval() | nothing()
 """What the parameter `scaling` may be."""
+FLOAT32_SHARE = 1e-6
+"""Part of float32's range that scaling may fill, so that rows of many deviations fit, too."""
 CONSTANT_SHARE = 1e-6
 """Part of a constant column's size that its divisor is, where that is more than 1."""
 
@@ -45,6 +47,12 @@ class Scaling(nn.Module):
     def inverse(self, x: Tensor) -> Tensor:
         """Bring rows (B, D) from the network's units back to data units."""
         return x * self.divisor + self.shift
+
+    def fits_float32(self) -> bool:
+        """Tell whether float32 holds shift and divisor to its full precision."""
+        divisor, limits = self.divisor.abs(), torch.finfo(torch.float32)
+        large = max(float(divisor.max()), float(self.shift.abs().max()))
+        return float(divisor.min()) >= limits.tiny and large <= FLOAT32_SHARE * limits.max
 
 
 def choose_scaling(

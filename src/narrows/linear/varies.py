@@ -55,7 +55,7 @@ def without_noise(
 
 
 def deviations(values: NDArray[np.generic]) -> Array64:
-    """Return the standard deviation (D,) of columns (N, D), 0 where they are constant."""
+    """Return the standard deviation (D,) of columns (N, D), 0 where rounding explains it."""
     in_float64 = values.astype(np.float64)
     mean, variances = in_float64.mean(axis=0), in_float64.var(axis=0)
     return np.sqrt(without_noise(variances, mean, len(values), rounding_of(values.dtype)))

@@ -206,7 +206,7 @@ class Model(Fitted):
         else:
             fitted = self.prior(name or "normal")
             codes = sampling.drawn_codes(fitted, n, temperature, classes, seed)
-        return self.decode(sampling.in_float32(codes))
+        return self.decode(sampling.in_float32(codes, self.net.scaling))
 
     def interpolate(self, start: Floats, end: Floats, steps: int, how: str) -> Floats:
         """Decode the way (steps, D) from one code (K,) to another."""
@@ -222,10 +222,10 @@ class Model(Fitted):
         return self.decode(sampling.along(code, int(dimension), deviation, steps, span))
 
     def lattice(self, steps: int = 15) -> Floats:
-        """Return codes (steps², 2), float32, on a lattice over the plane of a code of two numbers.
+        """Return codes (steps², 2) on a lattice over the plane of a code of two numbers.
 
-        They follow N(0, 1) where codes were trained to follow it, else the normal distribution
-        of each number over training rows.
+        They are float32 where it can hold them. They follow N(0, 1) where codes were trained to
+        follow it, else the normal distribution of each number over training rows.
 
         Raises
         ------
@@ -241,9 +241,11 @@ class Model(Fitted):
         own = self.own_prior
         if own is not None and own.is_standard:
             deviation = float(self.net.code_unit)
-            return sampling.lattice_codes(np.zeros(2), np.full(2, deviation), steps)
-        normal = self.normal_prior
-        return sampling.lattice_codes(normal.mean.numpy(), normal.deviations.numpy(), steps)
+            codes = sampling.lattice_codes(np.zeros(2), np.full(2, deviation), steps)
+        else:
+            mean, deviations = self.normal_prior.mean, self.normal_prior.deviations
+            codes = sampling.lattice_codes(mean.numpy(), deviations.numpy(), steps)
+        return sampling.in_float32(codes, self.net.scaling)
 
     @property
     def normal_prior(self) -> Normal:

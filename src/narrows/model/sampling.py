@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from narrows.common.limits import check, complaint, integer, one_of, real
 from narrows.errors import DataError, ParameterError, near_miss
+from narrows.linear.scaling import Scaling
 from narrows.objectives.priors import PRIORS, Prior
 
 Codes = NDArray[np.floating[Any]]
+FLOAT32 = np.finfo(np.float32)
 _LIMITS = {
     "n": integer(1),
     "steps": integer(2),
@@ -84,11 +86,11 @@ def drawn_codes(
     return codes
 
 
-def in_float32(codes: Codes) -> Codes:
-    """Round codes to float32 where it can hold them."""
-    with np.errstate(over="ignore"):
-        rounded = codes.astype(np.float32)
-    return rounded if np.isfinite(rounded).all() else codes
+def in_float32(codes: Codes, scaling: Scaling) -> Codes:
+    """Round codes to float32 where it can hold them, and the rows that they stand for."""
+    size = np.abs(codes).max(initial=0.0)
+    holds = size == 0 or FLOAT32.tiny <= size <= FLOAT32.max
+    return codes.astype(np.float32) if holds and scaling.fits_float32() else codes
 
 
 def between(start: Codes, end: Codes, centre: Codes, steps: int, how: str) -> Codes:
@@ -123,7 +125,7 @@ def along(code: Codes, dimension: int, deviation: float, steps: int, span: float
 
 
 def lattice_codes(mean: Codes, deviations: Codes, steps: int) -> Codes:
-    """Return codes (steps², 2), float32, on a lattice over a plane.
+    """Return codes (steps², 2), float64, on a lattice over a plane.
 
     They lie at even quantiles of a normal distribution with ``mean`` and ``deviations`` (2,) along
     each axis, so that each place of a decoded plane is about as large as codes are frequent there.
@@ -132,7 +134,7 @@ def lattice_codes(mean: Codes, deviations: Codes, steps: int) -> Codes:
     """
     quantiles = np.array([NormalDist().inv_cdf((i + 0.5) / steps) for i in range(steps)])
     x, y = (centre + quantiles * side for centre, side in zip(mean, deviations, strict=True))
-    codes: Codes = np.stack([np.tile(x, steps), np.repeat(y, steps)], axis=1).astype(np.float32)
+    codes: Codes = np.stack([np.tile(x, steps), np.repeat(y, steps)], axis=1)
     return codes
 
 

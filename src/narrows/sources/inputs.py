@@ -23,6 +23,8 @@ PART_ROWS = 4096
 """Rows that are looked at together."""
 LARGEST, LARGEST_FLOAT32 = 1e100, 1e30
 """Magnitudes up to which, of float64, sums of squares and, of float32, codes stay in range."""
+SMALLEST = 1e-100
+"""Range of the data from which sums of squares stay far above zero in float64."""
 DOMINANT_SHARE = 0.95
 """Part of the variance in few columns from which `fit` warns."""
 MOST_NAMED = 3
@@ -112,6 +114,13 @@ def check_magnitude(X: NDArray[np.generic]) -> None:
         raise DataError(
             f"X holds values as large as {largest:.3g}; narrows takes up to {most:g} in {X.dtype}."
             f" To go on, {way_out} the data by a common number."
+        )
+    span = float(X.max()) - float(X.min())
+    if 0 < span < SMALLEST:
+        raise DataError(
+            f"The values of X differ by {span:.3g} or less, and squares of that are zero in"
+            f" float64; narrows takes data that vary by {SMALLEST:g} or more. Multiply the data by"
+            " a common number."
         )
 
 
