@@ -112,6 +112,7 @@ def map_page(
     return render(
         "map.html",
         name=name,
+        n_components=codes.shape[1],
         notes=notes,
         data=data,
         labels_name=labels_name,
