@@ -43,6 +43,7 @@ MODULES = (
 """The files of `map/script/`, each after those that it takes names from."""
 
 
+# Many arguments: it takes whatever `figures.map_of` takes, and what a page alone can show.
 def map_page(
     Z: ArrayLike,
     labels: ArrayLike | None = None,
