@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from PIL import Image
 from narrows import figures
 from narrows.errors import DataError
 from narrows.web import Fact, Words, map_page
+from narrows.web.map import page
 from test_page import Reader
 
 RNG = np.random.default_rng(0)
@@ -149,6 +151,34 @@ def test_the_page_is_whole_and_loads_nothing(html):
     assert canvas["tabindex"] == "0" and canvas["aria-label"] and canvas["data-zh"]
 
 
+def test_modules_of_the_script_take_names_from_earlier_ones_and_share_none():
+    folder = Path(page.__file__).parent / "script"
+    assert {path.stem for path in folder.glob("*.js")} == set(page.MODULES)
+    exported = {}
+    for module in page.MODULES:
+        text = (folder / f"{module}.js").read_text(encoding="utf-8")
+        for names, source in re.findall(
+            r"^import { (.*) } from '\./(\w+)\.js';$", text, flags=re.M
+        ):
+            for name in names.split(", "):
+                assert exported.get(name) == source, f"{module}.js: {name}"
+                assert len(re.findall(rf"\b{name}\b", text)) > 1, f"{module}.js: {name} is unused"
+        tops = re.findall(r"^(?:export )?(?:function|const|let) (.*)", text, flags=re.M)
+        for name in re.findall(r"(?:^|, )([A-Za-z]\w*)(?= ?[=(])", "\n".join(tops), flags=re.M):
+            assert name not in exported, f"{module}.js and {exported[name]}.js: {name}"
+            exported[name] = module
+    assert not re.search(r"^(import|export)\b", str(page.script()), flags=re.M)
+
+
+def test_the_door_stands_whatever_was_imported_before():
+    import narrows.web
+    import narrows.web.map.page
+
+    assert narrows.web.map_page is narrows.web.map.page.map_page
+    with pytest.raises(AttributeError, match="no attribute 'map_pages'"):
+        _ = narrows.web.map_pages
+
+
 def test_without_a_script_there_is_a_picture(html):
     reader = Reader(html)
     images = [attrs for tag, attrs, _ in reader.elements if tag == "img"]
@@ -163,7 +193,17 @@ def test_both_languages_say_everything(html):
     languages = [a["lang"] for _, a, _ in reader.elements if a.get("lang") in ("en", "zh-CN")]
     assert languages[1:] == ["en", "zh-CN"] * (len(languages) // 2)  # after that of the page
     text = " ".join(reader.text)
-    for said in ("A map of bees.csv", "bees.csv 的地图", "A note.", "一条说明。", "kind", "行数"):
+    for said in (
+        "embedding",
+        "latent dimension",
+        "嵌入",
+        "A map of bees.csv",
+        "bees.csv 的地图",
+        "A note.",
+        "一条说明。",
+        "kind",
+        "行数",
+    ):
         assert said in text
 
 

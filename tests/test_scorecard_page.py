@@ -75,6 +75,7 @@ def test_a_page_of_pictures_has_all_sections(digits):
     text = " ".join("".join(Reader(html).text).split())
     assert "digits.safetensors on test.npy" in text
     assert "the mean over 2 seeds" in text
+    assert "embedding" in text and "latent dimension" in text
     assert report.measure("probes", "knn_all").scores["random_network"].text("share") in text
     assert report.measure("class_errors", "7").scores["pca"].text("error") in text
 

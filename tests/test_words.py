@@ -1,6 +1,8 @@
 """Texts of the pages: the same in both languages, all of them used, filled as their values ask."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from string import Formatter
 
@@ -53,6 +55,13 @@ def test_placeholders_take_numbers_nouns_and_words():
 
 def test_sentences_are_joined_as_each_language_does():
     assert sentences(Words("A.", "甲。"), Words("B.", "乙。")) == Words("A. B.", "甲。乙。")
+
+
+def test_texts_are_read_without_matplotlib():
+    run = (
+        "import sys; from narrows.evaluation import scores; assert 'matplotlib' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", run], check=True)
 
 
 def test_an_unknown_text_is_an_error():

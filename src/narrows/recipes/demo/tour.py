@@ -11,12 +11,14 @@ from rich.console import Console
 from narrows import figures
 from narrows.common.atomic_files import check_folder, replacing
 from narrows.common.limits import check, nothing, real
+from narrows.evaluation.scorecard import ClassifierResult
 from narrows.linear.pca import fit_pca
 from narrows.objectives import VAE
 from narrows.recipes.demo import closing, panels
 from narrows.recipes.demo.programs import (
     MAP_SECONDS,
     SIZES,
+    Pixels,
     Tour,
     classifiers,
     train,
@@ -27,6 +29,7 @@ from narrows.recipes.runner import refuse_existing
 from narrows.sources.array import ArraySource
 from narrows.sources.mnist import load_mnist
 from narrows.web.demo import DemoContent, Timing, demo_page
+from narrows.web.page import Panel
 from narrows.web.words import say
 
 GENERATORS: dict[str, dict[str, Any]] = {
@@ -93,13 +96,30 @@ def run_demo(
         small, big = classifiers(encoder, X, y, X_test, y_test)
     with tour.timed("demo.times.neighbours"):
         planes = panels.planes(tour, X, y, X_test, y_test)
+    content = _content(tour, X, X_test, [panel for panel, _ in planes], small, big)
+    with replacing(page) as temporary:
+        temporary.write_text(demo_page(content), encoding="utf-8")
+    closing.closing_table(tour, [accuracy for _, accuracy in planes], small, big)
+    console.print(f"wrote {page}", soft_wrap=True)
+    return page
+
+
+def _content(
+    tour: Tour,
+    X: Pixels,
+    X_test: Pixels,
+    planes: list[Panel],
+    small: ClassifierResult,
+    big: ClassifierResult,
+) -> DemoContent:
+    """Draw all pictures but those of the planes, and gather what the page shows."""
     started = time.perf_counter()
-    content = DemoContent(
+    return DemoContent(
         n_train=len(X),
         n_test=len(X_test),
         results=panels.results(tour),
         restored=panels.restored(tour, X_test[:SHOWN]),
-        planes=[panel for panel, _ in planes],
+        planes=planes,
         classes=[(str(digit), figures.PALETTE[digit]) for digit in range(10)],
         classifiers=[
             panels.classifier(say("demo.features.code"), small, ours=True),
@@ -116,8 +136,3 @@ def run_demo(
         facts=closing.facts(tour.programs["narrows-128"].model),
         training=panels.training(tour),
     )
-    with replacing(page) as temporary:
-        temporary.write_text(demo_page(content), encoding="utf-8")
-    closing.closing_table(tour, [accuracy for _, accuracy in planes], small, big)
-    console.print(f"wrote {page}", soft_wrap=True)
-    return page

@@ -43,6 +43,7 @@ MODULES = (
 """The files of `map/script/`, each after those that it takes names from."""
 
 
+# Many arguments: it takes whatever `figures.map_of` takes, and what a page alone can show.
 def map_page(
     Z: ArrayLike,
     labels: ArrayLike | None = None,
@@ -112,6 +113,7 @@ def map_page(
     return render(
         "map.html",
         name=name,
+        n_components=codes.shape[1],
         notes=notes,
         data=data,
         labels_name=labels_name,

@@ -6,6 +6,16 @@ import { isShown, now, pen, screen, shown, toX, toY, view, wanted } from './view
 function isFree(box, taken) {
   return taken.every((o) => box[2] <= o[0] || o[2] <= box[0] || box[3] <= o[1] || o[3] <= box[1]);
 }
+// At most 22 letters, or 11 Chinese characters, which are twice as wide.
+function cut(name) {
+  let room = 22, end = 0;
+  for (const sign of name) {
+    room -= sign.codePointAt(0) > 0x2e7f ? 2 : 1;
+    if (room < 0) return name.slice(0, end).trimEnd() + '…';
+    if (room > 0) end += sign.length;
+  }
+  return name;
+}
 export function paintNames(taken) {
   if (!wanted.names || nClasses < 2 || n < 8 * nClasses) return;  // names would hide what they name
   pen.font = '650 14px ' + colours.font;
@@ -16,7 +26,7 @@ export function paintNames(taken) {
   bySize.forEach(function (i) {
     const spot = now.plane.spots[i];
     if (!shown[i] || !spot) return;
-    const text = data.names[i].length > 22 ? data.names[i].slice(0, 21).trimEnd() + '…' : data.names[i];
+    const text = cut(data.names[i]);
     const half = pen.measureText(text).width / 2 + 4;
     // A name at the edge moves inside as long as its spot is seen.
     const sx = toX(spot[0]), sy = toY(spot[1]);
