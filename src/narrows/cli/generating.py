@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from narrows import figures
 from narrows.cli.ending import expected_failures
 from narrows.cli.outputs import (
     check_out,
@@ -48,6 +47,8 @@ def sample(
     rows = ae.sample(n, prior=prior, temperature=temperature, y=labels, random_state=random_state)
     if kind == "sheet":
         shape = picture_shape(ae)
+        from narrows import figures
+
         write_figure(target, figures.sheet(rows, sample_shape=shape, bounds=ae.bounds_))
         say(f"wrote {target}: {count(n, 'sample')}")
         return
@@ -79,6 +80,8 @@ def interpolate(
     if kind == "sheet":
         first, last = (table.values[[pair[end] for pair in numbers]] for end in (0, 1))
         shape = picture_shape(ae)
+        from narrows import figures
+
         figure = figures.interpolations(
             ways,
             ends=(np.asarray(first).reshape(-1, *shape), np.asarray(last).reshape(-1, *shape)),
@@ -117,6 +120,8 @@ def traverse(
         ways = {number: ae.traverse(start, number, steps, span=span) for number in chosen}
     if kind == "sheet":
         shape = picture_shape(ae)
+        from narrows import figures
+
         figure = figures.traversals(ways, span=span, sample_shape=shape, bounds=ae.bounds_)
         write_figure(target, figure)
         say(f"wrote {target}: {count(len(ways), 'number')} of a code, {steps} steps each")
