@@ -461,7 +461,7 @@ def test_scree_draws_both_methods_on_the_same_log_axes_in_order_of_size():
 
 
 def test_scree_of_a_size_curve_marks_what_is_recommended():
-    errors = np.stack([np.full(101, 2.0), 1.0 / np.arange(1, 102)], axis=1)
+    errors = 1.0 / np.arange(1, 102)
     curve = size_curve(100, errors, 2 * errors)
     figure = figures.scree(curve, marks={"narrows": 30, "PCA": 60})
     axes = figure.axes[0]

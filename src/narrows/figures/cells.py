@@ -15,6 +15,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from narrows.common.blocks import rows_at_once, slices
 from narrows.errors import DataError
 from narrows.figures.layout import MARGIN, fit, new_figure, pen_for, thin_out
 from narrows.figures.lettering import shorten
@@ -123,10 +124,9 @@ def value_range(X: NDArray[Any]) -> tuple[float, float]:
         return 0.0, 1.0
     if X.dtype.kind in "ui":
         return 0.0, max(255.0, float(X.max()))
-    n_block = max(1, BLOCK_VALUES // max(1, math.prod(X.shape[1:])))
     ends = []
-    for first in range(0, len(X), n_block):
-        block = X[first : first + n_block]
+    for part in slices(len(X), rows_at_once(math.prod(X.shape[1:]), BLOCK_VALUES)):
+        block = X[part]
         finite = block[np.isfinite(block)]
         ends += [float(finite.min()), float(finite.max())] if finite.size else []
     low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)

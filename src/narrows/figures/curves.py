@@ -13,12 +13,12 @@ from narrows.figures.layout import Pen, fit, new_figure, pen_for
 from narrows.figures.lettering import number_text
 from narrows.figures.lines import FreeRoom, Line, draw_lines, line_colours
 from narrows.figures.theme import ThemeName
+from narrows.model.fitted import DATA_UNITS
 from narrows.model.size_curve import SizeCurve
 
 FEW_SIZES = 8
 """Code sizes up to which each has its tick."""
 ERROR = "mean squared error on held-out rows"
-ERROR_UNIT = "squared data units"
 _SIZE = (4.0, 3.1)
 """Width and height of axes in inches."""
 _PANEL = (4.0, 2.5)
@@ -32,7 +32,7 @@ def scree(
     marks: Mapping[str, int] | None = None,
     x_label: str = "latent dimensions",
     y_label: str = ERROR,
-    unit: str = ERROR_UNIT,
+    unit: str = DATA_UNITS,
     theme: ThemeName = "light",
 ) -> Figure:
     """Draw error against code size, every method on the same axes.
@@ -49,7 +49,8 @@ def scree(
     x_label, y_label : str
         Axis labels.
     unit : str, default="squared data units"
-        Unit of the errors, written below their label; "" for none.
+        Unit of the errors, such as ``ae.model_.error_unit``, written below their label; "" for
+        none.
     theme : {"light", "dark"}, default="light"
         Colours.
 
@@ -128,7 +129,7 @@ def training(
     pca_error: float | None = None,
     x_label: str = "epoch",
     y_label: str = ERROR,
-    unit: str = ERROR_UNIT,
+    unit: str = DATA_UNITS,
     theme: ThemeName = "light",
 ) -> Figure:
     """Draw held-out error as training goes on, with PCA's error as a line across.
@@ -142,7 +143,8 @@ def training(
     x_label, y_label : str
         Axis labels: "epoch", "seconds".
     unit : str, default="squared data units"
-        Unit of the errors, written below their label; "" for none.
+        Unit of the errors, such as ``ae.model_.error_unit``, written below their label; "" for
+        none.
     theme : {"light", "dark"}, default="light"
         Colours.
 

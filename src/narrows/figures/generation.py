@@ -14,6 +14,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from narrows.common.blocks import evenly_spread
 from narrows.errors import DataError
 from narrows.figures.cells import (
     LONGEST,
@@ -181,8 +182,7 @@ def _plane_of_pictures(
     height, width = grid.images.shape[2:4]
     middles = (grid.left + (width - 1) / 2, grid.top + (height - 1) / 2)
     for axis, places, values in zip((axes.xaxis, axes.yaxis), middles, codes, strict=True):
-        # Up to five places, the ends and the middle included.
-        few = np.unique(np.linspace(0, len(values) - 1, min(len(values), 5)).round().astype(int))
+        few = evenly_spread(len(values), 5)
         axis.set_ticks(places[few], [number_text(value, 2) for value in values[few]])
     finish_axes(axes, [shorten(label, 24) for label in labels], pen)
     return fit(figure)

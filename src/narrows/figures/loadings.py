@@ -120,7 +120,7 @@ def _code_text(code: NDArray[Any]) -> str:
 def _draw_scale(axes: Axes, scale: Colormap, end: float, pen: Pen) -> None:
     """Draw the scale of the derivatives right of axes, in data units per unit of the code."""
     height = float(size_of(axes)[1])
-    tall = min(_BAR[1], height - 0.4)
+    tall = max(0.5, min(_BAR[1], height - 0.4))
     bottom = -(height + tall) / 2
     text = number_text(end, 2)
     numbers = [(0.0, f"−{text}"), (0.5, "0"), (1.0, f"+{text}")]
