@@ -14,7 +14,7 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap, to_hex
 from numpy.typing import ArrayLike, NDArray
 
 from narrows.errors import DataError, ParameterError
-from narrows.figures.theme import MARKERS, Theme, ThemeName, marker_number, palette_colour
+from narrows.figures.theme import MARKERS, THEMES, Theme, ThemeName, marker_number, palette_colour
 
 LabelsAre = Literal["auto", "classes", "numbers"]
 FEW_CLASSES = 20
@@ -218,7 +218,7 @@ def hex_steps(colours: Colormap, n: int = 64) -> list[str]:
     return [to_hex(colour) for colour in colours(np.linspace(0, 1, n))]
 
 
-def row_colours(labels: Colouring, heights: NDArray[np.float64], colours: Theme) -> NDArray[Any]:
+def row_colours(labels: Colouring, heights: NDArray[np.float64], theme: ThemeName) -> NDArray[Any]:
     """Return a colour for each row.
 
     Parameters
@@ -226,19 +226,20 @@ def row_colours(labels: Colouring, heights: NDArray[np.float64], colours: Theme)
     labels : Colouring
     heights : ndarray (n,)
         How densely rows lie around each, from 0 to 1, for rows without labels.
-    colours : Theme
+    theme : {"light", "dark"}
     """
+    colours = THEMES[theme]
     if labels.kind == "classes":
         n_names = len(labels.names)
         table = [class_colour(number, n_names, colours) for number in range(n_names + 1)]
         place = labels.position
     elif labels.kind == "nothing":
-        table = hex_steps(density_colours(colours.name))
+        table = hex_steps(density_colours(theme))
         place = np.rint(63 * heights).astype(np.intp)
     else:
         low, high = labels.range()
         share = (labels.values - low) / (high - low) if high > low else np.full(len(heights), 0.5)
-        table = [*hex_steps(scale_colours(colours.name), 256), colours.muted]
+        table = [*hex_steps(scale_colours(theme), 256), colours.muted]
         place = np.where(labels.is_other, 256, np.rint(255 * np.clip(share, 0, 1))).astype(np.intp)
     found: NDArray[Any] = np.array(table)[place]
     return found

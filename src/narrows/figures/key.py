@@ -82,7 +82,7 @@ def _draw_scale(axes: Axes, labels: Colouring, n_other: int, top: float, pen: Pe
     box = (_GAP, -top - height, width, height)
     add_colour_bar(
         axes,
-        scale_colours(pen.colours.name),
+        scale_colours(pen.theme),
         box,
         numbers if high > low else [(0.5, tick_text(low, 0))],
         pen,

@@ -94,7 +94,12 @@ class Pen:
     """A font for some texts, and the colours of a theme."""
 
     letters: Lettering
-    colours: Theme
+    theme: ThemeName
+
+    @property
+    def colours(self) -> Theme:
+        """The colours of paper and text."""
+        return THEMES[self.theme]
 
     def style(self, size: float, colour: str = "", weight: str = "normal") -> dict[str, Any]:
         """Return the properties of a text; grey where no colour is given."""
@@ -136,7 +141,7 @@ def write_title(axes: Axes, title: str | None, inches: float, pen: Pen) -> None:
 
 def pen_for(texts: Iterable[str], theme: ThemeName) -> Pen:
     """Return a pen whose font has the characters of all texts."""
-    return Pen(lettering(texts), THEMES[theme])
+    return Pen(lettering(texts), theme)
 
 
 def half_width(low: NDArray[np.float64], high: NDArray[np.float64]) -> float:

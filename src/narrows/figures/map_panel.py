@@ -23,7 +23,7 @@ from narrows.figures.layout import Pen, drawn_box
 from narrows.figures.lettering import shorten
 from narrows.figures.relief import CELLS, Points, Relief, relief
 from narrows.figures.spots import Box, Rows, dense_spots, named_spots
-from narrows.figures.theme import DPI, Theme
+from narrows.figures.theme import DPI
 
 MOST_POINTS = 200_000
 """Points that are drawn; of more, so many at random."""
@@ -116,9 +116,9 @@ def draw_panel(axes: Axes, panel: Panel, pen: Pen) -> None:
     """Draw a plane on axes whose limits and size are final."""
     whole = relief(panel.points)
     heights = whole.at(panel.points)
-    colours = row_colours(panel.labels, heights, pen.colours)
+    colours = row_colours(panel.labels, heights, pen.theme)
     if panel.density:
-        _draw_density(axes, whole, panel.points, pen.colours)
+        _draw_density(axes, whole, panel.points, pen)
     _draw_points(axes, panel, colours)
     boxes = _write_names(axes, panel, pen)
     if panel.pictures is not None:
@@ -133,15 +133,15 @@ def _to_axes(axes: Axes, places: Points) -> Points:
     return found
 
 
-def _draw_density(axes: Axes, whole: Relief, points: Points, colours: Theme) -> None:
+def _draw_density(axes: Axes, whole: Relief, points: Points, pen: Pen) -> None:
     """Shade where rows lie densely, in steps that enclose parts of the rows."""
     levels = sorted({*whole.above(points, _SHARES)})
     if len(levels) < 2 or levels[0] <= 0:
         return
     middles = (np.arange(CELLS) + 0.5) / CELLS * 2 - 1
     grid = _to_axes(axes, np.stack([middles, middles], axis=1))
-    paper, ink = np.array(to_rgb(colours.paper)), np.array(to_rgb(colours.muted))
-    deepest = 0.34 if colours.name == "light" else 0.42
+    paper, ink = np.array(to_rgb(pen.colours.paper)), np.array(to_rgb(pen.colours.muted))
+    deepest = 0.34 if pen.theme == "light" else 0.42
     shades = [
         paper + (ink - paper) * deepest * (step + 1) / len(levels) for step in range(len(levels))
     ]
@@ -149,7 +149,7 @@ def _draw_density(axes: Axes, whole: Relief, points: Points, colours: Theme) -> 
     surface = grid[:, 0], grid[:, 1], whole.heights
     axes.contourf(*surface, [*levels, 1.01], colors=shades, zorder=0.5)
     # Where points cover the ground, the lines are still seen.
-    axes.contour(*surface, levels, colors=colours.ink, linewidths=0.6, alpha=0.45, zorder=2)
+    axes.contour(*surface, levels, colors=pen.colours.ink, linewidths=0.6, alpha=0.45, zorder=2)
     axes.set(xlim=limits[0], ylim=limits[1])
 
 

@@ -25,12 +25,11 @@ class Theme:
     muted: str
     rule: str
     accent: str
-    name: ThemeName
 
 
 THEMES: Mapping[str, Theme] = {
-    "light": Theme("#ffffff", "#1b1f24", "#5c6570", "#d5dae0", "#2456c7", "light"),
-    "dark": Theme("#14171a", "#e6e9ec", "#9aa4af", "#363d45", "#8ab0ff", "dark"),
+    "light": Theme("#ffffff", "#1b1f24", "#5c6570", "#d5dae0", "#2456c7"),
+    "dark": Theme("#14171a", "#e6e9ec", "#9aa4af", "#363d45", "#8ab0ff"),
 }
 
 # Found by search in OKLab: ten colours whose closest pair lies as far apart as possible for
