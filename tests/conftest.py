@@ -162,3 +162,29 @@ def pixels(figure, dpi=60):
     from narrows import figures
 
     return np.asarray(Image.open(io.BytesIO(figures.to_png(figure, dpi))).convert("RGB"))
+
+
+def written(figure):
+    """Draw a figure; return its texts that are seen, by their boxes in pixels."""
+    pixels(figure, 100)
+    shown = [*figure.texts]
+    for axes in figure.axes:
+        shown += axes.texts
+        names = [name for name in ("xaxis", "yaxis", "zaxis") if hasattr(axes, name)]
+        for axis in (getattr(axes, name) for name in names if axes.axison or len(names) == 3):
+            low, high = sorted(axis.get_view_interval())
+            ticks = [tick for tick in axis.majorTicks if low <= tick.get_loc() <= high]
+            shown += [axis.label, *(tick.label1 for tick in ticks)]
+    shown = [text for text in shown if text.get_visible() and text.get_text()]
+    return {text: text.get_window_extent() for text in shown}
+
+
+def assert_apart_and_inside(figure, boxes):
+    """No box lies on another, and none is cut off by the figure's edge."""
+    for number, box in enumerate(boxes):
+        assert box.x0 >= 0 and box.y0 >= 0
+        assert box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1
+        for other in boxes[:number]:
+            assert min(box.x1, other.x1) <= max(box.x0, other.x0) or (
+                min(box.y1, other.y1) <= max(box.y0, other.y0)
+            )

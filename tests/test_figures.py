@@ -12,9 +12,10 @@ import pytest
 from matplotlib import font_manager, get_data_path, rcParams
 from PIL import Image
 
-from conftest import pixels
+from conftest import assert_apart_and_inside, pixels, written
 from narrows import figures
 from narrows.errors import DataError
+from narrows.evaluation.pictures import _SHAPES
 from narrows.figures import lettering as lettering_module
 from narrows.figures.lettering import lettering, shorten
 from narrows.figures.theme import MARKERS, PALETTE, THEMES
@@ -39,8 +40,9 @@ def colours_in(figure, dpi=50):
     return {f"#{value:06x}" for value in values[counts >= 10]}
 
 
-def legend_texts(figure):
-    return [text.get_text() for text in figure.legends[0].get_texts()]
+def texts(figure):
+    """Return what is written beside axes: names of lines and classes, a title."""
+    return [text.get_text() for text in figure.texts]
 
 
 EVERY_FIGURE = {
@@ -67,6 +69,117 @@ def test_the_same_figure_gives_the_same_bytes_and_no_global_setting_changes(name
     first, second = (figures.to_png(EVERY_FIGURE[name]("light"), 50) for _ in range(2))
     assert first == second
     assert dict(rcParams) == before
+
+
+SIZES = [2, 3, 8, 16, 32]
+FALLING = np.array([0.055, 0.045, 0.03, 0.02, 0.012])
+BLOBS = RNG.normal(size=(10, 2))[np.arange(300) % 10] * 5 + RNG.normal(size=(300, 2))
+LONG = [f"a name that goes on and on, number {i}" for i in range(100)]
+ODD_FIGURES = {
+    "plane of large codes": lambda: figures.plane(BLOBS * 1e9 + 1e12, title="large"),
+    "plane of codes of one offset": lambda: figures.plane(BLOBS * 1e-3 + 1e4),
+    "plane of five digits": lambda: figures.plane(BLOBS * 1234, side=2.9),
+    "small plane": lambda: figures.plane(
+        BLOBS, np.arange(300) % 30, side=2.0, label_names=LONG, title=LONG[0] * 3
+    ),
+    "one code": lambda: figures.plane(np.ones((1, 2)), [3]),
+    "scree": lambda: figures.scree(SIZES, {"PCA": FALLING, "narrows": FALLING / 2}),
+    "scree of equal errors": lambda: figures.scree(SIZES, {"PCA": FALLING, "narrows": FALLING}),
+    "scree of constant errors": lambda: figures.scree([2, 4, 8], {"a": [0.3] * 3, "b": [0.3] * 3}),
+    "scree of one size": lambda: figures.scree([2], {"narrows": [0.3], "PCA": [0.4]}),
+    "scree up and down": lambda: figures.scree(SIZES, {"a": np.array([4, 3, 2, 3, 2]) * 1e7}),
+    "scree of tiny errors": lambda: figures.scree(SIZES, {"PCA": FALLING * 1e-9, "a": [1e-12] * 5}),
+    "scree of many decades": lambda: figures.scree(SIZES, {"a": [1e3, 1, 1e-3, 1e-6, 1e-12]}),
+    "scree of close sizes": lambda: figures.scree([1000, 1001, 1002, 99999], {"a": [4, 3, 2, 1]}),
+    "scree of marks": lambda: figures.scree(
+        range(1, 129), {"a": 1 / np.arange(1, 129)}, marks={"a": 128}
+    ),
+    "training": lambda: figures.training(
+        {"narrows": ([1, 2, 60], [9, 8, 1]), LONG[0]: ([1, 30], [9, 4])}, pca_error=4
+    ),
+    "thirty trainings": lambda: figures.training({n: ([1, 2], [2, 1]) for n in LONG[:30]}),
+    "many row names": lambda: figures.sheet(
+        np.zeros((400, 2, 100)), columns=10, row_labels=LONG[:40]
+    ),
+    "tall lattice": lambda: figures.lattice(
+        np.zeros((4, 40, 2)), [[-1e6, 0], [1e6, 0], [-1e6, 1], [1e6, 1]]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ODD_FIGURES)
+def test_no_text_is_cut_off_or_lies_on_another(name):
+    figure = ODD_FIGURES[name]()
+    assert_apart_and_inside(figure, [*written(figure).values()])
+
+
+@pytest.mark.parametrize("scale", [1, 1e9, 1e-9])
+def test_every_axis_of_a_space_is_named_and_its_numbers_do_not_touch(scale):
+    figure = figures.space(IMAGES[:, 0, :3] * scale, np.arange(12))
+    (axes,) = figure.axes
+    seen = written(figure)
+    for number, axis in enumerate((axes.xaxis, axes.yaxis, axes.zaxis)):
+        assert axis.label.get_text().startswith(f"latent dimension z{number}")
+        assert ("×1e" in axis.label.get_text()) == (scale != 1)
+    names = {axis.label for axis in (axes.xaxis, axes.yaxis, axes.zaxis)}
+    assert_apart_and_inside(figure, [seen[name] for name in names])
+    numbers = [box for text, box in seen.items() if text not in {*axes.texts, *names}]
+    assert len(numbers) >= 6
+    assert_apart_and_inside(figure, numbers)
+
+
+def test_axes_of_errors_say_what_is_measured_and_in_which_unit():
+    draw = {
+        "latent dimensions": lambda **given: figures.scree(SIZES, {"PCA": FALLING}, **given),
+        "epoch": lambda **given: figures.training({"PCA": (SIZES, FALLING)}, **given),
+    }
+    error = "mean squared error on held-out rows"
+    for x_label, figure in draw.items():
+        for given, unit in (
+            ({}, "\n(squared data units)"),
+            ({"unit": ""}, ""),
+            ({"unit": "squared deviations"}, "\n(squared deviations)"),
+        ):
+            axes = figure(**given).axes[0]
+            assert (axes.get_xlabel(), axes.get_ylabel()) == (x_label, error + unit)
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_every_curve_of_several_equal_ones_is_seen(n):
+    names = ["narrows", "PCA", "other"][:n]
+    figures_drawn = [
+        figures.scree(SIZES, dict.fromkeys(names, FALLING)),
+        figures.training(dict.fromkeys(names, (range(100), np.full(100, 0.5)))),
+        figures.training({"narrows": (range(100), np.full(100, 0.5))}, pca_error=0.5),
+    ]
+    for figure in figures_drawn:
+        drawn, box = pixels(figure, 100), figure.axes[0].bbox
+        height = len(drawn)
+        inside = drawn[int(height - box.y1) : int(height - box.y0), int(box.x0) : int(box.x1)]
+        for colour in {line.get_color() for line in figure.axes[0].lines}:
+            rgb = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
+            assert (np.abs(inside.astype(int) - rgb).max(axis=2) < 30).sum() > 60
+
+
+def test_long_names_in_space_stand_in_a_key():
+    figure = figures.space(IMAGES[:, 0, :3], np.arange(12), label_names=LONG)
+    assert not figure.axes[0].texts
+    assert len(texts(figure)) == 12
+    seen = written(figure)
+    key = [seen[text] for text in figure.texts]
+    assert_apart_and_inside(figure, [*key, seen[figure.axes[0].zaxis.label]])
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1, 1e9])
+def test_limits_follow_the_codes_whatever_their_size(scale):
+    axes = figures.plane(BLOBS * scale).axes[0]
+    assert np.ptp(axes.get_xlim()) < 1.1 * scale * np.ptp(BLOBS, axis=0).max()
+    constant = figures.plane(np.full((3, 2), 5.0 * scale)).axes[0].get_xlim()
+    assert 0 >= constant[0] > -scale and 10 * scale < constant[1] < 11 * scale
+
+
+def test_shapes_of_the_page_and_of_the_pictures_are_as_many():
+    assert len(_SHAPES) == len(MARKERS)
 
 
 def test_themes_keep_text_readable():
@@ -255,13 +368,10 @@ def test_plane_gives_both_axes_one_scale_and_hides_no_point():
 @pytest.mark.parametrize("n_classes", [1, 23, 50])
 def test_legend_names_every_class_beside_the_plane(names, n_classes):
     figure = figures.plane(CODES, np.arange(60) % n_classes, label_names=names)
-    pixels(figure, 100)  # lays the legend out
-    assert len(legend_texts(figure)) == n_classes
-    legend = figure.legends[0].get_window_extent()
-    plane = figure.axes[0].get_window_extent()
-    assert legend.x0 > plane.x1
-    assert legend.x1 <= figure.bbox.x1
-    assert legend.y0 >= 0 and legend.y1 <= figure.bbox.y1
+    plane, seen = figure.axes[0].get_window_extent(), written(figure)
+    assert len(texts(figure)) == n_classes
+    assert all(seen[text].x0 > plane.x1 for text in figure.texts)
+    assert_apart_and_inside(figure, [*seen.values()])
 
 
 def test_fifty_classes_differ_in_colour_or_shape():
@@ -273,7 +383,7 @@ def test_fifty_classes_differ_in_colour_or_shape():
 
 def test_a_hundred_classes_are_counted_in_the_legend():
     figure = figures.plane(RNG.normal(size=(300, 2)), np.arange(300) % 100)
-    assert legend_texts(figure)[-1] == "+ 40"
+    assert texts(figure)[-1] == "+ 40"
 
 
 @pytest.mark.parametrize(
@@ -289,8 +399,7 @@ def test_a_hundred_classes_are_counted_in_the_legend():
 )
 def test_names_of_classes(labels, names, shown):
     figure = figures.plane(CODES[:3], labels, label_names=names)
-    pixels(figure)
-    assert legend_texts(figure) == shown
+    assert texts(figure) == shown
 
 
 @pytest.mark.parametrize("codes", [np.ones((1, 2)), np.full((9, 2), 1e300), np.zeros((5, 2), int)])
@@ -300,8 +409,8 @@ def test_constant_codes_draw(codes):
 
 
 def test_unlabelled_plane_has_no_legend():
-    assert not figures.plane(CODES).legends
-    assert not figures.plane(CODES, np.arange(60), legend=False).legends
+    assert not texts(figures.plane(CODES))
+    assert not texts(figures.plane(CODES, np.arange(60), legend=False))
 
 
 @pytest.mark.parametrize(
@@ -347,12 +456,12 @@ def test_scree_draws_both_methods_on_the_same_log_axes_in_order_of_size():
     lines = lines_by_name(figure)
     np.testing.assert_array_equal(lines[theme.muted], [0.055, 0.033, 0.015])
     np.testing.assert_array_equal(lines[theme.accent], [0.03, 0.01, 0.004])
-    written = [text.get_text() for text in axes.texts]
-    assert {"PCA", "narrows", "0.055", "0.004"} <= set(written)
+    assert {"0.055", "0.004"} <= {text.get_text() for text in axes.texts}
+    assert {"PCA", "narrows"} == set(texts(figure))
 
 
 def test_scree_of_a_size_curve_marks_what_is_recommended():
-    errors = np.stack([np.full(101, 2.0), 1.0 / np.arange(1, 102)], axis=1)
+    errors = 1.0 / np.arange(1, 102)
     curve = size_curve(100, errors, 2 * errors)
     figure = figures.scree(curve, marks={"narrows": 30, "PCA": 60})
     axes = figure.axes[0]
@@ -375,11 +484,11 @@ def test_scree_draws_odd_errors(errors):
 @pytest.mark.parametrize("n", [2, 5, 12])
 def test_names_at_the_ends_of_lines_do_not_touch(n):
     figure = figures.scree([2, 3], {f"method {i}": [0.5, 0.1] for i in range(n)})
-    pixels(figure, 100)
-    names = [t for t in figure.axes[0].texts if t.get_text().startswith("method")]
-    boxes = sorted((t.get_window_extent() for t in names), key=lambda box: box.y0)
+    seen = written(figure)
+    boxes = sorted((seen[text] for text in figure.texts), key=lambda box: box.y0)
     assert len(boxes) == n
     assert all(above.y0 >= below.y1 for below, above in pairwise(boxes))
+    assert all(box.x0 > figure.axes[0].bbox.x1 for box in boxes)
 
 
 def test_training_draws_the_line_of_pca():
@@ -387,8 +496,7 @@ def test_training_draws_the_line_of_pca():
         {"narrows": ([1, 2, 3], [0.05, 0.01, 0.004])}, pca_error=0.0034, x_label="s"
     )
     assert [0.0034, 0.0034] in [list(y) for y in lines_by_name(figure).values()]
-    texts = {text.get_text(): text for text in figure.axes[0].texts}
-    assert {"narrows", "PCA"} <= set(texts)
+    assert set(texts(figure)) == {"narrows", "PCA"}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from matplotlib import rcParams
 from scipy.stats import norm
 
-from conftest import pixels
+from conftest import assert_apart_and_inside, pixels, written
 from narrows import Autoencoder, figures
 from narrows.errors import DataError, ParameterError
 from narrows.figures.theme import THEMES
@@ -68,19 +68,7 @@ def test_each_picture_has_the_paper_of_its_theme_and_changes_no_setting(name):
 @pytest.mark.parametrize("name", EVERY_FIGURE)
 def test_no_text_is_cut_off_or_lies_on_another(name):
     figure = EVERY_FIGURE[name]("light")
-    pixels(figure, 100)
-    shown = [text for text in figure.texts if text.get_visible()]
-    for axes in figure.axes:
-        for axis in (axes.xaxis, axes.yaxis) if axes.axison else ():
-            low, high = axis.get_view_interval()
-            ticks = zip(axis.get_ticklocs(), axis.get_ticklabels(), strict=True)
-            shown += [axis.label, *(text for place, text in ticks if low <= place <= high)]
-        shown += axes.texts
-    boxes = [text.get_window_extent() for text in shown if text.get_text()]
-    for number, box in enumerate(boxes):
-        assert box.x0 >= 0 and box.y0 >= 0
-        assert box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1
-        assert not any(box.overlaps(other) for other in boxes[number + 1 :])
+    assert_apart_and_inside(figure, [*written(figure).values()])
 
 
 # Sheet of samples ------------------------------------------------------------------------------
@@ -135,7 +123,7 @@ def test_first_numbers_grow_to_the_right_and_second_ones_upwards():
     axes = figure.axes[0]
     assert [t.get_text() for t in axes.get_xticklabels()] == ["−1", "0", "2"]
     assert [t.get_text() for t in axes.get_yticklabels()] == ["5", "−5"]
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("z0", "z1")
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("latent dimension z0", "latent dimension z1")
     # Ticks stand in the middle of pictures of 6 × 6 pixels.
     assert list(axes.get_xticks()) == [2.5, 8.5, 14.5]
 
@@ -296,15 +284,18 @@ def test_noise_stands_above_and_the_clean_samples_set_the_scale():
 def test_terms_of_one_unit_share_a_panel():
     figure = figures.terms(HISTORY, NATS)
     (axes,) = figure.axes
-    assert axes.get_ylabel() == "nats per sample"
+    assert axes.get_ylabel() == "term of the loss\n(nats per sample)"
     drawn = {tuple(line.get_ydata()) for line in axes.lines}
     assert drawn == {(90.0, 45.0, 30.0, 22.5), (5.0, 10.0, 15.0, 20.0)}
-    assert {"reconstruction", "kl"} <= {text.get_text() for text in axes.texts}
+    assert texts(figure) == ["kl", "reconstruction"]
 
 
 def test_terms_of_different_units_have_panels_and_colours_of_their_own():
     figure = figures.terms(HISTORY, {**NATS, "mmd": "squares", "absent": "squares"})
-    assert [axes.get_ylabel() for axes in figure.axes] == ["nats per sample", "squares"]
+    assert [axes.get_ylabel().split("\n")[1] for axes in figure.axes] == [
+        "(nats per sample)",
+        "(squares)",
+    ]
     colours = [line.get_color() for axes in figure.axes for line in axes.lines]
     assert len(set(colours)) == 3
     upper, lower = (axes.get_position() for axes in figure.axes)

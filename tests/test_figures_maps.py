@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from scipy.stats import gaussian_kde
 
-from conftest import pixels
+from conftest import assert_apart_and_inside, pixels, written
 from narrows import figures
 from narrows.errors import DataError, ParameterError
 from narrows.figures.colouring import colouring
-from narrows.figures.map_key import tick_text
+from narrows.figures.lettering import tick_text
 from narrows.figures.maps import planes_of, round_length
 from narrows.figures.relief import relief
 from narrows.figures.spots import dense_spots
@@ -127,7 +127,9 @@ def test_three_numbers_make_three_planes_and_one_a_strip():
     Z = RNG.normal(size=(200, 3)) * [5, 2, 1]
     space, strip = figures.map_of(Z, KIND[:200]), figures.map_of(Z[:, :1])
     assert len(space.axes) == 3
-    assert [text for text in texts(space) if text.endswith("→")] == ["z0 →", "z0 →", "z1 →"]
+    assert [text[-4:] for text in texts(space) if text.endswith("→")] == [
+        *("z0 →", "z1 →", "z0 →", "z2 →", "z1 →", "z2 →"),
+    ]
     for axes, pair in zip(space.axes, [[0, 1], [0, 2], [1, 2]], strict=True):
         places = np.asarray(axes.collections[-1].get_offsets())
         np.testing.assert_allclose(np.sort(places, axis=0), np.sort(Z[:, pair], axis=0))
@@ -242,7 +244,7 @@ def test_numbers_have_a_scale_with_their_ends():
         (0.25, 1, "0.25"),
         (-2.5, 10, "−2.5"),
         (0, 0, "0"),
-        (3e9, 1, "3e+09"),
+        (3e9, 1, "3e9"),
     ],
 )
 def test_numbers_of_a_scale(value, span, text):
@@ -275,8 +277,26 @@ def test_odd_codes_and_labels_draw(codes, labels, images, theme):
     paper = tuple(int(THEMES[theme].paper[i : i + 2], 16) for i in (1, 3, 5))
     assert tuple(drawn[0, 0]) == paper
     assert (drawn != paper).any()
-    right = max(box.x1 for box in boxes(figure.texts))
-    assert right <= figure.bbox.x1
+    assert_apart_and_inside(figure, [*written(figure).values()])
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: figures.map_of(CODES * 1e9, KIND, side=2.0, title="A title that goes on and on"),
+        lambda: figures.map_of(CODES[:, :1], CODES[:, 1], side=2.5, labels_name="price"),
+        lambda: figures.map_of(RNG.normal(size=(200_001, 2)), side=3.0, density=False),
+        lambda: figures.map_of(np.c_[CODES, KIND], CODES[:, 0] * 1e12, side=2.0),
+    ],
+)
+def test_texts_of_small_maps_do_not_touch(draw):
+    figure = draw()
+    assert_apart_and_inside(figure, [*written(figure).values()])
+
+
+def test_a_map_of_tiny_codes_fills_its_plane():
+    (plane,) = planes_of(CODES * 1e-200)
+    assert np.abs(plane.points).max() == pytest.approx(1 / 1.08)
 
 
 def test_the_same_map_gives_the_same_bytes():

@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits, load_wine
 
-from conftest import pixels, quick
+from conftest import assert_apart_and_inside, pixels, quick, written
 from narrows import Autoencoder, Conv, figures, loadings_table
 from narrows.errors import DataError, DataTypeError, ParameterError
 from narrows.model.loadings import representatives
@@ -179,6 +179,9 @@ def test_of_many_numbers_eight_are_drawn_and_flat_loadings_too():
     ae = quick(10, max_steps=3).fit(load_digits().images[:80] / 16)
     figure = figures.loadings(ae, np.zeros((1, 10)))
     assert sum(text.get_text().startswith("∂x̂/∂z") for text in figure.texts) == 9
+    wide = quick(1, max_steps=3).fit(np.random.default_rng(0).random((30, 1, 64)))
+    figure = figures.loadings(wide.model_, np.zeros((1, 1)))
+    assert_apart_and_inside(figure, [*written(figure).values()])
     flat = quick(1, max_steps=3).fit(np.full((30, 4, 4), 3.0) + np.eye(4))
     assert pixels(figures.loadings(flat, np.zeros((2, 1)))).size
 
@@ -187,7 +190,7 @@ def test_of_many_numbers_eight_are_drawn_and_flat_loadings_too():
     ("call", "error", "said"),
     [
         (lambda ae: loadings_table("x", [[0]]), DataTypeError, "takes a fitted Autoencoder first"),
-        (lambda ae: figures.loadings("x", [[0]]), DataTypeError, r"loadings\(ae, Z\) takes"),
+        (lambda ae: figures.loadings("x", [[0]]), DataTypeError, "loadings takes a fitted"),
         (lambda ae: loadings_table(ae, [[0.0, 0]], spots=0), ParameterError, "`spots`"),
         (lambda ae: loadings_table(ae, [[0.0, 0]], top=0), ParameterError, "`top`.*None, got 0"),
         (lambda ae: figures.loadings(ae, [[0.0, 0]]), DataError, "not a square picture"),

@@ -268,6 +268,17 @@ def test_data_sets_load_without_torch():
     assert loaded_by("from narrows.datasets import load_mnist") & {"torch", "sklearn"} == set()
 
 
+def test_measuring_a_model_loads_no_matplotlib():
+    code = (
+        "import numpy as np; from narrows import Autoencoder, evaluate\n"
+        "X = np.random.default_rng(0).normal(size=(60, 4))\n"
+        "ae = Autoencoder(2, max_steps=2, random_state=0).fit(X)\n"
+        "str(evaluate(ae, X, np.arange(60) % 2))"
+    )
+    assert "matplotlib" not in loaded_by(code)
+    assert "matplotlib" in loaded_by(f"{code}\nevaluate(ae, X).to_html()")
+
+
 def test_every_public_name_is_there():
     assert set(narrows.__all__) <= set(dir(narrows))
     for name in narrows.__all__:

@@ -16,7 +16,7 @@ N = 300
 
 
 def noisy(value, dtype=np.float64, n=N, seed=0):
-    """A constant column but for rounding: values are off by one unit in the last place, or by none."""
+    """A column that is constant but for rounding: some values are off in the last place."""
     rng = np.random.default_rng(seed)
     column = np.full(n, value, dtype=dtype)
     up, down = (np.nextafter(column, dtype(end)) for end in (np.inf, -np.inf))

@@ -9,10 +9,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from narrows import figures
 from narrows.evaluation.scores import METHODS, Measure
 from narrows.evaluation.shown import Shown
-from narrows.figures.theme import MARKERS, marker_number, palette_colour
 from narrows.web.page import Panel, themed
 from narrows.web.words import say
 
@@ -24,11 +22,14 @@ MOST_CLUSTERS = 20
 """Clusters up to which their table is shown."""
 MOST_NAMES = 60
 """Classes that a legend names."""
-_SHAPES = dict(zip(MARKERS, "●■▲◆▼✚", strict=True))
+_SHAPES = "●■▲◆▼✚"
+"""As `narrows.figures.theme.MARKERS`."""
 
 
 def strips(shown: Shown) -> list[Panel]:
     """Draw originals above their reconstructions by narrows and PCA."""
+    from narrows import figures  # and with it Matplotlib
+
     found = []
     for strip in shown.strips:
         draw = partial(
@@ -45,6 +46,8 @@ def strips(shown: Shown) -> list[Panel]:
 
 def planes(shown: Shown) -> list[Panel]:
     """Draw the codes of narrows and PCA on planes."""
+    from narrows import figures  # and with it Matplotlib
+
     found = []
     for method, places in shown.planes.items():
         name = METHODS[method]
@@ -64,8 +67,10 @@ class Legend:
 
 def legend(names: Sequence[str]) -> Legend:
     """Return the legend of the planes."""
+    from narrows.figures.theme import marker_number, palette_colour
+
     entries = [
-        (palette_colour(number), _SHAPES[MARKERS[marker_number(number)]], name)
+        (palette_colour(number), _SHAPES[marker_number(number)], name)
         for number, name in enumerate(names[:MOST_NAMES])
     ]
     return Legend(entries, len(names) - len(entries))

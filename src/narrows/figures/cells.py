@@ -8,32 +8,28 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.text import Text
 from numpy.typing import NDArray
 
+from narrows.common.blocks import rows_at_once, slices
 from narrows.errors import DataError
-from narrows.figures.lettering import Lettering, lettering, shorten
-from narrows.figures.theme import DPI, Theme, drawn_width, new_figure
+from narrows.figures.layout import MARGIN, fit, new_figure, pen_for, thin_out
+from narrows.figures.lettering import shorten
+from narrows.figures.theme import DPI, ThemeName
 
 Images = NDArray[np.float64]  # (R, n, H, W, 3), in [0, 1]
 Bounds = tuple[float, float] | None  # values drawn black and white; None for the extremes
 
 CELL = 0.7
 """Height of one picture, in inches, where there are few."""
-MARGIN = 0.1
-"""Around a sheet, in inches."""
 LONGEST = 14.0
 """Longest side of a sheet, in inches; more pictures are drawn smaller."""
 _GAP, _BREAK = 0.09, 0.4
 """Between pictures, and where a row breaks, as fractions of a picture."""
-_SPACE = 0.12
-"""Between a sheet and the names beside it, in inches."""
 
 
 @dataclass(frozen=True)
@@ -128,10 +124,9 @@ def value_range(X: NDArray[Any]) -> tuple[float, float]:
         return 0.0, 1.0
     if X.dtype.kind in "ui":
         return 0.0, max(255.0, float(X.max()))
-    n_block = max(1, BLOCK_VALUES // max(1, math.prod(X.shape[1:])))
     ends = []
-    for first in range(0, len(X), n_block):
-        block = X[first : first + n_block]
+    for part in slices(len(X), rows_at_once(math.prod(X.shape[1:]), BLOCK_VALUES)):
+        block = X[part]
         finite = block[np.isfinite(block)]
         ends += [float(finite.min()), float(finite.max())] if finite.size else []
     low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
@@ -168,7 +163,7 @@ def pixel_within(sheet: NDArray[np.float64], longest: float) -> float:
 
 def grid_figure(
     grid: Grid,
-    colours: Theme,
+    theme: ThemeName,
     *,
     row_names: Sequence[str] = (),
     column_names: Sequence[str] = (),
@@ -180,72 +175,30 @@ def grid_figure(
     Parameters
     ----------
     grid : Grid
-    colours : Theme
+    theme : {"light", "dark"}
     row_names, column_names : sequence of str
-        One for each row or column, or none at all. Where columns are narrow, some go unnamed.
+        One for each row or column, or none at all. Where there is no room, some go unnamed.
     margin : float
         Around all, in inches.
     longest : float
         Longest side that very many pictures are shrunk to, in inches.
     """
-    sheet = grid.sheet(colours.paper)
+    pen, figure = pen_for([*row_names, *column_names], theme), new_figure(theme)
+    sheet = grid.sheet(pen.colours.paper)
     pixel = min(pixel_inches(grid.images), pixel_within(sheet, longest))
-    letters, figure = lettering([*row_names, *column_names]), new_figure(1, 1, colours)
-    rows = [_name(figure, letters, name, 10, colours, "right") for name in row_names]
-    columns = [_name(figure, letters, name, 9, colours, "center") for name in column_names]
-    left = margin + max((drawn_width(t, figure) + _SPACE for t in rows), default=0.0)
-    above = 0.28 if columns else 0.0
-    size = np.array([sheet.shape[1] * pixel, sheet.shape[0] * pixel])
-    total = size + np.array([left + margin, 2 * margin + above])
-    figure.set_size_inches(*total)
-    corner, extent = np.array([left, margin]) / total, size / total
-    axes = figure.add_axes((corner[0], corner[1], extent[0], extent[1]))
-    axes.imshow(sheet, interpolation="nearest" if pixel * DPI >= 1 else "antialiased")
+    axes = figure.add_axes((0, 0, sheet.shape[1] * pixel, sheet.shape[0] * pixel))
+    sharp = "nearest" if pixel * DPI >= 1 else "antialiased"
+    axes.imshow(sheet, interpolation=sharp, aspect="auto")
     axes.set_axis_off()
     height, width = grid.images.shape[2:4]
-    for y, text in zip(grid.top[: len(rows)], rows, strict=True):
-        middle = margin + above + (y + height / 2) * pixel
-        text.set_position(((left - _SPACE) / total[0], 1 - middle / total[1]))
-    for x, text in zip(grid.left[: len(columns)], columns, strict=True):
-        middle = left + (x + width / 2) * pixel
-        text.set_position((middle / total[0], 1 - (margin + above / 2 - 0.02) / total[1]))
-    _thin_out(columns, figure)
-    return figure
-
-
-def _name(
-    figure: Figure, letters: Lettering, name: str, size: float, colours: Theme, side: str
-) -> Text:
-    return figure.text(
-        0,
-        0,
-        letters.drawable(shorten(name, 24)),
-        font=letters.font(size),
-        color=colours.muted,
-        ha=side,
-        va="center",
-        parse_math=False,
-    )
-
-
-def _thin_out(names: list[Text], figure: Figure) -> None:
-    """Leave out names evenly, the last one kept, until they do not touch."""
-    if len(names) < 2:
-        return
-    room = 0.08 * figure.dpi
-    canvas: Any = figure.canvas  # get_renderer carries no types
-    ends = [text.get_window_extent(canvas.get_renderer()) for text in names]
-    for stride in range(1, len(names)):
-        kept = range(0, len(names), stride)
-        apart = all(ends[j].x0 - ends[i].x1 >= room for i, j in pairwise(kept))
-        if apart and (len(names) - 1) % stride == 0:
-            break
-    else:
-        kept = range(1)
-    for number, text in enumerate(names):
-        text.set_visible(number in kept)
-
-
-def number_text(value: float, digits: int = 3) -> str:
-    """Return a number to some digits, with a minus sign as wide as a plus."""
-    return f"{value:.{digits}g}".replace("-", "−") if value else "0"
+    rows = [
+        pen.write(axes, shorten(name, 24), (0, 1), (-0.12, -pixel * y), size=10, ha="right")
+        for name, y in zip(row_names, grid.top + height / 2, strict=False)
+    ]
+    columns = [
+        pen.write(axes, shorten(name, 24), (0, 1), (pixel * x, 0.14), size=9, ha="center")
+        for name, x in zip(column_names, grid.left + width / 2, strict=False)
+    ]
+    for names in (rows, columns):
+        thin_out(names)
+    return fit(figure, margin)

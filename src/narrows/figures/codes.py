@@ -10,28 +10,29 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from narrows.errors import DataError
-from narrows.figures.lettering import Lettering, lettering, shorten
-from narrows.figures.theme import (
-    MARKERS,
-    PALETTE,
-    THEMES,
-    Theme,
-    ThemeName,
-    drawn_width,
-    marker_number,
+from narrows.figures.colouring import MOST_CLASSES, class_name, classes_of
+from narrows.figures.key import Entry, draw_classes
+from narrows.figures.layout import (
+    AXIS_NAMES,
+    Pen,
+    finish_axes,
+    fit,
+    half_width,
+    limits,
+    name_axis,
     new_figure,
-    padded,
-    palette_colour,
-    quiet_axes,
+    pen_for,
+    write_title,
 )
+from narrows.figures.lettering import shorten
+from narrows.figures.theme import MARKERS, Theme, ThemeName, marker_number, palette_colour
 
-_LEGEND_ROWS = 20
-_LEGEND_LIMIT = 60
+SHORT_NAME = 3
+"""Columns of a name up to which it is written in place of a point in space."""
 
 
 def plane(
@@ -74,35 +75,23 @@ def plane(
     DataError
         If the codes are not finite pairs of numbers, or the labels are not one per code.
     """
-    codes, colours = checked_codes(Z, "plane", 2), THEMES[theme]
+    codes = checked_codes(Z, "plane", 2)
     classes, position = classes_of(labels, len(codes))
     names = [class_name(c, label_names) for c in classes]
-    show_legend = legend and bool(names)
-    left, bottom, top = 0.45, 0.35, 0.5 if title else 0.15
-    letters = lettering([*names, title or ""])
-    figure = new_figure(left + side + 0.15, bottom + side + top, colours)
-    axes = figure.add_axes((0, 0, 1, 1))
-    _scatter(axes, codes, position, bool(names), colours, side)
-    _square_limits(axes, codes)
-    quiet_axes(axes, colours)
-    axes.xaxis.set_major_locator(MaxNLocator(5, min_n_ticks=2))
-    axes.yaxis.set_major_locator(MaxNLocator(5, min_n_ticks=2))
-    if show_legend:
-        _legend_beside(figure, names, letters, colours, top / (bottom + side + top))
-    width = figure.get_figwidth()
-    height = figure.get_figheight()
-    axes.set_position((left / width, bottom / height, side / width, side / height))
-    if title:
-        figure.text(
-            left / width,
-            1 - 0.3 / height,
-            letters.drawable(shorten(title, 60)),
-            font=letters.font(11),
-            color=colours.ink,
-            parse_math=False,
-            va="center",
-        )
-    return figure
+    pen, figure = pen_for([*names, title or ""], theme), new_figure(theme)
+    axes = figure.add_axes((0, 0, side, side))
+    _scatter(axes, codes, position, bool(names), pen.colours, side)
+    low, high = codes.min(axis=0), codes.max(axis=0)
+    middle, reach = low / 2 + high / 2, 1.04 * half_width(low, high)
+    (x0, y0), (x1, y1) = middle - reach, middle + reach
+    axes.set(xlim=(x0, x1), ylim=(y0, y1))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(5, min_n_ticks=2))
+    finish_axes(axes, AXIS_NAMES[:2], pen)
+    if legend:
+        _draw_names(axes, names, pen, 0.28)
+    write_title(axes, title, side, pen)
+    return fit(figure)
 
 
 def space(
@@ -113,16 +102,17 @@ def space(
     limit: int = 200,
     theme: ThemeName = "light",
 ) -> Figure:
-    """Draw three-number codes in space, each as the text of its label.
+    """Draw three-number codes in space, each as the text of its label or as a point.
 
     Parameters
     ----------
     Z : array-like of shape (n, 3)
         The codes.
     labels : array-like of shape (n,)
-        Class of each code; its text is what is drawn.
+        Class of each code. Labels of at most three characters are drawn in place of points;
+        longer ones stand in a key.
     label_names : sequence or mapping, optional
-        Text to draw instead, as in `plane`.
+        Names of the labels, as in `plane`.
     limit : int, default=200
         Codes drawn, from the first.
     theme : {"light", "dark"}, default="light"
@@ -131,7 +121,7 @@ def space(
     Returns
     -------
     Figure
-        The box with its labels.
+        The box, with a name at each of its three axes.
 
     Raises
     ------
@@ -140,29 +130,25 @@ def space(
     """
     # Importing the toolkit is what makes the name "3d" known to Matplotlib.
     import_module("mpl_toolkits.mplot3d")
-    codes, colours = checked_codes(Z, "space", 3), THEMES[theme]
+    codes = checked_codes(Z, "space", 3)
     classes, position = classes_of(labels, len(codes))
     codes, position = codes[:limit], position[:limit]
-    names = [shorten(class_name(c, label_names), 12) for c in classes]
-    letters = lettering(names)
-    figure = new_figure(6.4, 5.6, colours)
-    axes: Any = figure.add_axes((0.02, 0.03, 0.9, 0.95), projection="3d")  # stubs: plain Axes
-    axes.set_facecolor(colours.paper)
-    for point, which in zip(codes, position, strict=True):
-        text = axes.text(
-            *point,
-            letters.drawable(names[which]),
-            font=letters.font(10, "bold"),
-            color=palette_colour(which),
-            ha="center",
-            va="center",
-        )
-        text.set_parse_math(False)
-    limits = [padded(codes[:, i].min(), codes[:, i].max()) for i in range(3)]
-    axes.set(xlim=limits[0], ylim=limits[1], zlim=limits[2])
+    names = [class_name(c, label_names) for c in classes]
+    pen, figure = pen_for(names, theme), new_figure(theme)
+    axes: Any = figure.add_axes((0, 0, 5.6, 5.3), projection="3d")  # stubs: plain Axes
     axes.set_box_aspect((1, 1, 0.85))
-    _quiet_box(axes, colours)
-    return figure
+    if all(shorten(name, SHORT_NAME) == name for name in names):
+        for point, which in zip(codes, position, strict=True):
+            look = pen.style(10, palette_colour(which), "bold")
+            text = axes.text(*point, pen.letters.drawable(names[which]), ha="center", va="center")
+            text.set(**look)
+    else:
+        _scatter(axes, codes, position, True, pen.colours, 5.0)
+        _draw_names(axes, names, pen, 0.6)
+    ends = [limits(values.min(), values.max()) for values in codes.T]
+    axes.set(xlim=ends[0], ylim=ends[1], zlim=ends[2])
+    _quiet_box(axes, pen)
+    return fit(figure)
 
 
 def checked_codes(Z: ArrayLike, name: str, *widths: int) -> NDArray[np.float64]:
@@ -188,121 +174,57 @@ def checked_codes(Z: ArrayLike, name: str, *widths: int) -> NDArray[np.float64]:
     return codes
 
 
-def classes_of(labels: ArrayLike | None, n: int) -> tuple[list[Any], NDArray[np.intp]]:
-    """Return the sorted classes and each row's position among them."""
-    if labels is None:
-        return [], np.zeros(n, dtype=np.intp)
-    values = np.asarray(labels)
-    if values.shape != (n,):
-        raise DataError(
-            f"labels must be one per code, of shape ({n},); got an array of shape {values.shape}."
-        )
-    items = values.tolist()
-    try:
-        classes = sorted(set(items))
-    except TypeError:  # classes of several types: 1, "a", None
-        classes = sorted(set(items), key=str)
-    index = {c: i for i, c in enumerate(classes)}
-    return classes, np.array([index[c] for c in items], dtype=np.intp)
-
-
-def class_name(label: Any, names: Sequence[str] | Mapping[Any, str] | None) -> str:
-    """Return the name of a class, or the class itself as text."""
-    if isinstance(names, Mapping):
-        return str(names.get(label, label))
-    if names is not None and isinstance(label, int) and 0 <= label < len(names):
-        return str(names[label])
-    return str(label)
-
-
 def _scatter(
-    axes: Axes,
+    axes: Any,
     codes: NDArray[np.float64],
     position: NDArray[np.intp],
     labelled: bool,
     colours: Theme,
     side: float,
 ) -> None:
+    """Draw codes (n, 2) or (n, 3) in the colours and shapes of their classes, where there are."""
     n = len(codes)
     # In points², as the area of a marker is given: about the same ink for any n.
     area = float(np.clip(1100 * side**2 / n, 0.2 * side**2, 1.5 * side**2))
+    look = {"depthshade": False} if codes.shape[1] == 3 else {}
     order = np.random.default_rng(0).permutation(n)
-    shape = position // len(PALETTE) % len(MARKERS)
+    shape = np.array([marker_number(i) for i in position])
     for kind in np.unique(shape):
         rows = order[shape[order] == kind]
-        colour = [palette_colour(i) for i in position[rows]] if labelled else colours.accent
         axes.scatter(
-            codes[rows, 0],
-            codes[rows, 1],
+            *codes[rows].T,
             s=area,
-            c=colour,
+            c=[palette_colour(i) for i in position[rows]] if labelled else colours.accent,
             marker=MARKERS[kind],
             alpha=0.8,
             linewidths=0,
             clip_on=False,
+            **look,
         )
 
 
-def _square_limits(axes: Axes, codes: NDArray[np.float64]) -> None:
-    """Give both axes one scale: the same span, wide enough for the wider of the two."""
-    low, high = codes.min(axis=0), codes.max(axis=0)
-    middle, reach = (low + high) / 2, float((high - low).max()) / 2
-    far = max(1.0, float(np.abs(middle).max()))
-    if reach <= 1e-12 * far:  # constant codes: one point in the middle
-        reach = far
-    reach *= 1.04
-    axes.set(
-        xlim=(middle[0] - reach, middle[0] + reach), ylim=(middle[1] - reach, middle[1] + reach)
-    )
-
-
-def _legend_beside(
-    figure: Figure, names: list[str], letters: Lettering, colours: Theme, top: float
-) -> None:
-    """Add a legend to the right and widen the figure by what it needs."""
-    shown = [letters.drawable(shorten(name, 28)) for name in names[:_LEGEND_LIMIT]]
-    handles = [
-        Line2D(
-            [],
-            [],
-            linestyle="",
-            marker=MARKERS[marker_number(i)],
-            color=palette_colour(i),
-            markersize=7,
-            markeredgewidth=0,
-        )
-        for i in range(len(shown))
+def _draw_names(axes: Axes, names: Sequence[str], pen: Pen, gap: float) -> None:
+    """Name classes right of axes; of very many, the first ones."""
+    entries = [
+        Entry(name, MARKERS[marker_number(i)], palette_colour(i))
+        for i, name in enumerate(names[:MOST_CLASSES])
     ]
-    if len(names) > len(shown):
-        handles.append(Line2D([], [], linestyle=""))
-        shown.append(f"+ {len(names) - _LEGEND_LIMIT}")
-    plot_width = figure.get_figwidth()
-    legend = figure.legend(
-        handles,
-        ["-"] * len(shown),  # the texts come below: a legend drops labels that start with "_"
-        loc="upper right",
-        ncols=-(-len(shown) // _LEGEND_ROWS),
-        prop=letters.font(10),
-        labelcolor=colours.ink,
-        frameon=False,
-        borderpad=0,
-        borderaxespad=0,
-        handletextpad=0.3,
-        handlelength=1.2,
-        labelspacing=0.55,
-        columnspacing=1.2,
-    )
-    for text, name in zip(legend.get_texts(), shown, strict=True):
-        text.set_parse_math(False)
-        text.set_text(name)
-    figure.set_figwidth(plot_width + 0.1 + drawn_width(legend, figure) + 0.15)
-    legend.set_bbox_to_anchor((1 - 0.15 / figure.get_figwidth(), 1 - top))
+    if len(names) > MOST_CLASSES:
+        entries.append(Entry(f"+ {len(names) - MOST_CLASSES}"))
+    if entries:
+        draw_classes(axes, entries, pen, gap=gap)
 
 
-def _quiet_box(axes: Any, colours: Theme) -> None:
-    axes.tick_params(colors=colours.muted, labelsize=8)
-    for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
-        axis.set_pane_color((*to_rgb(colours.paper), 1.0))
-        axis.line.set_color(colours.rule)
-        axis._axinfo["grid"].update(color=colours.rule, linewidth=0.7)  # no public setter
-        axis.set_major_locator(MaxNLocator(5))
+def _quiet_box(axes: Any, pen: Pen) -> None:
+    """Give a box of three axes the theme's colours, and its axes their names."""
+    axes.set_facecolor(pen.colours.paper)
+    axes.tick_params(colors=pen.colours.muted, labelsize=8)
+    for number, axis in enumerate((axes.xaxis, axes.yaxis, axes.zaxis)):
+        axis.set_pane_color((*to_rgb(pen.colours.paper), 1.0))
+        axis.line.set_color(pen.colours.rule)
+        # There is no public setter.
+        vars(axis)["_axinfo"]["grid"].update(color=pen.colours.rule, linewidth=0.7)
+        # Numbers at the ends of two axes would meet in a corner.
+        axis.set_major_locator(MaxNLocator(5, prune="both"))
+        name_axis(axis, AXIS_NAMES[number], pen, 3.0)
+        axis.labelpad = 8

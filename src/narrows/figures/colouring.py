@@ -1,4 +1,4 @@
-"""What labels are to a map: classes, numbers on a scale, or nothing at all."""
+"""What labels are to a picture: classes, numbers on a scale, or nothing at all."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap, to_hex
 from numpy.typing import ArrayLike, NDArray
 
 from narrows.errors import DataError, ParameterError
-from narrows.figures.codes import class_name, classes_of
-from narrows.figures.theme import MARKERS, Theme, ThemeName, marker_number, palette_colour
+from narrows.figures.theme import MARKERS, THEMES, Theme, ThemeName, marker_number, palette_colour
 
 LabelsAre = Literal["auto", "classes", "numbers"]
 FEW_CLASSES = 20
 """Different whole numbers up to which they are taken for classes."""
+MOST_CLASSES = 60
+"""Classes that have a line in the key; on a map the most frequent ones, and the others are one."""
 NO_NAME = "–"
 """Of the class whose name is empty."""
-MOST_CLASSES = 60
-"""Classes that have a colour and a line in the key, the most frequent ones; the others are one."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +97,33 @@ def colouring(
         position = np.where(np.isfinite(numbers), 0, 1).astype(np.intp)
         return Colouring("numbers", (), (), position, np.where(position == 0, numbers, 0.0))
     return _of_classes(given, label_names)
+
+
+def classes_of(labels: ArrayLike | None, n: int) -> tuple[list[Any], NDArray[np.intp]]:
+    """Return the sorted classes and each row's position among them."""
+    if labels is None:
+        return [], np.zeros(n, dtype=np.intp)
+    values = np.asarray(labels)
+    if values.shape != (n,):
+        raise DataError(
+            f"labels must be one per code, of shape ({n},); got an array of shape {values.shape}."
+        )
+    items = values.tolist()
+    try:
+        classes = sorted(set(items))
+    except TypeError:  # classes of several types: 1, "a", None
+        classes = sorted(set(items), key=str)
+    index = {c: i for i, c in enumerate(classes)}
+    return classes, np.array([index[c] for c in items], dtype=np.intp)
+
+
+def class_name(label: Any, names: Sequence[str] | Mapping[Any, str] | None) -> str:
+    """Return the name of a class, or the class itself as text."""
+    if isinstance(names, Mapping):
+        return str(names.get(label, label))
+    if names is not None and isinstance(label, int) and 0 <= label < len(names):
+        return str(names[label])
+    return str(label)
 
 
 def _of_classes(
@@ -192,9 +218,7 @@ def hex_steps(colours: Colormap, n: int = 64) -> list[str]:
     return [to_hex(colour) for colour in colours(np.linspace(0, 1, n))]
 
 
-def row_colours(
-    labels: Colouring, heights: NDArray[np.float64], colours: Theme, theme: ThemeName
-) -> NDArray[Any]:
+def row_colours(labels: Colouring, heights: NDArray[np.float64], theme: ThemeName) -> NDArray[Any]:
     """Return a colour for each row.
 
     Parameters
@@ -202,9 +226,9 @@ def row_colours(
     labels : Colouring
     heights : ndarray (n,)
         How densely rows lie around each, from 0 to 1, for rows without labels.
-    colours : Theme
     theme : {"light", "dark"}
     """
+    colours = THEMES[theme]
     if labels.kind == "classes":
         n_names = len(labels.names)
         table = [class_colour(number, n_names, colours) for number in range(n_names + 1)]

@@ -14,22 +14,22 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from narrows.common.blocks import evenly_spread
 from narrows.errors import DataError
 from narrows.figures.cells import (
     LONGEST,
-    MARGIN,
     Bounds,
     Grid,
     grid_figure,
-    number_text,
     picture_shape,
     pictures,
     pixel_within,
     spaced,
     value_range,
 )
-from narrows.figures.lettering import lettering, shorten
-from narrows.figures.theme import THEMES, Theme, ThemeName, new_figure, quiet_axes, widen
+from narrows.figures.layout import AXIS_NAMES, finish_axes, fit, new_figure, pen_for
+from narrows.figures.lettering import number_text, shorten
+from narrows.figures.theme import THEMES, ThemeName
 
 
 def sheet(
@@ -72,7 +72,7 @@ def sheet(
     DataError
         If no picture can be made of the samples, or rows and labels differ in number.
     """
-    samples, colours = np.asarray(X), THEMES[theme]
+    samples = np.asarray(X)
     shape = picture_shape(samples, sample_shape)
     n, (height, width, _) = len(samples), shape
     across = _columns(n, height / width) if columns is None else columns
@@ -86,9 +86,9 @@ def sheet(
             f" but {len(row_labels)} labels are given."
         )
     cells = pictures(samples, shape, bounds or value_range(samples))
-    missing = np.broadcast_to(to_rgb(colours.paper), (n_rows * across - n, height, width, 3))
+    missing = np.broadcast_to(to_rgb(THEMES[theme].paper), (n_rows * across - n, height, width, 3))
     images = np.concatenate([cells, missing]).reshape(n_rows, across, height, width, 3)
-    return grid_figure(spaced(images), colours, row_names=row_labels, longest=side)
+    return grid_figure(spaced(images), theme, row_names=row_labels, longest=side)
 
 
 def _columns(n: int, height_over_width: float) -> int:
@@ -101,7 +101,7 @@ def lattice(
     *,
     sample_shape: Sequence[int] | None = None,
     bounds: Bounds = None,
-    labels: tuple[str, str] = ("z0", "z1"),
+    labels: tuple[str, str] = AXIS_NAMES[:2],
     side: float = 5.2,
     theme: ThemeName = "light",
 ) -> Figure:
@@ -136,12 +136,12 @@ def lattice(
     DataError
         If the codes are no lattice, or no picture can be made of the samples.
     """
-    samples, colours = np.asarray(X), THEMES[theme]
+    samples = np.asarray(X)
     shape = picture_shape(samples, sample_shape)
     across, up, order = _lattice_order(np.asarray(Z), len(samples))
     cells = pictures(samples, shape, bounds or value_range(samples))[order]
     grid = Grid(cells.reshape(len(up), len(across), *cells.shape[1:]), gap=0)
-    return _plane_of_pictures(grid, side, across, up, labels, colours)
+    return _plane_of_pictures(grid, side, (across, up), labels, theme)
 
 
 def _lattice_order(
@@ -169,36 +169,20 @@ def _lattice_order(
 def _plane_of_pictures(
     grid: Grid,
     side: float,
-    across: NDArray[np.float64],
-    up: NDArray[np.float64],
+    codes: tuple[NDArray[np.float64], NDArray[np.float64]],
     labels: tuple[str, str],
-    colours: Theme,
+    theme: ThemeName,
 ) -> Figure:
     """Draw pictures without gaps as one picture, with the codes along its axes."""
-    sheet = grid.sheet(colours.paper)
+    pen, figure = pen_for(labels, theme), new_figure(theme)
+    sheet = grid.sheet(pen.colours.paper)
     pixel = pixel_within(sheet, side)
-    size = np.array([sheet.shape[1] * pixel, sheet.shape[0] * pixel])
-    left, below, right = 0.75, 0.6, MARGIN + 0.15
-    total = size + np.array([left + right, below + right])
-    figure = new_figure(float(total[0]), float(total[1]), colours)
-    corner, extent = np.array([left, below]) / total, size / total
-    axes = figure.add_axes((corner[0], corner[1], extent[0], extent[1]))
-    axes.imshow(sheet, interpolation="nearest")
-    quiet_axes(axes, colours)
+    axes = figure.add_axes((0, 0, sheet.shape[1] * pixel, sheet.shape[0] * pixel))
+    axes.imshow(sheet, interpolation="nearest", aspect="auto")
     height, width = grid.images.shape[2:4]
     middles = (grid.left + (width - 1) / 2, grid.top + (height - 1) / 2)
-    letters = lettering(labels)
-    for axis, places, codes, label in zip(
-        (axes.xaxis, axes.yaxis), middles, (across, up), labels, strict=True
-    ):
-        axis.set_ticks(places[_spread(len(codes))])
-        axis.set_ticklabels([number_text(code, 2) for code in codes[_spread(len(codes))]])
-        axis.set_label_text(letters.drawable(shorten(label, 24)), font=letters.font(10))
-        axis.label.set(color=colours.muted, parse_math=False)
-    widen(figure, MARGIN)
-    return figure
-
-
-def _spread(n: int, most: int = 5) -> list[int]:
-    """Return up to five places among n, the ends and the middle included."""
-    return sorted({round(place) for place in np.linspace(0, n - 1, min(n, most))})
+    for axis, places, values in zip((axes.xaxis, axes.yaxis), middles, codes, strict=True):
+        few = evenly_spread(len(values), 5)
+        axis.set_ticks(places[few], [number_text(value, 2) for value in values[few]])
+    finish_axes(axes, [shorten(label, 24) for label in labels], pen)
+    return fit(figure)

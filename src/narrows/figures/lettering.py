@@ -7,6 +7,7 @@ missing characters are drawn as boxes, without a warning.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -96,6 +97,23 @@ def shorten(text: str, width: int) -> str:
             break
         kept.append(character)
     return "".join(kept).rstrip() + "…"
+
+
+def number_text(value: float, digits: int = 3) -> str:
+    """Return a number to some digits, with a minus sign as wide as a plus: "−0.25", "3e9"."""
+    text = re.sub(r"e([+-])0*", lambda found: "e" + found[1].strip("+"), f"{value:.{digits}g}")
+    return text.replace("-", "−") if value else "0"
+
+
+def tick_text(value: float, span: float) -> str:
+    """Return a number of a scale to about a hundredth of its span, "1,670" or "0.25"."""
+    largest = max(abs(value), span)
+    if not largest or not 1e-4 <= largest < 1e7:
+        return number_text(value)
+    decimals = max(0, 2 - math.floor(math.log10(span or largest)))
+    text = f"{value:,.{decimals}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return "0" if text in ("-0", "") else text.replace("-", "−")
 
 
 @lru_cache(maxsize=64)

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.axes import Axes
+from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -17,17 +18,16 @@ from narrows.common.limits import check, integer
 from narrows.figures.cells import (
     LONGEST,
     grid_figure,
-    number_text,
     picture_shape,
     pictures,
     spaced,
     value_range,
 )
-from narrows.figures.lettering import lettering
-from narrows.figures.map_key import draw_gradient
-from narrows.figures.theme import THEMES, Theme, ThemeName
+from narrows.figures.layout import Pen, add_colour_bar, fit, pen_for, size_of
+from narrows.figures.lettering import number_text
+from narrows.figures.theme import ThemeName
 from narrows.model.loadings import USUAL_SPOTS, representatives
-from narrows.model.model import model_of
+from narrows.model.model import Model, model_of
 from narrows.sources.inputs import codes_of
 
 if TYPE_CHECKING:
@@ -39,12 +39,14 @@ _ENDS = {"light": ("#2456c7", "#f1f3f6", "#b4500b"), "dark": ("#8ab0ff", "#22272
 """Colours of what becomes smaller, stays, and grows; what stays is nearly the paper."""
 _WITHIN = 0.995
 """Part of the loadings that the scale reaches over; what lies beyond has the colour of its end."""
+_GAP = 0.2
+"""Between the pictures and the scale, in inches."""
 _BAR = (0.14, 1.3)
 """Width and largest height of the scale, in inches."""
 
 
 def loadings(
-    ae: Autoencoder,
+    ae: Autoencoder | Model,
     Z: Any,
     *,
     spots: int = USUAL_SPOTS,
@@ -55,7 +57,7 @@ def loadings(
 
     Parameters
     ----------
-    ae : Autoencoder
+    ae : Autoencoder or Model
         Fitted, on pictures.
     Z : array-like of shape (n, K)
         Codes.
@@ -84,30 +86,29 @@ def loadings(
     """
     model = model_of("loadings", ae)
     check("loadings", {"spots": spots}, {"spots": integer(1)})
-    codes, colours = codes_of(Z), THEMES[theme]
+    codes = codes_of(Z)
     model.check_codes(codes)
     codes = codes[representatives(codes, spots)]
-    decoded = ae.inverse_transform(codes).reshape(len(codes), -1)
-    asked = sample_shape or (ae.sample_shape_ if len(ae.sample_shape_) > 1 else None)
-    shape = picture_shape(decoded, asked)
-    slopes = ae.loadings(codes).reshape(len(codes), *shape, -1).mean(axis=3)  # (S, H, W, K)
+    decoded = model.decode(codes)
+    shape = picture_shape(decoded, sample_shape or model.picture_shape)
+    slopes = model.loadings(codes).reshape(len(codes), *shape, -1).mean(axis=3)  # (S, H, W, K)
     strength = np.abs(slopes).mean(axis=(0, 1, 2))
     numbers = np.sort(np.argsort(-strength, kind="stable")[:MOST_NUMBERS])
     slopes = slopes[..., numbers]
     end = float(np.quantile(np.abs(slopes), _WITHIN)) or float(np.abs(slopes).max()) or 1.0
     scale = LinearSegmentedColormap.from_list(f"loadings-{theme}", _ENDS[theme])
     shades = scale(np.clip(slopes / end, -1, 1) / 2 + 0.5)[..., :3]  # (S, H, W, K, 3)
-    first = pictures(decoded, shape, ae.bounds_ or value_range(decoded))[:, None]
+    first = pictures(decoded, shape, model.bounds or value_range(decoded))[:, None]
     images = np.concatenate([first, np.moveaxis(shades, 3, 1)], axis=1)
     figure = grid_figure(
         spaced(images, (1,)),
-        colours,
+        theme,
         row_names=[_code_text(code) for code in codes],
         column_names=["x̂", *(f"∂x̂/∂z{number}" for number in numbers)],
         longest=LONGEST,
     )
-    _scale_beside(figure, scale, end, colours)
-    return figure
+    _draw_scale(figure.axes[0], scale, end, pen_for(["−+∂x̂/∂z"], theme))
+    return fit(figure)
 
 
 def _code_text(code: NDArray[Any]) -> str:
@@ -116,39 +117,12 @@ def _code_text(code: NDArray[Any]) -> str:
     return f"z = ({shown}{', …' if len(code) > 2 else ''})"
 
 
-def _scale_beside(
-    figure: Figure, scale: LinearSegmentedColormap, end: float, colours: Theme
-) -> None:
-    """Widen a figure, and draw its scale to the right: a derivative per unit of the code."""
-    width, height = (float(side) for side in figure.get_size_inches())
-    room = 1.0
-    for axes in figure.axes:
-        box = axes.get_position()
-        share = width / (width + room)
-        axes.set_position((box.x0 * share, box.y0, box.width * share, box.height))
-    for text in figure.texts:
-        x, y = text.get_position()
-        text.set_position((x * width / (width + room), y))
-    figure.set_figwidth(width + room)
-    tall = min(_BAR[1], height - 0.6)
-    bottom = (height - tall) / 2
-    left, beside = width + 0.1, width + 0.1 + _BAR[0] + 0.08
-    written = [
-        ("∂x̂/∂z", left, bottom + tall + 0.16),
-        (f"+{number_text(end, 2)}", beside, bottom + tall - 0.06),
-        ("0", beside, bottom + tall / 2),
-        (f"−{number_text(end, 2)}", beside, bottom + 0.06),
-    ]
-    draw_gradient(figure, scale, (left, bottom, _BAR[0], tall))
-    letters = lettering([line for line, _, _ in written])
-    for line, x, y in written:
-        figure.text(
-            x,
-            y,
-            line,
-            font=letters.font(8.5),
-            color=colours.muted,
-            parse_math=False,
-            va="center_baseline",
-            transform=figure.dpi_scale_trans,
-        )
+def _draw_scale(axes: Axes, scale: Colormap, end: float, pen: Pen) -> None:
+    """Draw the scale of the derivatives right of axes, in data units per unit of the code."""
+    height = float(size_of(axes)[1])
+    tall = max(0.5, min(_BAR[1], height - 0.4))
+    bottom = -(height + tall) / 2
+    text = number_text(end, 2)
+    numbers = [(0.0, f"−{text}"), (0.5, "0"), (1.0, f"+{text}")]
+    add_colour_bar(axes, scale, (_GAP, bottom, _BAR[0], tall), numbers, pen)
+    pen.write(axes, "∂x̂/∂z", (1, 1), (_GAP, bottom + tall + 0.16))

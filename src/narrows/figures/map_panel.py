@@ -14,16 +14,16 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
 from narrows.figures.colouring import Colouring, class_marker, row_colours
-from narrows.figures.lettering import Lettering, shorten
+from narrows.figures.layout import Pen, drawn_box
+from narrows.figures.lettering import shorten
 from narrows.figures.relief import CELLS, Points, Relief, relief
-from narrows.figures.spots import Box, dense_spots, named_spots
-from narrows.figures.theme import DPI, Theme, ThemeName
+from narrows.figures.spots import Box, Rows, dense_spots, named_spots
+from narrows.figures.theme import DPI
 
 MOST_POINTS = 200_000
 """Points that are drawn; of more, so many at random."""
@@ -100,24 +100,29 @@ class Panel:
         """Return how long an inch is, to the right and upwards (2,)."""
         return 2 / np.array(self.size)
 
+    @property
+    def half_picture(self) -> NDArray[np.float64]:
+        """Return half the width and height of a small picture (2,)."""
+        assert self.pictures is not None
+        return self.unit * self.pictures.inches()[::-1] / 2
 
-def draw_panel(
-    figure: Figure,
-    axes: Axes,
-    panel: Panel,
-    letters: Lettering,
-    colours: Theme,
-    theme: ThemeName,
-) -> None:
-    """Draw a plane on axes whose limits and place in the figure are final."""
+    @property
+    def middles(self) -> Points:
+        """Return where the middle of each row's picture would stand (n, 2)."""
+        return np.clip(self.points, self.half_picture - 1, 1 - self.half_picture)
+
+
+def draw_panel(axes: Axes, panel: Panel, pen: Pen) -> None:
+    """Draw a plane on axes whose limits and size are final."""
     whole = relief(panel.points)
     heights = whole.at(panel.points)
+    colours = row_colours(panel.labels, heights, pen.theme)
     if panel.density:
-        _density(axes, whole, panel.points, colours, theme)
-    _points(axes, panel, heights, colours, theme)
-    boxes = _names(figure, axes, panel, letters, colours)
+        _draw_density(axes, whole, panel.points, pen)
+    _draw_points(axes, panel, colours)
+    boxes = _write_names(axes, panel, pen)
     if panel.pictures is not None:
-        _thumbnails(axes, panel, panel.pictures, heights, boxes, colours, theme)
+        _draw_thumbnails(axes, panel, panel.pictures, _spots(panel, heights, boxes), colours)
 
 
 def _to_axes(axes: Axes, places: Points) -> Points:
@@ -128,15 +133,15 @@ def _to_axes(axes: Axes, places: Points) -> Points:
     return found
 
 
-def _density(axes: Axes, whole: Relief, points: Points, colours: Theme, theme: ThemeName) -> None:
+def _draw_density(axes: Axes, whole: Relief, points: Points, pen: Pen) -> None:
     """Shade where rows lie densely, in steps that enclose parts of the rows."""
     levels = sorted({*whole.above(points, _SHARES)})
     if len(levels) < 2 or levels[0] <= 0:
         return
     middles = (np.arange(CELLS) + 0.5) / CELLS * 2 - 1
     grid = _to_axes(axes, np.stack([middles, middles], axis=1))
-    paper, ink = np.array(to_rgb(colours.paper)), np.array(to_rgb(colours.muted))
-    deepest = 0.34 if theme == "light" else 0.42
+    paper, ink = np.array(to_rgb(pen.colours.paper)), np.array(to_rgb(pen.colours.muted))
+    deepest = 0.34 if pen.theme == "light" else 0.42
     shades = [
         paper + (ink - paper) * deepest * (step + 1) / len(levels) for step in range(len(levels))
     ]
@@ -144,17 +149,11 @@ def _density(axes: Axes, whole: Relief, points: Points, colours: Theme, theme: T
     surface = grid[:, 0], grid[:, 1], whole.heights
     axes.contourf(*surface, [*levels, 1.01], colors=shades, zorder=0.5)
     # Where points cover the ground, the lines are still seen.
-    axes.contour(*surface, levels, colors=colours.ink, linewidths=0.6, alpha=0.45, zorder=2)
+    axes.contour(*surface, levels, colors=pen.colours.ink, linewidths=0.6, alpha=0.45, zorder=2)
     axes.set(xlim=limits[0], ylim=limits[1])
 
 
-def _points(
-    axes: Axes,
-    panel: Panel,
-    heights: NDArray[np.float64],
-    colours: Theme,
-    theme: ThemeName,
-) -> None:
+def _draw_points(axes: Axes, panel: Panel, colours: NDArray[Any]) -> None:
     n = len(panel.points)
     order = np.random.default_rng(0).permutation(n)[:MOST_POINTS]
     # In points², as the area of a marker is given: a quarter of the plane's, shared by all.
@@ -162,7 +161,6 @@ def _points(
     area = float(np.clip(0.2 * 72**2 * width * height / n, 1.0, 36))
     # This is the place where a row's own opacity would come in.
     opacity = float(np.clip(1.25 - 0.17 * np.log10(n), 0.35, 0.85))
-    colour = row_colours(panel.labels, heights, colours, theme)
     places, n_names = _to_axes(axes, panel.points), len(panel.labels.names)
     markers = [class_marker(number, n_names) for number in range(n_names + 2)]
     kinds = np.array(markers)[panel.labels.position]
@@ -173,7 +171,7 @@ def _points(
                 places[rows, 0],
                 places[rows, 1],
                 s=area,
-                c=colour[rows],
+                c=colours[rows],
                 marker=kind,
                 alpha=opacity,
                 linewidths=0,
@@ -181,31 +179,26 @@ def _points(
             )
 
 
-def _names(
-    figure: Figure, axes: Axes, panel: Panel, letters: Lettering, colours: Theme
-) -> list[Box]:
+def _write_names(axes: Axes, panel: Panel, pen: Pen) -> list[Box]:
     """Write each class's name at its densest spot; return the boxes taken."""
     names = panel.labels.names
     if not 2 <= len(names) <= MOST_NAMED or len(panel.points) < FEWEST_NAMED * len(names):
         return []
-    canvas: Any = figure.canvas  # get_renderer carries no types
     texts, sizes, dense = [], [], []
     for number, name in enumerate(names):
         text = axes.text(
             0,
             0,
-            letters.drawable(shorten(name, _NAME_COLUMNS)),
-            font=letters.font(_NAME_SIZE, "bold"),
-            color=colours.ink,
-            parse_math=False,
+            pen.letters.drawable(shorten(name, _NAME_COLUMNS)),
             ha="center",
             va="center",
             zorder=6,
+            path_effects=[withStroke(linewidth=3, foreground=pen.colours.paper)],
+            **pen.style(_NAME_SIZE, pen.colours.ink, "bold"),
         )
-        text.set_path_effects([withStroke(linewidth=3, foreground=colours.paper)])
         texts.append(text)
-        box = text.get_window_extent(canvas.get_renderer())
-        width, height = panel.unit * (box.width + 6, box.height + 4) / figure.dpi
+        box = drawn_box(text)
+        width, height = panel.unit * (box.width + 6, box.height + 4) / axes.figure.dpi
         sizes.append((width, height))
         rows = np.flatnonzero(panel.labels.position == number)
         own = panel.points[rows]
@@ -222,56 +215,39 @@ def _names(
     return boxes
 
 
-def _thumbnails(
-    axes: Axes,
-    panel: Panel,
-    pictures: Thumbnails,
-    heights: NDArray[np.float64],
-    boxes: Sequence[Box],
-    colours: Theme,
-    theme: ThemeName,
-) -> None:
-    """Draw some rows as pictures, framed in their own colour, each over its row's point."""
-    size = panel.unit * pictures.inches()[::-1]
-    room = 0.07 * panel.unit  # for the frame, and a gap
-    half = size / 2
-    middles = np.clip(panel.points, half - 1, 1 - half)
+def _spots(panel: Panel, heights: NDArray[np.float64], boxes: Sequence[Box]) -> Rows:
+    """Return the rows that are drawn as pictures: on dense spots, and on no name."""
+    assert panel.pictures is not None
+    half = panel.half_picture
+    middles = panel.middles
     # What lies all alone would stand for nothing but itself.
     free = heights >= np.quantile(heights, _ALONE)
-    for box in boxes:
-        left, bottom, right, top = box
-        free &= ~(
-            (middles[:, 0] + half[0] > left)
-            & (middles[:, 0] - half[0] < right)
-            & (middles[:, 1] + half[1] > bottom)
-            & (middles[:, 1] - half[1] < top)
-        )
-    chosen = dense_spots(middles, heights, most=pictures.most, apart=size + room, free=free)
+    for left, bottom, right, top in boxes:
+        low, high = np.array([left, bottom]) - half, np.array([right, top]) + half
+        free &= ~((low < middles) & (middles < high)).all(axis=1)
+    apart = 2 * half + 0.07 * panel.unit  # for the frame, and a gap
+    return dense_spots(middles, heights, most=panel.pictures.most, apart=apart, free=free)
+
+
+def _draw_thumbnails(
+    axes: Axes, panel: Panel, pictures: Thumbnails, chosen: Rows, colours: NDArray[Any]
+) -> None:
+    """Draw rows as pictures, framed in their own colour, each over its row's point."""
     if not len(chosen):
         return
-    images = pictures.make(pictures.rows[chosen])
-    frames = row_colours(panel.labels, heights, colours, theme)[chosen]
     limits = axes.get_xlim(), axes.get_ylim()
-    corners = _to_axes(axes, np.stack([middles[chosen] - half, middles[chosen] + half], axis=1))
-    for image, ((left, bottom), (right, top)), frame in zip(images, corners, frames, strict=True):
+    middles, half = panel.middles[chosen], panel.half_picture
+    corners = _to_axes(axes, np.stack([middles - half, middles + half], axis=1))
+    images = pictures.make(pictures.rows[chosen])
+    for image, (low, high), frame in zip(images, corners, colours[chosen], strict=True):
         shown = axes.imshow(
             image,
-            extent=(left, right, bottom, top),
+            extent=(low[0], high[0], low[1], high[1]),
             aspect="auto",
             interpolation="nearest" if pictures.is_sharp else "antialiased",
             zorder=4,
         )
         shown.set_clip_on(False)
-        axes.add_patch(
-            Rectangle(
-                (left, bottom),
-                right - left,
-                top - bottom,
-                fill=False,
-                edgecolor=frame,
-                linewidth=1.6,
-                zorder=5,
-                clip_on=False,
-            )
-        )
+        edge = Rectangle(low, *(high - low), fill=False, edgecolor=frame, linewidth=1.6, zorder=5)
+        axes.add_patch(edge).set_clip_on(False)
     axes.set(xlim=limits[0], ylim=limits[1])

@@ -12,35 +12,48 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.text import Text
 from numpy.typing import ArrayLike, NDArray
 
 from narrows.common.limits import is_integer
 from narrows.errors import DataError, ParameterError
-from narrows.figures.cells import Bounds, number_text, picture_shape, value_range
+from narrows.figures.cells import Bounds, picture_shape, value_range
 from narrows.figures.cells import pictures as pictures_of
 from narrows.figures.codes import checked_codes
 from narrows.figures.colouring import LabelsAre, colouring
-from narrows.figures.lettering import Lettering, lettering, shorten
-from narrows.figures.map_key import Place, draw_key
+from narrows.figures.key import draw_key
+from narrows.figures.layout import (
+    Pen,
+    drawn_width,
+    fit,
+    half_width,
+    inches_from,
+    new_figure,
+    pen_for,
+    quiet_axes,
+    size_of,
+    write_title,
+)
+from narrows.figures.lettering import number_text
 from narrows.figures.map_panel import MOST_POINTS, Panel, Thumbnails, draw_panel
 from narrows.figures.relief import Points, relief
-from narrows.figures.theme import THEMES, Theme, ThemeName, new_figure, quiet_axes
+from narrows.figures.theme import ThemeName
 
 MAP_WIDTHS = (1, 2, 3)
 """Numbers of a code that a map can show."""
 USUAL_THUMBNAILS = 32
 STRIP = 0.4
 """Height of a strip of one number, in parts of its width."""
-_MARGIN, _BELOW, _LEFT = 0.15, 0.42, 0.34
-_TITLE_COLUMNS = 9
-"""Characters of a title in an inch."""
+_BELOW = -0.22
+"""Where the text below axes stands, in inches from their lower side."""
 _BETWEEN = 0.42
 """Between two planes, in inches."""
 
 
-def map_of(
+def map_of(  # one call draws a map: its arguments are what may stand on it
     Z: ArrayLike,
     labels: ArrayLike | None = None,
     *,
@@ -106,44 +119,30 @@ def map_of(
     ParameterError
         For ``thumbnails`` below 0 or an unknown ``labels_are``.
     """
-    codes, colours = checked_codes(Z, "A map", *MAP_WIDTHS), THEMES[theme]
+    codes = checked_codes(Z, "A map", *MAP_WIDTHS)
     if not is_integer(thumbnails) or thumbnails < 0:
         raise ParameterError(f"thumbnails must be a whole number of 0 or more, got {thumbnails!r}.")
     found = colouring(labels, len(codes), label_names=label_names, labels_are=labels_are)
     most = thumbnails if codes.shape[1] < 3 else -(-thumbnails // 2)
     shown = thumbnails_of(pictures, len(codes), sample_shape, bounds, most)
-    letters = lettering([*found.names, title or "", labels_name, "→↑"])
+    pen, figure = pen_for([*found.names, title or "", labels_name, "→"], theme), new_figure(theme)
     planes = planes_of(codes)
     side = side or (6.4 if len(planes) == 1 else 4.2)
     height = side * (STRIP if codes.shape[1] == 1 else 1)
-    end = _LEFT + len(planes) * side + (len(planes) - 1) * _BETWEEN
-    whole = np.array([end + _MARGIN, _BELOW + height + (0.46 if title else _MARGIN)])
-    figure = new_figure(float(whole[0]), float(whole[1]), colours)
-    place = Place(end + 0.25, _BELOW + height, _BELOW)
-    key_end = draw_key(figure, found, labels_name, place, letters, colours, theme)
-    whole[0] = max(whole[0], key_end + _MARGIN)
-    figure.set_figwidth(float(whole[0]))
     for number, plane in enumerate(planes):
-        left = _LEFT + number * (side + _BETWEEN)
-        corner, extent = np.array([left, _BELOW]) / whole, np.array([side, height]) / whole
-        axes = figure.add_axes((corner[0], corner[1], extent[0], extent[1]))
+        axes = figure.add_axes((number * (side + _BETWEEN), 0, side, height))
         (x0, y0), (x1, y1) = plane.middle - plane.reach, plane.middle + plane.reach
         axes.set(xlim=(x0, x1), ylim=(y0, y1), xticks=[], yticks=[])
-        quiet_axes(axes, colours)
+        quiet_axes(axes, pen.colours)
         # A strip shows by its heaps how densely rows lie.
         shaded = density and codes.shape[1] > 1
-        panel = Panel(plane.points, found, shown, shaded, (side, height))
-        draw_panel(figure, axes, panel, letters, colours, theme)
-        _name_sides(figure, plane, (left, side, height), letters, colours)
-    _scale_bar(figure, planes[0], side, letters, colours)
-    if len(codes) > MOST_POINTS:
-        drawn = f"{MOST_POINTS:,} of {len(codes):,} points"
-        _write(figure, drawn, (_LEFT + side - 0.4, 0.2), letters, colours.muted, ha="right")
-    if title:
-        y = float(whole[1]) - 0.24
-        text = shorten(title, int(_TITLE_COLUMNS * whole[0]))
-        _write(figure, text, (_LEFT, y), letters, colours.ink, size=11.5)
-    return figure
+        draw_panel(axes, Panel(plane.points, found, shown, shaded, (side, height)), pen)
+        names = _name_sides(axes, plane, pen)
+        if number == 0:
+            _draw_length(axes, plane, len(codes), side - drawn_width(names), pen)
+            write_title(axes, title, len(planes) * side, pen)
+    draw_key(axes, found, labels_name, pen)
+    return fit(figure)
 
 
 @dataclass(frozen=True)
@@ -169,11 +168,7 @@ class Plane:
 def planes_of(codes: NDArray[np.float64]) -> list[Plane]:
     """Return the planes that codes (n, K) of one to three numbers are drawn as, to one scale."""
     low, high = codes.min(axis=0), codes.max(axis=0)
-    middle, reach = low / 2 + high / 2, float((high / 2 - low / 2).max())
-    far = max(1.0, float(np.abs(middle).max()))
-    if reach <= 1e-12 * far:  # constant codes: one point in the middle
-        reach = far
-    reach *= 1.08
+    middle, reach = low / 2 + high / 2, 1.08 * half_width(low, high)
     places = (codes - middle) / reach
     if codes.shape[1] == 1:
         points = np.stack([places[:, 0], _heaped(places[:, 0])], axis=1)
@@ -210,62 +205,36 @@ def thumbnails_of(
     return Thumbnails(rows, lambda some: pictures_of(some, shape, ends), shape[:2], most)
 
 
-def _name_sides(
-    figure: Figure,
-    plane: Plane,
-    place: tuple[float, float, float],
-    letters: Lettering,
-    colours: Theme,
-) -> None:
-    """Write the names of the two numbers where they grow to."""
-    left, side, height = place
-    across, up = plane.names
-    _write(figure, f"{across} →", (left + side, 0.2), letters, colours.muted, ha="right")
-    if up:
-        top = _BELOW + height
-        _write(figure, up, (left - 0.07, top - 0.22), letters, colours.muted, ha="right")
-        _write(figure, "↑", (left - 0.07, top - 0.06), letters, colours.muted, ha="right")
+def _name_sides(axes: Axes, plane: Plane, pen: Pen) -> list[Text]:
+    """Write the names of the dimensions where they grow to; return those below the axes."""
+    names = [f"latent dimension {name} →" for name in plane.names if name]
+    below = pen.write(axes, names[0], (1, 0), (0, _BELOW), ha="right")
+    for name in names[1:]:
+        pen.write(axes, name, (0, 1), (-0.12, 0), ha="center").set(rotation=90, va="top")
+    return [below]
 
 
-def _scale_bar(
-    figure: Figure, plane: Plane, side: float, letters: Lettering, colours: Theme
-) -> None:
-    """Draw how long some round number of units of the code is."""
-    unit = side / (2 * float(plane.reach[0]))
-    length = round_length(side / unit / 5)
-    ends = [_LEFT, _LEFT + length * unit]
-    bar = Line2D(ends, [0.2, 0.2], color=colours.muted, linewidth=1.2, marker="|", markersize=5)
-    bar.set_transform(figure.dpi_scale_trans)
-    figure.add_artist(bar)
-    unit_name = "unit" if length == 1 else "units"
-    text = f"{number_text(length)} {unit_name} of the code"
-    _write(figure, text, (ends[1] + 0.1, 0.2), letters, colours.muted)
+def _draw_length(axes: Axes, plane: Plane, n_rows: int, room: float, pen: Pen) -> None:
+    """Draw how long some round number of units of the code is, and say how many points are drawn.
+
+    It stands in a line of its own where ``room`` inches below the axes are not enough.
+    """
+    unit = float(size_of(axes)[0] / (2 * plane.reach[0]))
+    length = round_length(float(plane.reach[0]) * 2 / 5)
+    text = f"{number_text(length)} {'unit' if length == 1 else 'units'} of the code"
+    if n_rows > MOST_POINTS:
+        text += f"; {MOST_POINTS:,} of {n_rows:,} points"
+    written = pen.write(axes, text, (0, 0), (length * unit + 0.1, _BELOW))
+    low = _BELOW
+    if length * unit + 0.3 + drawn_width([written]) > room:
+        low -= 0.22
+        written.set_y(low)
+    bar = Line2D([0, length * unit], [low, low], color=pen.colours.muted, linewidth=1.2)
+    bar.set(marker="|", markersize=5, transform=inches_from(axes, (0, 0)))
+    axes.figure.add_artist(bar)
 
 
 def round_length(length: float) -> float:
     """Return the largest of … 0.1, 0.2, 0.5, 1, 2, 5, 10 … that is no longer than a length."""
     power = 10.0 ** math.floor(math.log10(length))
     return power * max(step for step in (1, 2, 5) if step * power <= length * (1 + 1e-9))
-
-
-def _write(
-    figure: Figure,
-    text: str,
-    place: tuple[float, float],
-    letters: Lettering,
-    colour: str,
-    *,
-    size: float = 8.5,
-    ha: str = "left",
-) -> None:
-    """Write a line at a place in inches from the lower left corner."""
-    figure.text(
-        *place,
-        letters.drawable(text),
-        font=letters.font(size),
-        color=colour,
-        parse_math=False,
-        ha=ha,
-        va="center_baseline",
-        transform=figure.dpi_scale_trans,
-    )

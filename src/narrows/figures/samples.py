@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +12,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from narrows.common.atomic_files import replacing
 from narrows.errors import DataError
 from narrows.figures.cells import (
     Bounds,
@@ -67,7 +66,7 @@ def reconstructions(
     """
     named = [(original_label, X), *named_rows(X_hat, "x̂")]
     images = image_rows([array for _, array in named], sample_shape, columns, named)
-    return grid_figure(spaced(images), THEMES[theme], row_names=[name for name, _ in named])
+    return grid_figure(spaced(images), theme, row_names=[name for name, _ in named])
 
 
 def denoised(
@@ -119,9 +118,7 @@ def denoised(
     images = image_rows([array for _, array in named], sample_shape, columns, named, bounds)
     names = [name for name, _ in named]
     order = [*range(1, len(named)), 0]  # the clean ones set the scale, and stand below
-    return grid_figure(
-        spaced(images[order]), THEMES[theme], row_names=[names[number] for number in order]
-    )
+    return grid_figure(spaced(images[order]), theme, row_names=[names[number] for number in order])
 
 
 def strip(
@@ -159,7 +156,7 @@ def strip(
         If no picture can be made of the samples.
     """
     images = image_rows([X], sample_shape, columns, [("X", X)], bounds)
-    return grid_figure(spaced(images), THEMES[theme], margin=0.0)
+    return grid_figure(spaced(images), theme, margin=0.0)
 
 
 def reconstruction_frames(
@@ -268,16 +265,9 @@ def save_gif(
     frame_seconds, last_seconds : float
         How long each frame, and the last one, stands, in seconds.
     """
-    target = Path(path)
     data = to_gif(frames, frame_seconds=frame_seconds, last_seconds=last_seconds)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
 
 
 def named_rows(X_hat: Any, name: str) -> list[tuple[str, ArrayLike]]:

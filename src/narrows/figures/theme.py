@@ -1,23 +1,15 @@
-"""What all pictures share: colours, paper, axes, and the way to a PNG file.
-
-Figures are built as objects: no pyplot, no global settings, nothing to close. Sizes are in
-inches and fonts in points; a picture shown at 100 pixels per inch reads at its intended size.
-"""
+"""Colours and shapes that all pictures share, and PNG files of figures."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any, Literal
+from typing import Literal
 
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgb, to_rgba
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
-
-from narrows.figures.lettering import BASE_FAMILY
 
 ThemeName = Literal["light", "dark"]
 THEME_NAMES: tuple[ThemeName, ...] = ("light", "dark")
@@ -103,63 +95,9 @@ def _reduced(png: BytesIO, figure: Figure) -> bytes:
     # The paper must stay exactly the page's colour, or the picture shows as a box on it.
     paper, colours = picture.getpixel((0, 0)), picture.getpalette()
     if isinstance(paper, int) and colours is not None:
-        colours[3 * paper : 3 * paper + 3] = [round(255 * c) for c in to_rgb(_face(figure))]
+        exact = (round(255 * c) for c in to_rgb(figure.get_facecolor()))
+        colours[3 * paper : 3 * paper + 3] = exact
         picture.putpalette(colours)
     out = BytesIO()
     picture.save(out, format="PNG", optimize=True)
     return out.getvalue()
-
-
-def _face(figure: Figure) -> tuple[float, float, float]:
-    red, green, blue, _ = to_rgba(figure.get_facecolor())
-    return red, green, blue
-
-
-def new_figure(width: float, height: float, colours: Theme) -> Figure:
-    """Return an empty figure of a size in inches."""
-    figure = Figure(figsize=(width, height), dpi=100, facecolor=colours.paper)
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def drawn_width(artist: Any, figure: Figure) -> float:
-    """Return an artist's width in inches."""
-    canvas: Any = figure.canvas  # get_renderer carries no types
-    return float(artist.get_window_extent(canvas.get_renderer()).width) / figure.dpi
-
-
-def widen(figure: Figure, margin: float) -> None:
-    """Widen a figure where texts beside its axes would be cut off; axes keep their size.
-
-    ``margin`` is left around them, in inches.
-    """
-    canvas: Any = figure.canvas  # get_renderer carries no types
-    box, width = figure.get_tightbbox(canvas.get_renderer()), float(figure.get_figwidth())
-    left = max(0.0, margin - float(box.x0))
-    right = max(0.0, float(box.x1) + margin - width)
-    if left + right == 0:
-        return
-    wider = width + left + right
-    figure.set_figwidth(wider)
-    for axes in figure.axes:
-        place = axes.get_position()
-        x0 = (place.x0 * width + left) / wider
-        axes.set_position((x0, place.y0, place.width * width / wider, place.height))
-
-
-def padded(low: float, high: float) -> tuple[float, float]:
-    """Return limits a little outside [low, high], also where the two are equal."""
-    pad = 0.05 * (high - low)
-    if pad <= 1e-12 * max(1.0, abs(low), abs(high)):
-        pad = 0.5 * max(1.0, abs(high))
-    return low - pad, high + pad
-
-
-def quiet_axes(axes: Axes, colours: Theme) -> None:
-    """Give axes the theme's colours: grey numbers, no tick marks, a thin frame."""
-    axes.set_facecolor(colours.paper)
-    axes.tick_params(
-        colors=colours.muted, labelsize=8.5, length=0, pad=5, labelfontfamily=BASE_FAMILY
-    )
-    for spine in axes.spines.values():
-        spine.set(color=colours.rule, linewidth=1)

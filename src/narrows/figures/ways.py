@@ -18,13 +18,13 @@ from narrows.figures.cells import (
     Bounds,
     Images,
     grid_figure,
-    number_text,
     picture_shape,
     pictures,
     spaced,
     value_range,
 )
-from narrows.figures.theme import THEMES, ThemeName
+from narrows.figures.lettering import number_text
+from narrows.figures.theme import ThemeName
 
 
 def interpolations(
@@ -170,7 +170,7 @@ def _strip_figure(
     images: Images = cells.reshape(*rows.shape[:2], *cells.shape[1:])
     return grid_figure(
         spaced(images, breaks),
-        THEMES[theme],
+        theme,
         row_names=row_labels,
         column_names=names,
         longest=LONGEST,

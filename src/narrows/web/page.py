@@ -12,16 +12,17 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from matplotlib.figure import Figure
 
-from narrows import figures
 from narrows.common.text import error_text, in_seconds, ratio_text
 from narrows.errors import DataError
 from narrows.web.words import Label, Words, say, sentences
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _TINTS = {
     "light": {"tint": "#f1f4f9", "warm": "#b4500b"},
@@ -68,6 +69,8 @@ class Picture:
 
 def themed(draw: Callable[..., Figure], alt: Words, *, palette: bool = False) -> Picture:
     """Draw a figure in both themes; ``draw`` takes ``theme``."""
+    from narrows import figures  # and with it Matplotlib
+
     light, dark = (figures.to_png(draw(theme=theme), palette=palette) for theme in figures.THEMES)
     return Picture(light, dark, alt)
 
@@ -99,6 +102,8 @@ def render(template: str, **content: Any) -> str:
 
 @cache
 def _environment() -> Environment:
+    from narrows.figures import THEMES
+
     environment = Environment(
         loader=PackageLoader("narrows.web"),
         autoescape=True,
@@ -111,7 +116,7 @@ def _environment() -> Environment:
         "say": say,
         "sentences": sentences,
         "file": _file,
-        "colours": {name: asdict(figures.THEMES[name]) | _TINTS[name] for name in figures.THEMES},
+        "colours": {name: asdict(THEMES[name]) | _TINTS[name] for name in THEMES},
     }
     environment.filters |= {
         "base64": lambda content: base64.b64encode(content).decode("ascii"),

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from narrows import figures
 from narrows.cli.exit import expected_failures
 from narrows.cli.outputs import picture_shape, rows_for, write_figure, write_rows
 from narrows.cli.paths import kind_of
@@ -41,6 +40,8 @@ def sample(
     rows = ae.sample(n, prior=prior, temperature=temperature, y=labels, random_state=random_state)
     if kind == "sheet":
         shape = picture_shape(ae)
+        from narrows import figures
+
         write_figure(target, figures.sheet(rows, sample_shape=shape, bounds=ae.bounds_))
         say(f"wrote {target}: {count(n, 'sample')}")
         return
@@ -71,6 +72,8 @@ def interpolate(
     if kind == "sheet":
         first, last = (table.values[[pair[end] for pair in numbers]] for end in (0, 1))
         shape = picture_shape(ae)
+        from narrows import figures
+
         figure = figures.interpolations(
             ways,
             ends=(np.asarray(first).reshape(-1, *shape), np.asarray(last).reshape(-1, *shape)),
@@ -108,6 +111,8 @@ def traverse(
         ways = {number: ae.traverse(start, number, steps, span=span) for number in chosen}
     if kind == "sheet":
         shape = picture_shape(ae)
+        from narrows import figures
+
         figure = figures.traversals(ways, span=span, sample_shape=shape, bounds=ae.bounds_)
         write_figure(target, figure)
         say(f"wrote {target}: {count(len(ways), 'number')} of a code, {steps} steps each")

@@ -20,7 +20,7 @@ from narrows.errors import DataError
 from narrows.figures.cells import Bounds
 from narrows.figures.codes import checked_codes
 from narrows.figures.colouring import LabelsAre, colouring
-from narrows.figures.map_key import tick_text
+from narrows.figures.lettering import tick_text
 from narrows.figures.maps import MAP_WIDTHS, planes_of, thumbnails_of
 from narrows.web.map.data import DOUBTFUL, MOST_PICTURES, map_data
 from narrows.web.page import Fact, render, themed

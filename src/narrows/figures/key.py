@@ -1,0 +1,93 @@
+"""The key beside a picture: classes with their counts, or a scale of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from matplotlib.axes import Axes
+
+from narrows.figures.colouring import Colouring, class_colour, class_marker, scale_colours
+from narrows.figures.layout import Pen, add_colour_bar, add_marker, drawn_width, size_of
+from narrows.figures.lettering import shorten, tick_text
+
+NAME_COLUMNS = 28
+_LINE = 0.235
+"""From one line to the next, in inches."""
+_GAP = 0.28
+"""Between the axes and the key, and between columns, in inches."""
+_BAR = (0.16, 2.6)
+"""Width and largest height of a scale, in inches."""
+
+
+class Entry(NamedTuple):
+    """A line of a key; without a colour it has no marker."""
+
+    name: str
+    marker: str = "o"
+    colour: str = ""
+    n_rows: str = ""
+
+
+def draw_key(axes: Axes, labels: Colouring, name: str, pen: Pen) -> None:
+    """Draw what the colours of a map mean, right of its axes."""
+    if labels.kind == "nothing":
+        return
+    top = 0.34 if name else 0.0
+    if name:
+        ink = pen.colours.ink
+        pen.write(axes, shorten(name, NAME_COLUMNS), (1, 1), (_GAP, -0.08), size=10, colour=ink)
+    n_other = int(labels.is_other.sum())
+    if labels.kind == "numbers":
+        _draw_scale(axes, labels, n_other, top, pen)
+        return
+    n_names = len(labels.names)
+    names = [*labels.names, f"+ {labels.n_others:,}" if labels.n_others else "–"]
+    entries = [
+        Entry(name, class_marker(i, n_names), class_colour(i, n_names, pen.colours), f"{count:,}")
+        for i, (name, count) in enumerate(zip(names, [*labels.counts, n_other], strict=True))
+    ]
+    draw_classes(axes, entries if n_other else entries[:-1], pen, top)
+
+
+def draw_classes(
+    axes: Axes, entries: Sequence[Entry], pen: Pen, top: float = 0.0, gap: float = _GAP
+) -> None:
+    """Draw lines of a key in columns right of axes; ``top`` and ``gap`` are in inches."""
+    most = max(4, int((size_of(axes)[1] - top) / _LINE))
+    n_columns = -(-len(entries) // most)
+    most = -(-len(entries) // n_columns)
+    left = gap
+    for first in range(0, len(entries), most):
+        names, counts = [], []
+        for line, entry in enumerate(entries[first : first + most]):
+            y = -top - 0.08 - _LINE * line
+            if entry.colour:
+                add_marker(axes, entry.marker, entry.colour, (left + 0.06, y))
+            name, ink = shorten(entry.name, NAME_COLUMNS), pen.colours.ink
+            names.append(pen.write(axes, name, (1, 1), (left + 0.22, y), size=9.5, colour=ink))
+            if entry.n_rows:
+                counts.append(pen.write(axes, entry.n_rows, (1, 1), (0, y), size=9, ha="right"))
+        right = left + 0.22 + drawn_width(names) + (0.16 + drawn_width(counts) if counts else 0)
+        for text in counts:
+            text.set_x(right)
+        left = right + _GAP
+
+
+def _draw_scale(axes: Axes, labels: Colouring, n_other: int, top: float, pen: Pen) -> None:
+    """Draw the colours of numbers, and how many rows have none."""
+    width, height = _BAR[0], max(0.4, min(_BAR[1], size_of(axes)[1] - top - 0.4))
+    low, high = labels.range()
+    numbers = [(share, tick_text(low + share * (high - low), high - low)) for share in (0, 0.5, 1)]
+    box = (_GAP, -top - height, width, height)
+    add_colour_bar(
+        axes,
+        scale_colours(pen.theme),
+        box,
+        numbers if high > low else [(0.5, tick_text(low, 0))],
+        pen,
+    )
+    if n_other:
+        y = -top - height - 0.25
+        add_marker(axes, "o", pen.colours.muted, (_GAP + width / 2, y))
+        pen.write(axes, f"–  {n_other:,}", (1, 1), (_GAP + width + 0.1, y), size=9)
