@@ -236,7 +236,7 @@ def test_the_start_is_pca_under_every_scaling(scaling):
 
 
 NEVER_WORSE = {
-    "iris": (load_iris().data, (1, 2, 4)),
+    "iris": (load_iris().data, (2,)),
     "wine": (load_wine().data, (2,)),
     "noise": (noise(), (2, 8)),
     "low rank": (noise(80, 3) @ noise(3, 12, seed=1) + 50, (2, 3, 6)),
@@ -249,18 +249,17 @@ NEVER_WORSE = {
 
 @pytest.mark.filterwarnings("ignore:Columns? .*carr:narrows.errors.NarrowsWarning")
 @pytest.mark.parametrize("data", NEVER_WORSE)
-def test_never_worse_than_pca_on_rows_that_fit_never_saw(data):
+def test_at_defaults_never_worse_than_pca_on_rows_that_fit_never_saw(data):
     X, sizes = NEVER_WORSE[data]
     for k in sizes:
-        ours, theirs = [], []
-        for split in range(2):
-            seen, unseen = train_test_split(X, test_size=0.3, random_state=split)
-            pca = PCA(min(k, len(seen)), svd_solver="full").fit(seen)
-            X_hat = pca.inverse_transform(pca.transform(unseen))
-            ae = quick(k, validation_fraction="auto", random_state=split).fit(seen)
-            ours.append(ae.reconstruction_error(unseen).mean())
-            theirs.append(((unseen - X_hat) ** 2).mean())
-        assert np.mean(ours) <= 1.01 * np.mean(theirs) + 1e-6 * X.var(axis=0).mean(), k
+        seen, unseen = train_test_split(X, test_size=0.3, random_state=0)
+        pca = PCA(min(k, len(seen)), svd_solver="full").fit(seen)
+        X_hat = pca.inverse_transform(pca.transform(unseen))
+        ae = Autoencoder(k, random_state=0).fit(seen)
+        ours, theirs = ae.reconstruction_error(unseen).mean(), ((unseen - X_hat) ** 2).mean()
+        if data in ("noise", "low rank", "wide", "huge column"):  # nothing to gain: PCA itself
+            assert ae.best_step_ == 0, k
+        assert ours <= 1.01 * theirs + 1e-6 * X.var(axis=0).mean(), k
 
 
 def test_a_curved_sheet_is_learned_better_than_by_pca():
