@@ -1,7 +1,7 @@
 """Every picture, from arrays to a Matplotlib figure.
 
-What stands in a picture is numbers and names ("PCA", "k", "MSE"), so that one picture serves
-every language; the sentences belong to the page around it.
+A picture holds numbers, names and short terms ("PCA", "latent dimensions"), no sentences, so that
+one picture serves every language. Sentences stand on the page around it.
 """
 
 from narrows.figures.codes import plane, space

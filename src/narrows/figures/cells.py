@@ -25,11 +25,11 @@ Images = NDArray[np.float64]  # (R, n, H, W, 3), in [0, 1]
 Bounds = tuple[float, float] | None  # values drawn black and white; None for the extremes
 
 CELL = 0.7
-"""Height of one picture, in inches, where there are few."""
+"""Height of one picture in inches, if there are few pictures."""
 LONGEST = 14.0
-"""Longest side of a sheet, in inches; more pictures are drawn smaller."""
+"""Longest side of a sheet in inches. Many pictures are drawn smaller to fit."""
 _GAP, _BREAK = 0.09, 0.4
-"""Between pictures, and where a row breaks, as fractions of a picture."""
+"""Gap between pictures, and the wider gap at a break, as fractions of a picture."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Grid:
     ----------
     images : Images
     gap : int
-        Between two pictures.
+        Pixels between two pictures.
     breaks : tuple of int
-        Columns that a wider gap stands before.
+        Columns with a wider gap before them.
     """
 
     images: Images
@@ -115,7 +115,7 @@ def picture_shape(X: NDArray[Any], sample_shape: Sequence[int] | None) -> tuple[
 
 
 BLOCK_VALUES = 1 << 22
-"""Values that are looked through at once."""
+"""Values that are read at once."""
 
 
 def value_range(X: NDArray[Any]) -> tuple[float, float]:

@@ -32,7 +32,7 @@ from narrows.figures.lettering import shorten
 from narrows.figures.theme import MARKERS, Theme, ThemeName, marker_number, palette_colour
 
 SHORT_NAME = 3
-"""Columns of a name up to which it is written in place of a point in space."""
+"""Longest name, in columns, that is written in place of a point in space."""
 
 
 def plane(
@@ -204,7 +204,7 @@ def _scatter(
 
 
 def _draw_names(axes: Axes, names: Sequence[str], pen: Pen, gap: float) -> None:
-    """Name classes right of axes; of very many, the first ones."""
+    """Name the classes right of the axes: the first 60, and how many more there are."""
     entries = [
         Entry(name, MARKERS[marker_number(i)], palette_colour(i))
         for i, name in enumerate(names[:MOST_CLASSES])

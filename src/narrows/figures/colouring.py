@@ -18,22 +18,22 @@ from narrows.figures.theme import MARKERS, THEMES, Theme, ThemeName, marker_numb
 
 LabelsAre = Literal["auto", "classes", "numbers"]
 FEW_CLASSES = 20
-"""Different whole numbers up to which they are taken for classes."""
+"""Labels that are whole numbers are classes if at most so many differ."""
 MOST_CLASSES = 60
-"""Classes that have a line in the key; on a map the most frequent ones, and the others are one."""
+"""Most classes in a key. On a map these are the most frequent ones; the others share a line."""
 NO_NAME = "–"
-"""Of the class whose name is empty."""
+"""Name of a class whose own name is empty."""
 
 
 @dataclass(frozen=True)
 class Colouring:
-    """What each row of a map is coloured by.
+    """What gives each row of a map its colour.
 
     Attributes
     ----------
     kind : {"classes", "numbers", "nothing"}
     names : tuple of str
-        Of the classes that have a colour, in their order.
+        Names of the classes that have a colour, in their order.
     counts : tuple of int
         Rows of each of them.
     position : ndarray (n,)
@@ -72,7 +72,7 @@ def colouring(
     label_names: Sequence[str] | Mapping[Any, str] | None = None,
     labels_are: LabelsAre = "auto",
 ) -> Colouring:
-    """Tell what the labels of n rows are, as `map_of` says.
+    """Find out whether the labels of n rows are classes or numbers, by the rules of `map_of`.
 
     Raises
     ------

@@ -17,7 +17,7 @@ from narrows.model.fitted import DATA_UNITS
 from narrows.model.size_curve import SizeCurve
 
 FEW_SIZES = 8
-"""Code sizes up to which each has its tick."""
+"""Most code sizes for which each size has a tick."""
 ERROR = "mean squared error on held-out rows"
 _SIZE = (4.0, 3.1)
 """Width and height of axes in inches."""

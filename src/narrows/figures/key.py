@@ -13,9 +13,9 @@ from narrows.figures.lettering import shorten, tick_text
 
 NAME_COLUMNS = 28
 _LINE = 0.235
-"""From one line to the next, in inches."""
+"""Distance from one line to the next, in inches."""
 _GAP = 0.28
-"""Between the axes and the key, and between columns, in inches."""
+"""Distance from the axes to the key, and between columns, in inches."""
 _BAR = (0.16, 2.6)
 """Width and largest height of a scale, in inches."""
 

@@ -28,11 +28,11 @@ from narrows.figures.lettering import BASE_FAMILY, Lettering, lettering, shorten
 from narrows.figures.theme import DPI, THEMES, Theme, ThemeName
 
 MARGIN = 0.1
-"""Around all that is drawn, in inches."""
+"""Margin around the drawing, in inches."""
 AXIS_NAMES = ("latent dimension z0", "latent dimension z1", "latent dimension z2")
-"""Of axes along which a number of the code grows."""
+"""Names of the axes for the first three numbers of a code."""
 Corner = tuple[float, float]
-"""Of axes: (0, 0) is the lower left one, (1, 1) the upper right one."""
+"""A corner of axes: (0, 0) is the lower left one, (1, 1) the upper right one."""
 
 
 def new_figure(theme: ThemeName) -> Figure:
@@ -145,7 +145,7 @@ def pen_for(texts: Iterable[str], theme: ThemeName) -> Pen:
 
 
 def half_width(low: NDArray[np.float64], high: NDArray[np.float64]) -> float:
-    """Return half the widest of several ranges; of constant values, how far they are from 0."""
+    """Return half the widest of several ranges; for constant values, their distance from 0."""
     reach, far = float((high / 2 - low / 2).max()), float(np.abs([low, high]).max())
     return reach if reach > 1e-12 * far else far or 1.0
 
@@ -187,7 +187,7 @@ def name_axis(axis: Axis, name: str, pen: Pen, inches: float, unit: str = "") ->
 
 
 def finish_axes(axes: Axes, names: Sequence[str], pen: Pen, unit: str = "") -> None:
-    """Give axes of final size and limits their look and names; the unit is the upright one's."""
+    """Give axes of final size and limits their look and names; the unit is of the vertical axis."""
     quiet_axes(axes, pen.colours)
     size = size_of(axes)
     name_axis(axes.xaxis, names[0], pen, size[0])
@@ -197,7 +197,7 @@ def finish_axes(axes: Axes, names: Sequence[str], pen: Pen, unit: str = "") -> N
 
 
 def thin_out(texts: Sequence[Text]) -> None:
-    """Leave out texts of a row or a column evenly, the last one kept, until they do not touch."""
+    """Hide texts of a row or a column at even steps, never the last one, until none touch."""
     boxes = [drawn_box(text) for text in texts]
     for stride in range(1, len(texts)):
         kept = range(0, len(texts), stride)

@@ -153,7 +153,7 @@ def _candidates() -> Iterable[tuple[str, str]]:
 
 
 def _is_heavy(path: str) -> bool:
-    """Tell by a font file's name whether it is a bold face, wanted only for want of another."""
+    """Tell by a font file's name whether it is bold; such fonts are tried last."""
     return re.search(r"bold|black|heavy", Path(path).name, re.I) is not None
 
 

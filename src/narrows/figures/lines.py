@@ -24,9 +24,9 @@ from narrows.figures.theme import PALETTE, Theme
 Array = NDArray[np.float64]
 NAME_COLUMNS = 24
 _LINE = 0.21
-"""From one name to the next, in inches."""
+"""Distance from one name to the next, in inches."""
 _TOUCHING = 2.0
-"""Pixels at 100 per inch between two lines that cannot be told apart."""
+"""Two lines that are closer than so many pixels, at 100 per inch, look like one."""
 _DASH = 3.0
 """Length of a stripe, in widths of the line."""
 _PLACES = (("left", 1), ("center", 0), ("right", -1))
@@ -35,7 +35,7 @@ _PLACES = (("left", 1), ("center", 0), ("right", -1))
 
 @dataclass(frozen=True, eq=False)
 class Line:
-    """A line by its points (n,), with NaN where there is none, and its colour."""
+    """A named line: its points (n,), with NaN where nothing was measured, and its colour."""
 
     name: str
     x: Array
@@ -75,12 +75,12 @@ def draw_lines(
     lines : sequence of Line
     pen : Pen
     labels : (str, str, str)
-        Of both axes, and the unit of the upright one.
+        Names of both axes, and the unit of the vertical one.
     pca_error : float, optional
     log_x : bool
-        Whether the axis to the right may be logarithmic; else it begins at 0.
+        Whether the horizontal axis may be logarithmic; otherwise it begins at 0.
     x_ticks : ndarray, optional
-        Where it has its numbers.
+        Where the horizontal axis has its numbers.
     """
     every_x = np.concatenate([[] if log_x else [0.0], *(line.x for line in lines)])
     across = [] if pca_error is None else [pca_error]
@@ -162,7 +162,7 @@ def _write_names(axes: Axes, lines: Sequence[Line], pen: Pen) -> None:
     if not order:
         return
     steps = _LINE * np.arange(len(order))
-    # The least squares of the moves under "each at least one line above the last".
+    # Each name at least one line above the last one, with the smallest sum of squared moves.
     heights = isotonic_regression([y for _, y in places] - steps) + steps
     right = size_of(axes)[0]
     for line, (x, y), height in zip(order, places, heights, strict=True):

@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
 
 MOST_NUMBERS = 8
-"""Numbers of a code that have a column, those that change most."""
+"""Most numbers of a code that have a column: those that change the picture most."""
 _ENDS = {"light": ("#2456c7", "#f1f3f6", "#b4500b"), "dark": ("#8ab0ff", "#22272d", "#f0a35e")}
-"""Colours of what becomes smaller, stays, and grows; what stays is nearly the paper."""
+"""Colours of values that fall, stay and grow. The middle one is nearly the paper."""
 _WITHIN = 0.995
-"""Part of the loadings that the scale reaches over; what lies beyond has the colour of its end."""
+"""Part of the loadings within the scale. Larger ones have the colour of its end."""
 _GAP = 0.2
 """Between the pictures and the scale, in inches."""
 _BAR = (0.14, 1.3)

@@ -26,23 +26,23 @@ from narrows.figures.spots import Box, Rows, dense_spots, named_spots
 from narrows.figures.theme import DPI
 
 MOST_POINTS = 200_000
-"""Points that are drawn; of more, so many at random."""
+"""Most points that are drawn. If there are more, a random choice is drawn."""
 MOST_NAMED = 20
 """Classes whose names are written on the map."""
 FEWEST_NAMED = 8
-"""Rows of a class on average from which names do not hide what they name."""
+"""Names are written if classes have so many rows on average; with fewer, names would hide them."""
 THUMBNAIL = 0.3
 """Longest side of a small picture, in inches."""
 _NAME_SIZE, _NAME_COLUMNS = 10.5, 18
 _SHARES = (0.95, 0.8, 0.6, 0.4, 0.2)
-"""Parts of the rows that the lines of equal density enclose."""
+"""Parts of all rows within each line of equal density."""
 _ALONE = 0.03
 """Part of the rows, those in the emptiest places, that are not drawn as pictures."""
 
 
 @dataclass(frozen=True)
 class Thumbnails:
-    """Rows as pictures, of which only those are made that are drawn.
+    """Rows as pictures; a picture is made only if it is drawn.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Thumbnails:
 
     @property
     def is_sharp(self) -> bool:
-        """Tell whether a pixel of a row can be a whole number of those of the screen."""
+        """Tell whether each pixel of a row can be drawn as a whole number of screen pixels."""
         return max(self.size) <= 1.25 * THUMBNAIL * DPI
 
     def inches(self) -> tuple[float, float]:
@@ -220,7 +220,7 @@ def _spots(panel: Panel, heights: NDArray[np.float64], boxes: Sequence[Box]) -> 
     assert panel.pictures is not None
     half = panel.half_picture
     middles = panel.middles
-    # What lies all alone would stand for nothing but itself.
+    # A row that lies alone would stand for no other row.
     free = heights >= np.quantile(heights, _ALONE)
     for left, bottom, right, top in boxes:
         low, high = np.array([left, bottom]) - half, np.array([right, top]) + half

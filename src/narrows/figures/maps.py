@@ -46,7 +46,7 @@ MAP_WIDTHS = (1, 2, 3)
 """Numbers of a code that a map can show."""
 USUAL_THUMBNAILS = 32
 STRIP = 0.4
-"""Height of a strip of one number, in parts of its width."""
+"""Height of the strip for codes of one number, as a part of its width."""
 _BELOW = -0.22
 """Where the text below axes stands, in inches from their lower side."""
 _BETWEEN = 0.42
@@ -75,7 +75,7 @@ def map_of(  # one call draws a map: its arguments are what may stand on it
     ----------
     Z : array-like of shape (n, K)
         Codes of one, two or three numbers. Two make a plane; three make three planes, one for each
-        pair; one makes a strip, in which points are heaped up where rows lie densely.
+        pair; one makes a strip, where the height of the stack of points shows how densely rows lie.
     labels : array-like of shape (n,), optional
         What points are coloured by; without them, by how densely rows lie.
     pictures : array-like of shape (n, D), (n, H, W) or (n, H, W, C), optional
@@ -134,7 +134,7 @@ def map_of(  # one call draws a map: its arguments are what may stand on it
         (x0, y0), (x1, y1) = plane.middle - plane.reach, plane.middle + plane.reach
         axes.set(xlim=(x0, x1), ylim=(y0, y1), xticks=[], yticks=[])
         quiet_axes(axes, pen.colours)
-        # A strip shows by its heaps how densely rows lie.
+        # The height of a strip's points already shows how densely rows lie.
         shaded = density and codes.shape[1] > 1
         draw_panel(axes, Panel(plane.points, found, shown, shaded, (side, height)), pen)
         names = _name_sides(axes, plane, pen)
@@ -147,7 +147,7 @@ def map_of(  # one call draws a map: its arguments are what may stand on it
 
 @dataclass(frozen=True)
 class Plane:
-    """Two numbers of each code, or one that is heaped up.
+    """Two numbers of each code; or one number, with points stacked by density.
 
     Attributes
     ----------

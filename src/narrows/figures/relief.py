@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 CELLS = 200
-"""Along each side of the plane."""
+"""Cells along each side of the plane."""
 SMOOTHING = 0.3
-"""In deviations of Scott's rule."""
+"""Width of the smoothing, as a part of that of Scott's rule."""
 
 Points = NDArray[np.float64]  # (n, 2), in [-1, 1]
 

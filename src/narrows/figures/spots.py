@@ -16,10 +16,10 @@ Box = tuple[float, float, float, float]  # left, bottom, right, top
 Rows = NDArray[np.intp]
 
 MOST_CANDIDATES = 6_000
-"""Points that spots are chosen among."""
+"""Most points among which spots are chosen."""
 _HALVINGS = 14
 _AT_HOME = 0.3
-"""Part of a class's largest density below which its name would stand among others."""
+"""A name stands only where its class has at least this part of its largest density."""
 
 
 def dense_spots(

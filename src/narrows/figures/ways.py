@@ -1,4 +1,4 @@
-"""Pictures of ways between codes: from one sample to another, and along one number of a code.
+"""Pictures along lines of codes: from one sample to another, and along one number of a code.
 
 Legend: D features, H height, W width, C channels.
 """
