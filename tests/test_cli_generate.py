@@ -220,7 +220,7 @@ WRONG_USAGE = {
     "interpolate vae.safetensors digits.npy --rows 0 --out x.npy": "a pair of rows, such as 0,1",
     "interpolate vae.safetensors digits.npy --rows a,b --out x.npy": "whole numbers from 0",
     "interpolate vae.safetensors digits.npy --row 0,1 --out x.npy": "Did you mean '--rows'?",
-    "traverse vae.safetensors digits.npy --dimensions 3 --out x.npy": "from 0 to 2, got 3",
+    "traverse vae.safetensors digits.npy --dimensions 3 --out x.npy": "≤ 2, got 3",
     "traverse vae.safetensors digits.npy --dimensions x --out x.npy": "--dimensions takes whole",
     "traverse vae.safetensors digits.npy --span 0 --out x.npy": "`span` of traverse must be",
     "fit digits.npy --objective vea --out x.safetensors": "Did you mean 'vae'?",

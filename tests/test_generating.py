@@ -212,7 +212,7 @@ def test_traverse_moves_one_number_by_its_deviation(trained, X):
         (lambda ae, X: ae.interpolate(X[0], X[1], how="straight"), "'linear' or 'spherical'"),
         (lambda ae, X: ae.interpolate(X[:2], X[1]), "One row"),
         (lambda ae, X: ae.interpolate(X[0, :4], X[1]), "One row"),
-        (lambda ae, X: ae.traverse(X[0], 2), "from 0 to 1"),
+        (lambda ae, X: ae.traverse(X[0], 2), "integer ≥ 0 and ≤ 1"),
         (lambda ae, X: ae.traverse(X[0], 1.0), "integer"),
         (lambda ae, X: ae.traverse(X[0], 0, span=0), "`span`"),
         (lambda ae, X: ae.model_.lattice(1), "`steps`"),

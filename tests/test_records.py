@@ -62,7 +62,7 @@ def test_first_rows_that_cannot_carry_a_code_are_refused(first, found):
 def test_trust_of_few_rows_is_judged_by_rows_left_out():
     """Each row by a summary of others, so that new rows are as strange as those of training."""
     X = curved(900, seed=1)
-    ae = quick(max_steps=200).fit(X)
+    ae = quick().fit(X)
     new = curved(2000, seed=2)
     trust = ae.trust(ae.transform(new), new)
     for level in (0.1, 0.25, 0.5):
