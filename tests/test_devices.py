@@ -13,10 +13,10 @@ import pytest
 import torch
 from torch.overrides import TorchFunctionMode
 
-from conftest import curved, quick
+from conftest import bits, curved, quick
 from narrows import MLP
 from narrows.model.parts import PARTS
-from narrows.networks import converted
+from narrows.networks import converted, on_cpu
 from narrows.objectives import VAE, Step
 from narrows.sources.array import ArraySource
 from narrows.training import loop
@@ -46,10 +46,16 @@ class OneDevice(TorchFunctionMode):
     """Refuses what a GPU refuses: operations on tensors of two devices, single numbers aside."""
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
-        tensors = tensors_in([args, kwargs or {}])
+        # What is passed along when copying is a record of all that was copied before.
+        copying = function is torch.Tensor.__deepcopy__
+        tensors = tensors_in([args[:1]] if copying else [args, kwargs or {}])
         devices = {tensor.device.type for tensor in tensors if tensor.dim() > 0}
         assert len(devices) < 2, f"{function} was given tensors on {devices}"
-        return function(*args, **(kwargs or {}))
+        found = function(*args, **(kwargs or {}))
+        # Apple's "mps" has no float64.
+        doubles = [tensor for tensor in tensors_in([found]) if tensor.dtype == torch.float64]
+        assert all(tensor.device != DEVICE for tensor in doubles), f"{function} gave float64"
+        return found
 
 
 def request(objective, dtype, network=None):
@@ -65,12 +71,59 @@ def request(objective, dtype, network=None):
     rows = ScaledRows(source, net.scaling, dtype, DEVICE)
     if objective.needs.n_neighbors:
         rows.near = Near(np.arange(N)[::-1, None].copy(), rows, objective.needs.n_partners)
-    return plan, converted(net, torch.float32).to(DEVICE), rows
+    return plan, converted(net, torch.float32, DEVICE), rows
 
 
 def noise(objective, x):
     # A generator of the device's own is what training takes; "meta" has none.
     return objective.draw(torch.Generator(), x, K)
+
+
+def test_scaling_comes_back_from_a_device_as_it_was():
+    """In float32 there, since not every device has float64, and exact here."""
+    plan, _, _ = request(VAE(), torch.float32)
+    net, _ = start(ArraySource(curved(N)), quick(K).get_params(deep=False), plan)
+    there = converted(net, torch.float32, DEVICE)
+    assert {tensor.dtype for tensor in there.state_dict().values()} == {torch.float32}
+    back = on_cpu(copy.deepcopy(there).to_empty(device="cpu"))
+    for name in ("scaling.shift", "scaling.divisor", "code_unit"):
+        assert torch.equal(back.state_dict()[name], net.state_dict()[name])
+        assert back.state_dict()[name].dtype == torch.float64
+
+
+class NoDoubles(TorchFunctionMode):
+    """Stands in for "mps": what is sent there stays on the CPU, but float64 is refused."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        if function.__name__ in ("device", "_parse_to"):  # which read what a device is called
+            return function(*args, **(kwargs or {}))
+
+        def here(given):
+            if not (isinstance(given, (str, torch.device)) and "mps" in str(given)):
+                return given
+            tensors = [tensor for tensor in tensors_in([args]) if function is torch.Tensor.to]
+            goal = [given for given in args if isinstance(given, torch.dtype)]
+            assert goal or all(tensor.dtype != torch.float64 for tensor in tensors), "no float64"
+            return torch.device("cpu")
+
+        named = {name: here(given) for name, given in (kwargs or {}).items()}
+        return function(*(here(given) for given in args), **named)
+
+
+@pytest.mark.parametrize("changes", [{}, {"scaling": "standard"}, {"validation_fraction": "auto"}])
+def test_a_fit_sends_no_float64_to_a_device(changes, monkeypatch):
+    X = curved(N)
+    expected = quick(K, max_steps=5, **changes).fit(X)
+    mps = torch.device("mps")
+    monkeypatch.setattr("narrows.training.plan._device", lambda asked: mps)
+    monkeypatch.setattr(torch, "Generator", lambda device="cpu": GENERATOR("cpu"))
+    with NoDoubles():
+        ae = quick(K, max_steps=5, device="mps", **changes).fit(X)
+        assert bits(ae) == bits(expected)
+        assert ae.partial_fit(X).network_.scaling.shift.dtype == torch.float64
+
+
+GENERATOR = torch.Generator
 
 
 def test_the_watch_sees_mixed_devices():

@@ -16,7 +16,7 @@ N = 300
 
 
 def noisy(value, dtype=np.float64, n=N, seed=0):
-    """A column that is constant but for rounding: some values are off in the last place."""
+    """A constant column but for rounding, by at most one unit in the last place."""
     rng = np.random.default_rng(seed)
     column = np.full(n, value, dtype=dtype)
     up, down = (np.nextafter(column, dtype(end)) for end in (np.inf, -np.inf))

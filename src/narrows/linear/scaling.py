@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from narrows.common.limits import Limit, interval, nothing, one_of
+from narrows.errors import ParameterError
 from narrows.linear.varies import EXACT, ROUNDINGS, Rounding
 
 SCALING: Limit = one_of("auto", "standard") | interval() | nothing()
 """What the parameter `scaling` may be."""
+LARGEST_UNSCALED = 1e15
+"""Size of data, or its inverse, up to which squares stay well within float32."""
 FLOAT32_SHARE = 1e-6
 """Part of float32's range that scaling may fill, so that rows of many deviations fit, too."""
 CONSTANT_SHARE = 1e-6
@@ -79,9 +82,21 @@ def choose_scaling(
         Smallest and largest value of the data.
     rounding : Rounding
         Of the data.
+
+    Raises
+    ------
+    ParameterError
+        For None, where squares of the data leave float32.
     """
     one, zero = np.ones(1), np.zeros(1)
     if scaling is None:
+        size = float(np.sqrt((mean**2 + variance).max()))
+        if size > 0 and not 1 / LARGEST_UNSCALED <= size <= LARGEST_UNSCALED:
+            raise ParameterError(
+                f"scaling=None leaves columns of size {size:.3g} as they are, and networks compute"
+                f" squares in float32, which takes {1 / LARGEST_UNSCALED:g} to"
+                f" {LARGEST_UNSCALED:g}. Use scaling='auto'."
+            )
         return Scaling(zero, one)
     if scaling == "standard":
         # A constant column is divided by 1, or by more where rounding of it would look large.

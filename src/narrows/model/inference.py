@@ -10,7 +10,6 @@ Legend: N rows, D features, K code size.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +22,7 @@ from torch.overrides import TorchFunctionMode
 
 from narrows.common.blocks import rows_at_once, slices
 from narrows.common.threads import without_warnings
-from narrows.networks import Autoencoding
+from narrows.networks import Autoencoding, on_cpu
 from narrows.objectives import Objective
 
 BLOCK_ROWS, ALIGNED_WIDTH = 64, 16
@@ -65,7 +64,7 @@ class Inference:
 
     def _as(self, dtype: torch.dtype) -> Autoencoding:
         if dtype not in self._by_dtype:
-            self._by_dtype[dtype] = copy.deepcopy(self._net).to("cpu", dtype).eval()
+            self._by_dtype[dtype] = on_cpu(self._net).to(dtype).eval()
         return self._by_dtype[dtype]
 
     def encode(self, X: NDArray[np.generic]) -> Floats:

@@ -1,6 +1,6 @@
 """Architectures: one file each, found by the name of the file."""
 
-from narrows.networks.autoencoding import Autoencoding, converted, is_finite
+from narrows.networks.autoencoding import Autoencoding, converted, is_finite, on_cpu
 from narrows.networks.base import Network, Widths
 from narrows.networks.conv import Conv
 from narrows.networks.linear_plus import Axes, CellPath, LinearPath, LinearPlus, OnAxes
@@ -19,4 +19,5 @@ __all__ = [
     "Widths",
     "converted",
     "is_finite",
+    "on_cpu",
 ]

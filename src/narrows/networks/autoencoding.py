@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from narrows.linear.scaling import Scaling
 from narrows.networks.prefixes import prefix_reader
 
+CPU = torch.device("cpu")
+
 
 class Autoencoding(nn.Module):
     """Scaling, encoder, decoder and the family's own part: all tensors of a model.
@@ -31,6 +33,8 @@ class Autoencoding(nn.Module):
     """
 
     code_unit: Tensor
+    exact: tuple[Scaling, Tensor] | None = None
+    """Scaling and code unit in float64, of a copy on a device where they are rounded."""
 
     def __init__(
         self,
@@ -59,10 +63,28 @@ def is_finite(net: nn.Module) -> bool:
     return all(bool(tensor.isfinite().all()) for tensor in net.state_dict().values())
 
 
-def converted(net: Autoencoding, dtype: torch.dtype) -> Autoencoding:
-    """Return a copy on the CPU in a dtype; its scaling stays in float64."""
-    copied = copy.deepcopy(net).to("cpu")
+def converted(net: Autoencoding, dtype: torch.dtype, device: torch.device = CPU) -> Autoencoding:
+    """Return a copy in a dtype on a device.
+
+    The scaling stays in float64 on the CPU, and is rounded to float32 elsewhere: not every device
+    has float64.
+    """
+    copied = on_cpu(net)
     for part in (copied.encoder, copied.decoder, copied.extra):
         if part is not None:
             part.to(dtype)
+    if device != CPU:
+        copied.exact = copy.deepcopy((copied.scaling, copied.code_unit))
+        for rounded in (copied, copied.scaling):
+            for name, buffer in rounded.named_buffers(recurse=False):
+                rounded.register_buffer(name, buffer.float())
+    return copied.to(device)
+
+
+def on_cpu(net: Autoencoding) -> Autoencoding:
+    """Return a copy on the CPU, its scaling in float64."""
+    copied = copy.deepcopy(net).to(CPU)
+    if copied.exact is not None:
+        copied.scaling, copied.code_unit = copied.exact
+        copied.exact = None
     return copied

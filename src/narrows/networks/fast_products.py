@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 
+from narrows.common.processor import capabilities
 from narrows.networks.linear_plus import LinearPlus
 
 LARGE_WEIGHT = 1 << 15
@@ -30,8 +31,7 @@ def prefers_onednn() -> bool:
     has_both = torch.backends.mkl.is_available() and torch.backends.mkldnn.is_available()
     if not has_both:
         return False
-    # A name that some versions of torch lack.
-    processor: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    processor = capabilities()
     # Without AVX-512, MKL leaves no vector units unused.
     wide = bool(processor.get("avx512_f", False))
     other_maker = str(processor.get("cpu_name", "")).startswith("AMD")

@@ -5,7 +5,6 @@ Legend: N rows, D features, K code size.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -23,7 +22,7 @@ from narrows.model.diagnosis import diagnose, rows_to_show
 from narrows.model.fitted import Record
 from narrows.model.model import Model
 from narrows.model.trust import TrustScale
-from narrows.networks import converted, is_finite
+from narrows.networks import converted, is_finite, on_cpu
 from narrows.objectives import Batch
 from narrows.objectives.priors import Normal
 from narrows.sources import inputs
@@ -207,7 +206,7 @@ def _model(
         saw_all=outcome.saw_all,
     )
     return Model(
-        net=copy.deepcopy(outcome.net).cpu().eval(),
+        net=on_cpu(outcome.net).eval(),
         architecture=plan.network,
         objective=plan.objective,
         n_components=plan.n_components,
@@ -351,7 +350,7 @@ def partial_fit(
             ended="finished",
         )
         trained = model.changed(
-            net=copy.deepcopy(state.net).cpu().eval(),
+            net=on_cpu(state.net).eval(),
             record=record,
             size_curve=None,
             movement=None,
@@ -374,7 +373,8 @@ def _check_directions(variances: NDArray[np.float64], plan: Plan) -> None:
 
 def _begun(model: Model, plan: Plan) -> TrainingState:
     """Begin to train on from a model as it is, with the optimizer's running means empty."""
-    state = start_training(converted(model.net, torch.float32), plan.optimizer, plan.schedule)
+    net = converted(model.net, torch.float32, plan.device)
+    state = start_training(net, plan.optimizer, plan.schedule)
     if model.record.history:
         state.step = model.record.n_steps
         state.epoch = int(model.record.history[-1]["epoch"])
@@ -384,7 +384,6 @@ def _begun(model: Model, plan: Plan) -> TrainingState:
 def _pass_once(state: TrainingState, source: Source, model: Model, plan: Plan) -> bool:
     """Pass over rows in their order at a constant learning rate; tell whether it went well."""
     scaling = model.net.scaling
-    state.net.to(plan.device)
     # What rises over a run, such as the weight of a KL term, has risen in the first pass.
     begun, until = state.step, state.step + plan.steps_per_epoch
     rows = ScaledRows(source, scaling, plan.dtype, plan.device)

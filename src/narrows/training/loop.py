@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from narrows.common.adam import AdamSteps
+from narrows.common.foreach import blend_all, copy_all
 from narrows.common.optimizers import Optimizer, learning_rate_factor
 from narrows.common.seeds import mixed
 from narrows.common.threads import torch_stream
@@ -274,7 +275,7 @@ def _blend(average: Autoencoding, net: Autoencoding, step: int) -> None:
     """
     kept = max(1.0 - AVERAGE_EVERY / step, 0.0) ** (AVERAGE_GAMMA + 1)
     theirs: list[Tensor] = list(net.parameters())
-    torch._foreach_lerp_(list(average.parameters()), theirs, 1.0 - kept)
+    blend_all(list(average.parameters()), theirs, 1.0 - kept)
     for ours, buffer in zip(average.buffers(), net.buffers(), strict=True):
         ours.copy_(buffer)
 
@@ -315,7 +316,7 @@ class _ComputeCopy:
             return
         masters, copies = self._masters[phase], self._copies[phase]
         kept = self._gradients.setdefault(phase, [torch.zeros_like(p) for p in masters])
-        torch._foreach_copy_(kept, [_gradient(p) for p in copies])
+        copy_all(kept, [_gradient(p) for p in copies])
         for master, gradient in zip(masters, kept, strict=True):
             master.grad = gradient
 
@@ -324,7 +325,7 @@ class _ComputeCopy:
         """Round the originals of a phase anew, and forget its gradients."""
         masters, copies = self._masters[phase], self._copies[phase]
         if not self._same:
-            torch._foreach_copy_(copies, masters)
+            copy_all(copies, masters)
             for original, rounded in self._buffers():
                 original.copy_(rounded)
         for parameter in (*copies, *masters):

@@ -127,10 +127,10 @@ class Run:
             given = (source, request.params, plan, request.bounds)
             self.fallback_net, _ = start(*given, fallback=True, known=known)
         pca_net = pca_network(self.pca.first(plan.n_components), self.start_net.scaling)
-        self.pca_net = converted(pca_net, torch.float32).to(plan.device)
+        self.pca_net = converted(pca_net, torch.float32, plan.device)
         scaling = self.start_net.scaling
         self.rows = ScaledRows(source, scaling, plan.dtype, plan.device)
-        net = converted(self.start_net, torch.float32).to(plan.device)
+        net = converted(self.start_net, torch.float32, plan.device)
         compact_rows = find_neighbors(self.rows, self.pca, plan, net.encoder)
         self._setup_seconds = time.perf_counter() - began
         self.state = start_training(net, plan.optimizer, plan.schedule)
@@ -221,7 +221,7 @@ class Run:
             return
         step, net = self.state.step, self.state.result
         if step == 0 and self.fallback_net is not self.start_net:
-            net = converted(self.fallback_net, torch.float32).to(self.plan.device)
+            net = converted(self.fallback_net, torch.float32, self.plan.device)
         errors = self.held_out.errors(net)
         self.errors_at[step] = errors
         # Folds leave no networks behind, so their curves are measured as they go.

@@ -180,7 +180,7 @@ def _hold_out(run: Run, outcome: Outcome) -> None:
         return
     outcome.best_step, outcome.validation_error = 0, measured.start_error
     if run.pca_curve is not None:
-        start_net = converted(run.fallback_net, torch.float32).to(run.plan.device)
+        start_net = converted(run.fallback_net, torch.float32, run.plan.device)
         outcome.curve = _size_curve(run, run.held_out.curve(start_net))
     outcome.net, outcome.pca = _fallback(run.request)
     outcome.saw_all = True
