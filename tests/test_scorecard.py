@@ -20,7 +20,7 @@ from torch import nn
 from conftest import quick
 from narrows import VAE, evaluate, load
 from narrows.errors import DataError, DataTypeError, NarrowsWarning, ParameterError
-from narrows.evaluation import neighbours, probes, splitting
+from narrows.evaluation import neighbors, probes, splitting
 from narrows.evaluation.clusters import k_means, matched_table, mixture
 from narrows.evaluation.rows import MeasuredRows
 from narrows.evaluation.scores import Measure, Score, Section, measure, merged, number_text
@@ -60,7 +60,7 @@ def notes(report):
 def test_neighbourhoods_are_scikit_learns_and_scipys(rng):
     rows = rng.normal(size=(40, 5))
     codes = rows[:, :2] + rng.normal(0, 0.3, (40, 2))
-    space = neighbours.Space(rows, 7)
+    space = neighbors.Space(rows, 7)
     assert space.trustworthiness(codes) == pytest.approx(
         trustworthiness(rows, codes, n_neighbors=7)
     )
@@ -81,18 +81,18 @@ def test_neighbourhoods_are_scikit_learns_and_scipys(rng):
 def test_very_many_pairs_are_drawn_by_chance(rng, monkeypatch):
     rows = rng.normal(size=(300, 4))
     codes = rows[:, :2]
-    whole = neighbours.Space(rows, 5).shepard(codes)
-    monkeypatch.setattr(neighbours, "MOST_PAIRS", 20_000)
-    drawn = neighbours.Space(rows, 5, seed=1).shepard(codes)
+    whole = neighbors.Space(rows, 5).shepard(codes)
+    monkeypatch.setattr(neighbors, "MOST_PAIRS", 20_000)
+    drawn = neighbors.Space(rows, 5, seed=1).shepard(codes)
     assert drawn != whole
     assert drawn == pytest.approx(whole, abs=0.02)
-    first, second = neighbours._pairs(300, 1)
+    first, second = neighbors._pairs(300, 1)
     assert len(first) == 20_000
     assert (first != second).all() and first.max() == second.max() == 299
 
 
 def test_codes_that_are_all_alike_have_no_correlation(rng):
-    space = neighbours.Space(rng.normal(size=(20, 4)), 5)
+    space = neighbors.Space(rng.normal(size=(20, 4)), 5)
     assert math.isnan(space.shepard(np.ones((20, 2))))
 
 

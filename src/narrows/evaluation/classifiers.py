@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-NEIGHBOURS = 10
+NEIGHBORS = 10
 
 
 def knn_accuracy(
@@ -35,7 +35,7 @@ def knn_accuracy(
     from sklearn.neighbors import NearestNeighbors
 
     classes, numbers = np.unique(y, return_inverse=True)
-    search = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(Z)
+    search = NearestNeighbors(n_neighbors=NEIGHBORS).fit(Z)
     near = search.kneighbors(Z_test, return_distance=False)
     votes = numbers[near]
     counts = (votes[:, :, None] == votes[:, None, :]).sum(axis=2)

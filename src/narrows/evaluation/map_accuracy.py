@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from narrows.evaluation.classifiers import NEIGHBOURS
+from narrows.evaluation.classifiers import NEIGHBORS
 from narrows.evaluation.scorecard import knn_accuracy, pca_inference
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
 
-FEWEST_ROWS = NEIGHBOURS + 2
+FEWEST_ROWS = NEIGHBORS + 2
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Accuracy:
         }[self.training]
         return (
             f"{self.ours:.4f} (PCA {self.pca:.4f}) of {self.n_judged:,} {rows}, by the"
-            f" {NEIGHBOURS} nearest of {self.n_others:,} others"
+            f" {NEIGHBORS} nearest of {self.n_others:,} others"
         )
 
     def words_zh(self) -> str:
@@ -58,7 +58,7 @@ class Accuracy:
         }[self.training]
         return (
             f"{self.ours:.4f}（PCA {self.pca:.4f}）：{self.n_judged:,} 行（{rows}），"
-            f"由其余 {self.n_others:,} 行中最近的 {NEIGHBOURS} 行判断"
+            f"由其余 {self.n_others:,} 行中最近的 {NEIGHBORS} 行判断"
         )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from narrows.evaluation.classifiers import NEIGHBOURS, knn_accuracy
+from narrows.evaluation.classifiers import NEIGHBORS, knn_accuracy
 from narrows.evaluation.rows import Numbers
 from narrows.evaluation.scores import Measure, Section, measure
 from narrows.evaluation.splitting import Split, rank_in_class
@@ -41,14 +41,14 @@ def probes(split: Split, inputs: Mapping[str, Both], seed: int) -> Section:
     n, notes = len(split.learn), []
     kinds: list[tuple[str, Words, Probe]] = [
         ("linear", say("scorecard.probes.linear"), linear_accuracy),
-        ("knn", say("scorecard.probes.knn", k=NEIGHBOURS), knn_accuracy),
+        ("knn", say("scorecard.probes.knn", k=NEIGHBORS), knn_accuracy),
     ]
     if len(np.unique(split.learn_classes)) < 2:
         kinds = []
         notes.append(say("scorecard.probes.one_label"))
-    elif n < NEIGHBOURS:
+    elif n < NEIGHBORS:
         kinds = kinds[:1]
-        notes.append(say("scorecard.probes.few", n=n, k=NEIGHBOURS))
+        notes.append(say("scorecard.probes.few", n=n, k=NEIGHBORS))
     budgets = [("all", n, [np.arange(n)])]
     if n > FEW_LABELS:
         draws = [few_of_each(split.learn_classes, FEW_LABELS, seed + d) for d in range(DRAWS)]

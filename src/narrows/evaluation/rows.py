@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from narrows.common.warn import warn
 from narrows.errors import DataError, DataTypeError
-from narrows.evaluation.classifiers import NEIGHBOURS
+from narrows.evaluation.classifiers import NEIGHBORS
 from narrows.sources.inputs import as_labels, rows_of
 from narrows.sources.split import held_out_rows
 from narrows.web.words import Words, say
@@ -85,10 +85,10 @@ def read_rows(ae: Autoencoder, X: Any, y: Any, X_train: Any, y_train: Any) -> Me
     if y is None:
         return MeasuredRows(X, rows, train=train)
     labels = [_labels(y, len(rows), ("y", "X"))]
-    if len(rows) < NEIGHBOURS + 2:
+    if len(rows) < NEIGHBORS + 2:
         raise DataError(
-            f"{len(rows)} rows are too few for the accuracy of {NEIGHBOURS} neighbours; give at"
-            f" least {NEIGHBOURS + 2}, or leave y out."
+            f"{len(rows)} rows are too few for the accuracy of {NEIGHBORS} neighbours; give at"
+            f" least {NEIGHBORS + 2}, or leave y out."
         )
     if train is not None and y_train is not None:
         labels.append(_labels(y_train, len(train), ("y_train", "X_train")))
@@ -148,7 +148,7 @@ def _hashes(rows: Rows, *, as_list: bool = False) -> Any:
 
 def most_rows(n_features: int, most: int = MOST_ROWS) -> int:
     """Return how many rows are looked at together, fewer where they are very large."""
-    return max(2 * NEIGHBOURS, min(most, MOST_VALUES // n_features))
+    return max(2 * NEIGHBORS, min(most, MOST_VALUES // n_features))
 
 
 def some(rows: Rows, most: int, seed: int) -> Numbers:

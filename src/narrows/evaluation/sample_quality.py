@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from narrows.errors import DataError
 from narrows.evaluation.digit_features import HEIGHT, WIDTH, digit_features
 
-NEIGHBOURS = 3
+NTH_NEIGHBOR = 3
 WORKING_MIB = 64
 """Bound on a block of distances."""
 Features = NDArray[np.floating[Any]]
@@ -70,10 +70,10 @@ def sample_quality(generated: Any, real: Any, random_state: int = 0) -> SampleQu
         For another shape or range, or fewer than 8 pictures of either kind.
     """
     ours, theirs = digit_features(generated), digit_features(real)
-    if min(len(ours), len(theirs)) < 2 * (NEIGHBOURS + 1):
+    if min(len(ours), len(theirs)) < 2 * (NTH_NEIGHBOR + 1):
         raise DataError(
             f"{len(ours)} samples and {len(theirs)} real pictures are too few to compare; give at"
-            f" least {2 * (NEIGHBOURS + 1)} of each."
+            f" least {2 * (NTH_NEIGHBOR + 1)} of each."
         )
     order = np.random.default_rng(random_state).permutation(len(theirs))
     half = len(theirs) // 2
@@ -140,7 +140,7 @@ def _square_root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def precision_recall(
-    real: Features, generated: Features, k: int = NEIGHBOURS
+    real: Features, generated: Features, k: int = NTH_NEIGHBOR
 ) -> tuple[float, float]:
     """Return the part of generated rows among real ones, and of real rows among generated ones.
 

@@ -22,7 +22,7 @@ from narrows.evaluation.classifiers import ClassifierResult, classify, knn_accur
 from narrows.evaluation.clusters import clusters
 from narrows.evaluation.costs import costs
 from narrows.evaluation.density import measure_density
-from narrows.evaluation.neighbours import neighbours
+from narrows.evaluation.neighbors import neighbors
 from narrows.evaluation.probes import nothing_to_probe, probes
 from narrows.evaluation.reconstruction import reconstruction, round_trip
 from narrows.evaluation.report import Report
@@ -182,7 +182,7 @@ def _measured(
     sections = reconstruction(ae, data, trips)
     # Products here are small; shared out over threads, they take up to four times as long.
     with one_blas_thread():
-        sections.append(neighbours(ae, data, trips, seed))
+        sections.append(neighbors(ae, data, trips, seed))
         more, table = _of_classes(ae, data, seed)
     sections += more
     density, quality = None, None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from narrows.evaluation.classifiers import NEIGHBOURS, knn_accuracy
+from narrows.evaluation.classifiers import NEIGHBORS, knn_accuracy
 from narrows.evaluation.reconstruction import RoundTrip
 from narrows.evaluation.rows import MeasuredRows, most_rows, some
 from narrows.evaluation.scores import Section, measure
@@ -31,7 +31,7 @@ FEWEST = 3
 Array64 = NDArray[np.float64]
 
 
-def neighbours(
+def neighbors(
     ae: Autoencoder, data: MeasuredRows, trips: Mapping[str, RoundTrip], seed: int
 ) -> Section:
     """Return how much of the rows' neighbourhoods the codes keep, by method."""
@@ -40,7 +40,7 @@ def neighbours(
     lines = []
     if data.classes is not None and data.no_classes() is None:
         accuracies = {name: knn_accuracy(trip.codes, data.classes) for name, trip in trips.items()}
-        name = say("scorecard.neighbours.accuracy", k=NEIGHBOURS)
+        name = say("scorecard.neighbours.accuracy", k=NEIGHBORS)
         lines = [measure("knn_accuracy", name, accuracies)]
     if len(chosen) < FEWEST:
         few = say("scorecard.neighbours.few", n=FEWEST)
@@ -65,7 +65,7 @@ def neighbours(
 
 def _about(n_chosen: int, n_rows: int, k: int, *, labelled: bool) -> Words:
     about = say("scorecard.neighbours.about", n_chosen=n_chosen, n_rows=n_rows, k=k)
-    return sentences(about, say("scorecard.neighbours.votes", k=NEIGHBOURS)) if labelled else about
+    return sentences(about, say("scorecard.neighbours.votes", k=NEIGHBORS)) if labelled else about
 
 
 class Space:
