@@ -1,5 +1,8 @@
 """Numbers about models, against scikit-learn and plain arithmetic."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits, load_iris
@@ -7,8 +10,10 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import KNeighborsClassifier
 
 from narrows import Autoencoder, evaluate
+from narrows.common.blocks import evenly_spread
 from narrows.errors import DataError, DataTypeError
-from narrows.evaluation.scorecard import classify, knn_accuracy
+from narrows.evaluation import classifiers
+from narrows.evaluation.classifiers import classify, knn_accuracy
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +60,30 @@ def test_neighbours_agree_with_scikit_learn():
     assert knn_accuracy(X[train], y[train], X[test], y[test]) == pytest.approx(theirs)
 
 
+def test_votes_are_scikit_learns_where_labels_tie():
+    rng = np.random.default_rng(0)
+    Z, y = rng.normal(size=(400, 2)), rng.integers(0, 5, 400) * 3 - 4
+    theirs = KNeighborsClassifier(10).fit(Z[:300], y[:300]).score(Z[300:], y[300:])
+    assert knn_accuracy(Z[:300], y[:300], Z[300:], y[300:]) == pytest.approx(theirs)
+
+
+def test_of_very_many_rows_some_vote_and_some_are_judged(monkeypatch):
+    assert classifiers.MOST_ROWS == 10_000
+    monkeypatch.setattr(classifiers, "MOST_ROWS", 50)
+    X, y = load_iris(return_X_y=True)
+    chosen = evenly_spread(150, 50)
+    judge = KNeighborsClassifier(10).fit(X[chosen], y[chosen])
+    assert knn_accuracy(X, y, X[:40], y[:40]) == pytest.approx(judge.score(X[:40], y[:40]))
+    assert knn_accuracy(X, y) == knn_accuracy(X[chosen], y[chosen])
+
+
+def test_votes_need_ten_rows():
+    Z, y = np.arange(10.0)[:, None], np.arange(10) % 2
+    assert 0 <= knn_accuracy(Z, y, Z, y) <= 1
+    with pytest.raises(DataError, match="9 rows are too few for the votes of 10 neighbours"):
+        knn_accuracy(Z, y)
+
+
 def test_a_row_is_not_its_own_neighbour():
     Z = np.repeat(np.arange(2.0), 11)[:, None] * 100
     labels = np.arange(22)
@@ -73,7 +102,7 @@ def test_the_report_reads_and_serialises(digits):
     ae, X, y = digits
     report = evaluate(ae, X, y)
     text = str(report)
-    assert "PCA's error" in text
+    assert "divided by PCA's" in text
     assert "10-NN accuracy" in text
     assert report.as_dict()["error"] == report.error
     assert "10-NN" not in str(evaluate(ae, X))
@@ -90,3 +119,19 @@ def test_arguments_the_wrong_way_round_are_named_without_printing_the_rows(digit
     ae, X_test, _ = digits
     with pytest.raises(DataTypeError, match=r"Autoencoder first, .* is of type ndarray\.$"):
         evaluate(X_test, ae)
+
+
+def test_numbers_are_measured_without_matplotlib():
+    program = """
+import sys
+import numpy as np
+from narrows import Autoencoder, evaluate
+X = np.random.default_rng(0).normal(size=(90, 4))
+report = evaluate(Autoencoder(2, max_steps=2).fit(X[:60]), X[60:], np.arange(30) % 2)
+str(report), report.as_dict()
+assert "matplotlib" not in sys.modules
+report.to_html()
+assert "matplotlib" in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -5,24 +5,20 @@ Legend: N rows, D features, K code size.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from narrows.evaluation.classifiers import NEIGHBORS, knn_accuracy
-from narrows.evaluation.reconstruction import RoundTrip
-from narrows.evaluation.rows import MeasuredRows, most_rows, some
-from narrows.evaluation.scores import Section, measure
-from narrows.evaluation.views import in_own_units
+from narrows.evaluation.classifiers import MOST_ROWS, NEIGHBORS, knn_accuracy
+from narrows.evaluation.round_trip import Measured
+from narrows.evaluation.rows import some_rows
+from narrows.evaluation.scores import Measure, Section, measure
+from narrows.evaluation.views import scaled
 from narrows.web.words import Words, say, sentences
 
-if TYPE_CHECKING:
-    from narrows.estimator import Autoencoder
-
 NEAREST = 15
-"""Neighbours that are compared."""
+"""Neighbors of a row that are compared with those of its code."""
 MOST_COMPARED = 1_000
 """Rows of which all pairs are looked at; time and memory grow with their square."""
 MOST_PAIRS = 100_000
@@ -31,54 +27,66 @@ FEWEST = 3
 Array64 = NDArray[np.float64]
 
 
-def neighbors(
-    ae: Autoencoder, data: MeasuredRows, trips: Mapping[str, RoundTrip], seed: int
-) -> Section:
-    """Return how much of the rows' neighbourhoods the codes keep, by method."""
-    title = say("scorecard.neighbours.title")
-    chosen = some(data.rows, most_rows(data.rows.shape[1], MOST_COMPARED), seed)
-    lines = []
-    if data.classes is not None and data.no_classes() is None:
-        accuracies = {name: knn_accuracy(trip.codes, data.classes) for name, trip in trips.items()}
-        name = say("scorecard.neighbours.accuracy", k=NEIGHBORS)
-        lines = [measure("knn_accuracy", name, accuracies)]
+def neighbors(measured: Measured) -> Section:
+    """Return how well codes keep the neighbors of rows, and the 10-NN accuracy, by method."""
+    rows, title = measured.data.rows, say("scorecard.neighbours.title")
+    votes, about_votes = _accuracy(measured)
+    chosen = some_rows(rows, MOST_COMPARED)
     if len(chosen) < FEWEST:
         few = say("scorecard.neighbours.few", n=FEWEST)
-        return Section("neighbours", title, few, tuple(lines), (few,))
+        return Section("neighbours", title, few, tuple(votes), (few,))
     k = min(NEAREST, (len(chosen) - 1) // 2)
-    space = Space(in_own_units(ae, data.rows[chosen]), k, seed)
-    codes = {name: trip.codes[chosen].astype(np.float64) for name, trip in trips.items()}
-    names = {
-        "neighbours_kept": say("scorecard.neighbours.kept", k=k),
-        "trustworthiness": say("scorecard.neighbours.trustworthiness"),
-        "continuity": say("scorecard.neighbours.continuity"),
-        "shepard": say("scorecard.neighbours.shepard"),
+    space = Space(scaled(measured.model, rows[chosen]), k, measured.seed)
+    tests: dict[str, tuple[Words, Callable[[Array64], float]]] = {
+        "neighbours_kept": (say("scorecard.neighbours.kept", k=k), space.kept),
+        "trustworthiness": (say("scorecard.neighbours.trustworthiness"), space.trustworthiness),
+        "continuity": (say("scorecard.neighbours.continuity"), space.continuity),
+        "shepard": (say("scorecard.neighbours.shepard"), space.shepard),
     }
-    tests = (space.kept, space.trustworthiness, space.continuity, space.shepard)
+    codes = {m: trip.codes[chosen].astype(np.float64) for m, trip in measured.trips.items()}
     lines = [
-        measure(key, name, {method: test(Z) for method, Z in codes.items()})
-        for (key, name), test in zip(names.items(), tests, strict=True)
-    ] + lines
-    about = _about(len(chosen), len(data.rows), k, labelled=data.classes is not None)
-    return Section("neighbours", title, about, tuple(lines))
+        measure(key, name, {m: test(Z) for m, Z in codes.items()})
+        for key, (name, test) in tests.items()
+    ]
+    about = say("scorecard.neighbours.about", n_chosen=len(chosen), n_rows=len(rows), k=k)
+    return Section("neighbours", title, sentences(about, *about_votes), (*lines, *votes))
 
 
-def _about(n_chosen: int, n_rows: int, k: int, *, labelled: bool) -> Words:
-    about = say("scorecard.neighbours.about", n_chosen=n_chosen, n_rows=n_rows, k=k)
-    return sentences(about, say("scorecard.neighbours.votes", k=NEIGHBORS)) if labelled else about
+def _accuracy(measured: Measured) -> tuple[list[Measure], list[Words]]:
+    """Return the 10-NN accuracy of codes, and a sentence about it; nothing without classes.
+
+    Training rows with labels vote. Without them it is a leave-one-out accuracy.
+    """
+    train, y_train, y = measured.data.train, measured.data.train_classes, measured.data.classes
+    if y is None or (train is not None and y_train is not None and len(train) < NEIGHBORS):
+        return [], []
+    numbers = {"k": NEIGHBORS, "most": MOST_ROWS}
+    if train is None or y_train is None:
+        name = say("scorecard.neighbours.left_out_accuracy", k=NEIGHBORS)
+        found = {m: knn_accuracy(trip.codes, y) for m, trip in measured.trips.items()}
+        about = say("scorecard.neighbours.left_out_votes", **numbers)
+    else:
+        name, voters = say("scorecard.neighbours.accuracy", k=NEIGHBORS), some_rows(train)
+        rows, labels = train[voters], y_train[voters]
+        found = {
+            method: knn_accuracy(trip.inference.encode(rows), labels, trip.codes, y)
+            for method, trip in measured.trips.items()
+        }
+        about = say("scorecard.neighbours.votes", **numbers)
+    return [measure("knn_accuracy", name, found)], [about]
 
 
 class Space:
-    """Rows with their distances, which codes of them are compared with.
+    """Rows and the distances between them, to compare with the distances between their codes.
 
     Parameters
     ----------
     rows : ndarray (N, D)
-        In units in which distances mean something.
+        In the model's scaling.
     k : int
-        Neighbours of each row, fewer than half of the rows.
+        Neighbors of each row that are looked at, fewer than half of the rows.
     seed : int
-        Draws the pairs where there are very many.
+        Of the pairs that are drawn if there are very many.
     """
 
     def __init__(self, rows: Array64, k: int, seed: int = 0) -> None:
@@ -101,15 +109,15 @@ class Space:
         return float(found)
 
     def continuity(self, codes: Array64) -> float:
-        """Return the trustworthiness of the rows as if they were made from the codes."""
+        """Return scikit-learn's trustworthiness with the roles of rows and codes exchanged."""
         from sklearn.manifold import trustworthiness
 
         return float(trustworthiness(codes, self.rows, n_neighbors=self.k))
 
     def shepard(self, codes: Array64) -> float:
-        """Return Spearman's correlation of the distances of pairs, of rows and of codes.
+        """Return Spearman's correlation of the distances of pairs of rows and of their codes.
 
-        NaN where all distances are alike. With more than 100,000 pairs, as many are drawn.
+        NaN if all distances are equal. Of more than 100,000 pairs, 100,000 are drawn.
         """
         from scipy.stats import spearmanr
         from sklearn.metrics import pairwise_distances
@@ -131,7 +139,7 @@ def _nearest(space: Array64, k: int) -> NDArray[np.int64]:
 
 
 def _pairs(n: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the numbers of both rows of each pair: all pairs of n rows, or some by chance."""
+    """Return the numbers of both rows of each pair: all pairs of n rows, or random ones."""
     if n * (n - 1) // 2 <= MOST_PAIRS:
         first, second = np.triu_indices(n, 1)
         return first.astype(np.int64), second.astype(np.int64)

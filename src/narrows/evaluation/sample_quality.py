@@ -43,14 +43,6 @@ class SampleQuality:
     precision: float
     recall: float
 
-    def lines(self) -> list[tuple[str, str]]:
-        """Return pairs of a name and a number in words, for a table."""
-        floor = f"halves of the rows {self.frechet_floor:.4g}"
-        return [
-            (f"{self.n_samples:,} samples", f"Fréchet distance {self.frechet:.4g} ({floor})"),
-            ("precision, recall", f"{self.precision:.3f}, {self.recall:.3f}"),
-        ]
-
 
 def sample_quality(generated: Any, real: Any, random_state: int = 0) -> SampleQuality:
     """Compare generated pictures with real ones.

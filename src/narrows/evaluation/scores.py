@@ -155,6 +155,11 @@ def measure(
     return Measure(key, name, scores, kind, better)
 
 
+def largest(lines: Sequence[Measure], most: int) -> list[Measure]:
+    """Return at most so many lines: those with the largest numbers of narrows, in falling order."""
+    return sorted(lines, key=lambda line: -line.scores["narrows"].mean)[:most]
+
+
 def merged(cards: Sequence[Sequence[Section]]) -> tuple[Section, ...]:
     """Join the sections of several seeds into one scorecard.
 
