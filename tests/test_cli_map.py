@@ -11,7 +11,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from conftest import picture, write_small_data
 from narrows import Autoencoder, load
 from narrows.evaluation.map_accuracy import map_accuracy
-from narrows.evaluation.scorecard import pca_inference
+from narrows.evaluation.views import pca_inference
 from narrows.sources.split import held_out_rows
 
 QUICK = (

@@ -1,8 +1,5 @@
 """Numbers about models, against scikit-learn and plain arithmetic."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits, load_iris
@@ -119,19 +116,3 @@ def test_arguments_the_wrong_way_round_are_named_without_printing_the_rows(digit
     ae, X_test, _ = digits
     with pytest.raises(DataTypeError, match=r"Autoencoder first, .* is of type ndarray\.$"):
         evaluate(X_test, ae)
-
-
-def test_numbers_are_measured_without_matplotlib():
-    program = """
-import sys
-import numpy as np
-from narrows import Autoencoder, evaluate
-X = np.random.default_rng(0).normal(size=(90, 4))
-report = evaluate(Autoencoder(2, max_steps=2).fit(X[:60]), X[60:], np.arange(30) % 2)
-str(report), report.as_dict()
-assert "matplotlib" not in sys.modules
-report.to_html()
-assert "matplotlib" in sys.modules
-"""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr

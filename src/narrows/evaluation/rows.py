@@ -23,7 +23,6 @@ MOST_VALUES = 1 << 25
 """Values of rows (256 MiB in float64) that are used at once, if rows are very large."""
 MOST_CLASSES = 200
 """Labels that count as classes; with more, probes would take minutes."""
-Rows = NDArray[np.generic]
 Numbers = NDArray[np.int64]
 
 
@@ -44,10 +43,10 @@ class MeasuredRows:
         Why the labels are not used as classes.
     """
 
-    rows: Rows
+    rows: NDArray[np.generic]
     classes: Numbers | None = None
     class_names: tuple[str, ...] = ()
-    train: Rows | None = None
+    train: NDArray[np.generic] | None = None
     train_classes: Numbers | None = None
     no_classes: Words | None = None
 
@@ -101,7 +100,7 @@ def _labels(y: Any, n_rows: int, names: tuple[str, str]) -> NDArray[Any]:
     return labels.astype(str) if labels.dtype == object else labels
 
 
-def _read_training_rows(ae: Autoencoder, X_train: Any) -> Rows:
+def _read_training_rows(ae: Autoencoder, X_train: Any) -> NDArray[np.generic]:
     try:
         return rows_of(ae, X_train, reset=False)[0]
     except (DataTypeError, TypeError) as error:
@@ -110,7 +109,7 @@ def _read_training_rows(ae: Autoencoder, X_train: Any) -> Rows:
         raise DataError(f"X_train: {error}") from error
 
 
-def _check_apart(rows: Rows, train: Rows) -> None:
+def _check_apart(rows: NDArray[np.generic], train: NDArray[np.generic]) -> None:
     """Refuse training rows as held-out rows; warn if most held-out rows are training rows.
 
     Raises
@@ -131,16 +130,16 @@ def _check_apart(rows: Rows, train: Rows) -> None:
         )
 
 
-def _are_equal(rows: Rows, others: Rows) -> bool:
+def _are_equal(rows: NDArray[np.generic], others: NDArray[np.generic]) -> bool:
     parts = slices(len(rows), rows_at_once(rows.shape[1], MOST_VALUES))
     return all(np.array_equal(rows[part], others[part]) for part in parts)
 
 
-def _hashes(rows: Rows) -> list[int]:
+def _hashes(rows: NDArray[np.generic]) -> list[int]:
     return [hash(np.asarray(row, dtype=np.float64).tobytes()) for row in rows]
 
 
-def some_rows(rows: Rows, most: int = MOST_ROWS) -> Numbers:
+def some_rows(rows: NDArray[np.generic], most: int = MOST_ROWS) -> Numbers:
     """Return the numbers of at most so many rows, evenly spread; of fewer if rows are very large.
 
     Enough for votes of neighbors in both halves of them.

@@ -19,7 +19,6 @@ from narrows.common.warn import warn
 from narrows.errors import DataTypeError
 from narrows.estimator import Autoencoder
 from narrows.evaluation import generation
-from narrows.evaluation.classifiers import ClassifierResult, classify, knn_accuracy
 from narrows.evaluation.clusters import clusters
 from narrows.evaluation.costs import costs
 from narrows.evaluation.neighbors import neighbors
@@ -33,14 +32,14 @@ from narrows.evaluation.scores import Section, merged
 from narrows.evaluation.seeds import check_seeds, fitted_again
 from narrows.evaluation.shown import Shown, gather
 from narrows.evaluation.splitting import split
-from narrows.evaluation.views import pca_inference, views
+from narrows.evaluation.views import views
 from narrows.model.density import Density, density_of, is_probabilistic
 from narrows.model.model import Model
 from narrows.model.sampling import check_prior_name
 
 MOST_SEEDS = 1 << 32
 """Seeds that scikit-learn takes."""
-__all__ = ["ClassifierResult", "Report", "classify", "evaluate", "knn_accuracy", "pca_inference"]
+__all__ = ["Report", "evaluate"]
 
 
 def evaluate(  # ten arguments: all that a user may choose, by keyword

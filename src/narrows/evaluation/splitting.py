@@ -8,15 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from narrows.common.blocks import evenly_spread
-from narrows.evaluation.rows import MeasuredRows, Numbers, Rows, some_rows
+from narrows.evaluation.rows import MeasuredRows, Numbers, some_rows
 from narrows.web.words import Words, say
 
 
 @dataclass(frozen=True)
 class Split:
-    """Rows to learn from and rows to test on; no row is in both.
+    """NDArray[np.generic] to learn from and rows to test on; no row is in both.
 
     Attributes
     ----------
@@ -27,9 +28,9 @@ class Split:
         Which rows these are.
     """
 
-    learn: Rows
+    learn: NDArray[np.generic]
     learn_classes: Numbers
-    test: Rows
+    test: NDArray[np.generic]
     test_classes: Numbers
     n_classes: int
     about: Words
@@ -71,7 +72,7 @@ def halves(classes: Numbers, most: int, seed: int) -> tuple[Numbers, Numbers]:
     ----------
     classes : ndarray (N,)
     most : int
-        Rows of both halves together; of more rows, some are chosen, evenly spread.
+        NDArray[np.generic] of both halves together; of more rows, some are chosen, evenly spread.
     seed : int
     """
     taken = evenly_spread(len(classes), most)
