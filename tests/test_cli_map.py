@@ -11,7 +11,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from conftest import picture, write_small_data
 from narrows import Autoencoder, load
 from narrows.evaluation.map_accuracy import map_accuracy
-from narrows.evaluation.scorecard import pca_inference
+from narrows.evaluation.views import pca_inference
 from narrows.sources.split import held_out_rows
 
 QUICK = (
@@ -79,7 +79,8 @@ def test_a_table_has_names_places_and_labels(narrows):
     said = re.search(r"10-NN accuracy +([\d.]+) \(PCA [\d.]+\) of (.*)", text)
     assert float(said[1]) == pytest.approx(np.mean(hits), abs=0.007)  # ties among distances
     assert said[2] == (
-        "150 rows that training saw, though not their labels, by the 10 nearest of 149 others"
+        "150 rows that training saw, though not their labels, each left out in turn"
+        " (leave-one-out), by the 10 nearest of 149 others"
     )
 
 
@@ -109,7 +110,7 @@ def test_rows_that_training_held_out_are_judged_where_there_are_such():
     for Z_, accuracy in ((Z, found.ours), (pca_inference(ae).encode(X), found.pca)):
         judge = KNeighborsClassifier(10).fit(Z_[rest], y[rest])
         assert accuracy == pytest.approx(judge.score(Z_[held], y[held]), abs=1e-3)
-    assert "training did not see" in found.words() and "没有见过" in found.words_zh()
+    assert "training did not see" in found.words().en and "没有见过" in found.words().zh
     # Of a model that came from a file nobody knows what it saw.
     unknown = map_accuracy(ae, X, Z, y, known, fitted=False)
     assert (unknown.n_judged, unknown.n_others, unknown.training) == (10_000, 9_999, "unknown")

@@ -7,8 +7,10 @@ from sklearn.decomposition import PCA
 from sklearn.neighbors import KNeighborsClassifier
 
 from narrows import Autoencoder, evaluate
+from narrows.common.blocks import evenly_spread
 from narrows.errors import DataError, DataTypeError
-from narrows.evaluation.scorecard import classify, knn_accuracy
+from narrows.evaluation import classifiers
+from narrows.evaluation.classifiers import classify, knn_accuracy
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,30 @@ def test_neighbours_agree_with_scikit_learn():
     assert knn_accuracy(X[train], y[train], X[test], y[test]) == pytest.approx(theirs)
 
 
+def test_votes_are_scikit_learns_where_labels_tie():
+    rng = np.random.default_rng(0)
+    Z, y = rng.normal(size=(400, 2)), rng.integers(0, 5, 400) * 3 - 4
+    theirs = KNeighborsClassifier(10).fit(Z[:300], y[:300]).score(Z[300:], y[300:])
+    assert knn_accuracy(Z[:300], y[:300], Z[300:], y[300:]) == pytest.approx(theirs)
+
+
+def test_of_very_many_rows_some_vote_and_some_are_judged(monkeypatch):
+    assert classifiers.MOST_ROWS == 10_000
+    monkeypatch.setattr(classifiers, "MOST_ROWS", 50)
+    X, y = load_iris(return_X_y=True)
+    chosen = evenly_spread(150, 50)
+    judge = KNeighborsClassifier(10).fit(X[chosen], y[chosen])
+    assert knn_accuracy(X, y, X[:40], y[:40]) == pytest.approx(judge.score(X[:40], y[:40]))
+    assert knn_accuracy(X, y) == knn_accuracy(X[chosen], y[chosen])
+
+
+def test_votes_need_ten_rows():
+    Z, y = np.arange(10.0)[:, None], np.arange(10) % 2
+    assert 0 <= knn_accuracy(Z, y, Z, y) <= 1
+    with pytest.raises(DataError, match="9 rows are too few for the votes of 10 neighbours"):
+        knn_accuracy(Z, y)
+
+
 def test_a_row_is_not_its_own_neighbour():
     Z = np.repeat(np.arange(2.0), 11)[:, None] * 100
     labels = np.arange(22)
@@ -73,7 +99,7 @@ def test_the_report_reads_and_serialises(digits):
     ae, X, y = digits
     report = evaluate(ae, X, y)
     text = str(report)
-    assert "PCA's error" in text
+    assert "divided by PCA's" in text
     assert "10-NN accuracy" in text
     assert report.as_dict()["error"] == report.error
     assert "10-NN" not in str(evaluate(ae, X))

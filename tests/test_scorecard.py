@@ -5,14 +5,17 @@ import json
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.sparse import csr_array
 from scipy.spatial.distance import pdist
 from scipy.stats import spearmanr, t
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_digits, load_wine
+from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.manifold import trustworthiness
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from torch import nn
@@ -20,13 +23,13 @@ from torch import nn
 from conftest import quick
 from narrows import VAE, evaluate, load
 from narrows.errors import DataError, DataTypeError, NarrowsWarning, ParameterError
-from narrows.evaluation import neighbours, probes, splitting
+from narrows.evaluation import neighbors, probes, splitting
 from narrows.evaluation.clusters import k_means, matched_table, mixture
 from narrows.evaluation.rows import MeasuredRows
 from narrows.evaluation.scores import Measure, Score, Section, measure, merged, number_text
 from narrows.evaluation.seeds import fitted_again
 from narrows.evaluation.shown import on_a_plane
-from narrows.evaluation.views import untrained
+from narrows.evaluation.views import pca_inference, untrained
 
 
 def digits(n_train=240):
@@ -60,7 +63,7 @@ def notes(report):
 def test_neighbourhoods_are_scikit_learns_and_scipys(rng):
     rows = rng.normal(size=(40, 5))
     codes = rows[:, :2] + rng.normal(0, 0.3, (40, 2))
-    space = neighbours.Space(rows, 7)
+    space = neighbors.Space(rows, 7)
     assert space.trustworthiness(codes) == pytest.approx(
         trustworthiness(rows, codes, n_neighbors=7)
     )
@@ -81,18 +84,18 @@ def test_neighbourhoods_are_scikit_learns_and_scipys(rng):
 def test_very_many_pairs_are_drawn_by_chance(rng, monkeypatch):
     rows = rng.normal(size=(300, 4))
     codes = rows[:, :2]
-    whole = neighbours.Space(rows, 5).shepard(codes)
-    monkeypatch.setattr(neighbours, "MOST_PAIRS", 20_000)
-    drawn = neighbours.Space(rows, 5, seed=1).shepard(codes)
+    whole = neighbors.Space(rows, 5).shepard(codes)
+    monkeypatch.setattr(neighbors, "MOST_PAIRS", 20_000)
+    drawn = neighbors.Space(rows, 5, seed=1).shepard(codes)
     assert drawn != whole
     assert drawn == pytest.approx(whole, abs=0.02)
-    first, second = neighbours._pairs(300, 1)
+    first, second = neighbors._pairs(300, 1)
     assert len(first) == 20_000
     assert (first != second).all() and first.max() == second.max() == 299
 
 
 def test_codes_that_are_all_alike_have_no_correlation(rng):
-    space = neighbours.Space(rng.normal(size=(20, 4)), 5)
+    space = neighbors.Space(rng.normal(size=(20, 4)), 5)
     assert math.isnan(space.shepard(np.ones((20, 2))))
 
 
@@ -101,6 +104,31 @@ def test_distances_are_those_that_the_model_sees():
     ae = quick(13, scaling="standard", keep="best", max_steps=1).fit(X[::2])
     line = evaluate(ae, X[1::2]).measure("neighbours", "neighbours_kept")
     assert line.scores["pca"].mean > 0.99  # as many numbers as columns: nothing can be lost
+
+
+def test_10_nn_accuracy_is_scikit_learns_by_training_rows(model, card):
+    X_train, y_train, X, y = digits()
+    for encode, name in ((model.transform, "narrows"), (pca_inference(model).encode, "pca")):
+        judge = KNeighborsClassifier(10).fit(encode(X_train), y_train)
+        line = card.measure("neighbours", "knn_accuracy")
+        assert line.scores[name].mean == pytest.approx(judge.score(encode(X), y))
+        assert line.scores[name].mean == card.measure("probes", "knn_all").scores[name].mean
+    assert card.knn_accuracy == line.scores["narrows"].mean
+    assert line.name.en == "10-NN accuracy of codes"
+
+
+def test_10_nn_accuracy_without_training_rows_is_called_leave_one_out(model):
+    _, _, X, y = digits()
+    Z = model.transform(X)
+    hits = [
+        KNeighborsClassifier(10).fit(np.delete(Z, i, 0), np.delete(y, i)).predict(Z[i : i + 1])[0]
+        == y[i]
+        for i in range(len(Z))
+    ]
+    report = evaluate(model, X, y)
+    assert report.knn_accuracy == pytest.approx(np.mean(hits))
+    name = report.measure("neighbours", "knn_accuracy").name
+    assert name.en == "10-NN accuracy of codes, leave-one-out" and "留一法" in name.zh
 
 
 # ---------------------------------------------------------------------- rows
@@ -117,15 +145,11 @@ def test_halves_share_no_row_and_have_equal_classes():
 
 def test_training_rows_are_learned_from_and_held_out_rows_are_tested_on():
     rows = np.arange(100.0)[:, None]
-    data = MeasuredRows(
-        rows, rows[60:], np.arange(40) % 2, ("a", "b"), rows[:60], np.arange(60) % 2
-    )
+    data = MeasuredRows(rows[60:], np.arange(40) % 2, ("a", "b"), rows[:60], np.arange(60) % 2)
     chosen = splitting.split(data, 0)
     assert chosen.learn.max() == 59 and chosen.test.min() == 60
     assert np.array_equal(chosen.learn[:, 0] % 2, chosen.learn_classes)
-    halved = splitting.split(
-        MeasuredRows(rows, rows[60:], np.arange(40) % 2, ("a", "b"), rows[:60]), 0
-    )
+    halved = splitting.split(MeasuredRows(rows[60:], np.arange(40) % 2, ("a", "b"), rows[:60]), 0)
     assert not set(halved.learn[:, 0]) & set(halved.test[:, 0])
     assert halved.learn.min() >= 60
 
@@ -235,6 +259,72 @@ def test_errors_by_class_and_of_the_worst_rows(model, card):
     assert ratio == pytest.approx(card.error / card.pca_error)
 
 
+def flowers(n=120):
+    """Rows like penguins: four columns in different units, one of which has nearly all variance."""
+    rng = np.random.default_rng(0)
+    t = rng.normal(size=(n, 1))
+    curve = np.hstack([t, np.square(t), np.sin(2 * t), t**3 / 4]) + rng.normal(0, 0.1, (n, 4))
+    return curve * [5, 2, 10, 800] + [44, 17, 200, 4200]
+
+
+def test_errors_are_in_the_unit_of_training():
+    X, X_test = flowers()[:80], flowers()[80:]
+    ae = quick(1, scaling="standard", max_steps=300).fit(X)
+    report = evaluate(ae, X_test, np.arange(40) % 2)
+    scaled = (ae.reconstruct(X_test) - X_test) / X.std(axis=0, ddof=1)
+    errors = np.square(scaled).mean(axis=1)
+    assert report.error_unit == "squared deviations of each column"
+    assert report.error == pytest.approx(errors.mean(), rel=1e-6)
+    assert report.worst_error == pytest.approx(np.quantile(errors, 0.95), rel=1e-6)
+    of_class = report.measure("class_errors", "1").scores["narrows"].mean
+    assert of_class == pytest.approx(errors[1::2].mean(), rel=1e-6)
+    standard = (X_test - X.mean(axis=0)) / X.std(axis=0, ddof=1)
+    assert report.score == pytest.approx(1 - errors.mean() / np.square(standard).mean(), rel=1e-6)
+    Z = (X - X.mean(axis=0)) / X.std(axis=0, ddof=1)
+    pca = PCA(1).fit(Z)
+    theirs = pca.inverse_transform(pca.transform(standard)) - standard
+    assert report.pca_error == pytest.approx(np.square(theirs).mean(), rel=1e-6)
+    # In raw units the fourth column would be nearly all of the error.
+    assert np.square(scaled[:, 3]).sum() / np.square(scaled).sum() < 0.9
+    raw = np.square(ae.reconstruct(X_test) - X_test).sum(axis=0)
+    assert raw[3] / raw.sum() > 0.99
+    assert "squared deviations of each column" in str(report)
+    assert "in squared deviations of each column" in report.to_html()
+    assert report.as_dict()["error_unit"] == report.error_unit
+
+
+def test_errors_by_column_are_parts_of_the_variance_the_worst_first():
+    X, X_test = flowers()[:80], flowers()[80:]
+    X, X_test = X / [1, 1, 1, 80], X_test / [1, 1, 1, 80]
+    for scaling in ("auto", "standard"):
+        frame = pd.DataFrame(X, columns=["bill", "depth", "flipper", "mass"])
+        ae = quick(1, scaling=scaling, max_steps=5).fit(frame)
+        held_out = pd.DataFrame(X_test, columns=frame.columns)
+        report = evaluate(ae, held_out)
+        ours = np.square(ae.reconstruct(held_out) - X_test).mean(axis=0) / X.var(axis=0, ddof=1)
+        (part,) = [part for part in report.sections if part.key == "column_errors"]
+        found = [line.scores["narrows"].mean for line in part.measures]
+        assert found == pytest.approx(sorted(ours, reverse=True), rel=1e-5)
+        assert part.measures[0].name == frame.columns[ours.argmax()]
+        theirs = np.square(pca_inference(ae).reconstruct(X_test) - X_test).mean(axis=0)
+        of_pca = report.measure("column_errors", "bill").scores["pca"].mean
+        assert of_pca == pytest.approx(theirs[0] / X.var(axis=0, ddof=1)[0], rel=1e-5)
+
+
+def test_errors_by_column_are_those_of_tables_and_of_few_columns(model, card):
+    (part,) = [part for part in card.sections if part.key == "column_errors"]
+    n_varying = np.count_nonzero(digits()[0].std(axis=0))
+    assert len(part.measures) == 20
+    assert notes(card).startswith(f"{n_varying - 20} further columns have smaller errors.")
+    pictures = quick(2, max_steps=2).fit(digits()[0].reshape(-1, 8, 8))
+    assert keys(evaluate(pictures, digits()[2].reshape(-1, 8, 8)), "column_errors") == []
+    rows = np.column_stack([flowers()[:, :2], np.ones(120)])
+    ae = quick(1, max_steps=2).fit(rows[:60])
+    ae.model_ = ae.model_.changed(feature_names=("same", "same", "constant"))
+    twins = evaluate(ae, rows[60:])
+    assert sorted(keys(twins, "column_errors")) == ["same (0)", "same (1)"]
+
+
 def test_bytes_are_those_of_the_arrays(model, card):
     X = digits()[2]
     row = card.measure("costs", "row_bytes").scores
@@ -249,7 +339,9 @@ def test_bytes_are_those_of_the_arrays(model, card):
 
 def test_rows_without_labels_have_neighbours_and_costs(model):
     report = evaluate(model, digits()[2])
-    assert [part.key for part in report.sections] == ["reconstruction", "neighbours", "costs"]
+    assert [part.key for part in report.sections] == [
+        "reconstruction", "column_errors", "neighbours", "costs",
+    ]  # fmt: skip
     assert report.knn_accuracy is None
     assert report.shown.classes is None
 
@@ -444,7 +536,7 @@ def test_many_classes_are_cut_in_the_table_and_whole_in_json(model):
     assert len(keys(report, "class_errors")) == 30
     (block,) = [block for block in report.blocks() if block.head[0] == "Error by class"]
     assert len(block.rows) == 20
-    assert block.notes == ["10 further classes with smaller errors."]
+    assert block.notes == ["10 further classes have smaller errors."]
 
 
 def test_a_score_of_one_seed_has_no_interval():

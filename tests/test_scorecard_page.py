@@ -122,8 +122,7 @@ def test_many_classes_are_named_and_drawn_as_far_as_there_is_room(digits):
     many = [dataclasses.replace(errors, name=f"class {number}") for number in range(50)]
     section = dataclasses.replace(report.sections[1], measures=many)
     shown = dataclasses.replace(report.shown, drawn_names=[f"class {n}" for n in range(70)])
-    sizes = {"n_rows": 1, "n_features": 1, "n_components": 1, "n_seeds": 1}
-    html = scorecard_page([section], shown, **sizes)
+    html = scorecard_page([section], shown)
     assert html.count('<th scope="row">') == 40
     assert "10 further classes have smaller errors" in html
     (legend,) = re.findall('<ul class="legend shapes".*?</ul>', html, flags=re.DOTALL)
@@ -137,11 +136,10 @@ def test_the_table_of_clusters_is_in_percent(digits):
         report.shown, clusters=np.array([[3, 1], [0, 0]]), class_names=("a", "b"), drawn_names=()
     )
     (section,) = [part for part in report.sections if part.key == "clusters"]
-    sizes = {"n_rows": 1, "n_features": 1, "n_components": 1, "n_seeds": 1}
-    html = scorecard_page([section], shown, **sizes)
+    html = scorecard_page([section], shown)
     assert "legend shapes" not in re.sub("<style>.*?</style>", "", html, flags=re.DOTALL)
     (table,) = re.findall('<table class="clusters">.*?</table>', html, flags=re.DOTALL)
     assert re.findall(r"<td[^>]*>([^<]*)</td>", table) == ["75", "25", "", ""]
     assert "--share:0.750" in table
     many = dataclasses.replace(shown, clusters=np.eye(21, dtype=int), class_names=["x"] * 21)
-    assert '<table class="clusters">' not in scorecard_page([section], many, **sizes)
+    assert '<table class="clusters">' not in scorecard_page([section], many)

@@ -8,7 +8,7 @@ import numpy as np
 
 from narrows import VAE, Autoencoder, figures
 from narrows.datasets import load_mnist
-from narrows.evaluation.scorecard import pca_inference
+from narrows.evaluation.views import pca_inference
 
 HERE = Path(__file__).parent
 

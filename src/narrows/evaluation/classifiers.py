@@ -1,4 +1,4 @@
-"""Classifiers that say what codes know of labels: neighbours, and a small network.
+"""Classifiers that read labels from codes: nearest neighbors, and a small network.
 
 Legend: N rows, M test rows, K code size, F features.
 """
@@ -13,7 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-NEIGHBOURS = 10
+from narrows.common.blocks import evenly_spread
+from narrows.errors import DataError
+
+NEIGHBORS = 10
+"""Neighbors that vote: the k of k-NN accuracy."""
+MOST_ROWS = 10_000
+"""Rows that vote, and rows that are judged, at most."""
 
 
 def knn_accuracy(
@@ -22,27 +28,42 @@ def knn_accuracy(
     Z_test: NDArray[Any] | None = None,
     y_test: NDArray[Any] | None = None,
 ) -> float:
-    """Return how often the most frequent label among 10 nearest codes is the right one.
+    """Return the 10-NN accuracy: how often the 10 nearest training rows vote for the right label.
+
+    This is the accuracy of scikit-learn's `KNeighborsClassifier(10)`, the one definition of it in
+    narrows. Of more than 10,000 training or test rows 10,000 are used, evenly chosen.
 
     Parameters
     ----------
-    Z : ndarray (N, K)
-    y : ndarray (N,)
+    Z, y : ndarray (N, K) and (N,)
+        Training rows, mostly by their codes, and their labels.
     Z_test, y_test : ndarray (M, K) and (M,), optional
-        Rows to judge by their neighbours in ``Z``; without them each row of ``Z`` is judged by
-        its neighbours among the others.
+        Test rows. Without them the accuracy is a leave-one-out accuracy: the other rows of ``Z``
+        vote for each row of ``Z``. Say so wherever it is quoted.
+
+    Raises
+    ------
+    DataError
+        If fewer than 10 rows can vote.
     """
     from sklearn.neighbors import NearestNeighbors
 
-    classes, numbers = np.unique(y, return_inverse=True)
-    search = NearestNeighbors(n_neighbors=NEIGHBOURS).fit(Z)
-    near = search.kneighbors(Z_test, return_distance=False)
-    votes = numbers[near]
+    trained = evenly_spread(len(Z), MOST_ROWS)
+    n_voters = len(trained) - (Z_test is None)
+    if n_voters < NEIGHBORS:
+        raise DataError(f"{n_voters} rows are too few for the votes of {NEIGHBORS} neighbours.")
+    classes, numbers = np.unique(y[trained], return_inverse=True)
+    search = NearestNeighbors(n_neighbors=NEIGHBORS).fit(Z[trained])
+    if Z_test is None or y_test is None:
+        queries, truth = None, y[trained]
+    else:
+        judged = evenly_spread(len(Z_test), MOST_ROWS)
+        queries, truth = Z_test[judged], y_test[judged]
+    votes = numbers[search.kneighbors(queries, return_distance=False)]
     counts = (votes[:, :, None] == votes[:, None, :]).sum(axis=2)
     # Of the labels with the most votes the smallest wins, as in scikit-learn.
     first = (counts * (len(classes) + 1) - votes).argmax(axis=1)
     winners = votes[np.arange(len(votes)), first]
-    truth = y if y_test is None else y_test
     return float(np.mean(classes[winners] == truth))
 
 

@@ -1,4 +1,4 @@
-"""Whether codes fall into groups that are the classes.
+"""Whether clusters of codes agree with the classes.
 
 Legend: N rows, K code size, C classes.
 """
@@ -19,11 +19,11 @@ from narrows.evaluation.views import Both
 from narrows.web.words import say
 
 STARTS = 4
-"""Of k-means, of which the best is taken."""
+"""Random starts of k-means; the best result is taken."""
 ROWS_PER_NUMBER = 10
-"""Rows for each number of a code and each cluster from which a mixture has full covariances."""
+"""Rows for each number of a code and each cluster that full covariances of a mixture need."""
 LEAST_VARIANCE = 1e-4
-"""Added to the variances of a mixture, of codes whose largest deviation is 1."""
+"""Added to the variances of a mixture; codes are scaled to a largest deviation of 1."""
 Floats = NDArray[np.floating[Any]]
 Clustering = Callable[[Floats, Floats, int, int], Numbers]
 
@@ -31,22 +31,24 @@ Clustering = Callable[[Floats, Floats, int, int], Numbers]
 def clusters(
     split: Split, inputs: Mapping[str, Both], seed: int
 ) -> tuple[Section, NDArray[np.int64] | None]:
-    """Cluster without labels, and compare with them on test rows.
+    """Find clusters without labels, and compare them with the labels on test rows.
 
     Parameters
     ----------
     split : Split
     inputs : dict of str to (ndarray (N, K), ndarray (M, K))
-        By method, what is clustered, and what is then given to the clusters.
+        By method, the rows that clusters are found in, and the test rows.
     seed : int
 
     Returns
     -------
     section : Section
     table : ndarray (C, C) or None
-        Test rows by class and by cluster of our codes (k-means), each cluster in the column of
-        the class it is matched with.
+        Number of test rows of each class in each cluster of our codes (k-means). Columns are in
+        the order of the classes that the clusters are matched with.
     """
+    from sklearn.metrics import adjusted_mutual_info_score
+
     title, n = say("scorecard.clusters.title"), split.n_classes
     if len(split.learn) < n:
         few = say("scorecard.clusters.few", n_rows=len(split.learn), n=n)
@@ -59,7 +61,7 @@ def clusters(
             found = cluster(*inputs[method], n, seed)
             counts = matched_table(split.test_classes, found, n)
             accuracy[method] = float(np.trace(counts) / counts.sum())
-            agreement[method] = _mutual_information(split.test_classes, found)
+            agreement[method] = float(adjusted_mutual_info_score(split.test_classes, found))
             if key == "kmeans" and method == "narrows":
                 table = counts
         for part, score, values in (
@@ -73,22 +75,21 @@ def clusters(
 
 
 def k_means(learn: Floats, test: Floats, n: int, seed: int) -> Numbers:
-    """Return the nearest of n means, found in some rows (N, K), for others (M,)."""
+    """Fit k-means with n clusters to rows (N, K); return the clusters (M,) of test rows."""
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 
     with warnings.catch_warnings():
-        # Codes that have collapsed give fewer clusters, which the accuracy says.
+        # Collapsed codes give fewer clusters; the accuracy shows it.
         warnings.simplefilter("ignore", ConvergenceWarning)
         found = KMeans(n, n_init=STARTS, random_state=seed).fit(learn)
     return np.asarray(found.predict(test), dtype=np.int64)
 
 
 def mixture(learn: Floats, test: Floats, n: int, seed: int) -> Numbers:
-    """Return the likeliest of n normal distributions, fitted to some rows (N, K), for others (M,).
+    """Fit a mixture of n normal distributions to rows (N, K); return the parts (M,) of test rows.
 
-    Their covariances are full where there are ten rows for each number and cluster, and diagonal
-    where there are fewer.
+    Covariances are full if there are ten rows for each number and cluster, else diagonal.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
@@ -113,7 +114,7 @@ _KINDS: list[tuple[str, str, Clustering, tuple[str, ...]]] = [
 
 
 def matched_table(classes: Numbers, found: Numbers, n: int) -> NDArray[np.int64]:
-    """Count rows by class and cluster (n, n), clusters in the order that puts most on the diagonal.
+    """Count rows by class and cluster (n, n); the order of clusters makes the diagonal largest.
 
     Parameters
     ----------
@@ -126,9 +127,3 @@ def matched_table(classes: Numbers, found: Numbers, n: int) -> NDArray[np.int64]
     np.add.at(counts, (classes, found), 1)
     _, columns = linear_sum_assignment(counts, maximize=True)
     return counts[:, columns]
-
-
-def _mutual_information(classes: Numbers, found: Numbers) -> float:
-    from sklearn.metrics import adjusted_mutual_info_score
-
-    return float(adjusted_mutual_info_score(classes, found))

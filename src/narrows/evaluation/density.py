@@ -26,8 +26,7 @@ def measure_density(
     ae : Autoencoder
         Fitted with a probabilistic family: `VAE` or `IWAE`.
     X : as in `Autoencoder.fit`, one row or more
-        For a model that learned from rows drawn as 0 or 1 (``binarize=True``), grey values are
-        drawn so once.
+        For a model of binary rows (``binarize=True``), each grey value is drawn as 0 or 1 once.
     n_samples : int, default=100
         Importance samples per row, S.
     random_state : int, RandomState or None, default=0

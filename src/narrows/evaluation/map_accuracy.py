@@ -1,34 +1,34 @@
-"""How often neighbours on a map have a row's label, and what may be said of it."""
+"""The 10-NN accuracy of a map, and what may be said of it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from narrows.evaluation.classifiers import NEIGHBOURS
-from narrows.evaluation.scorecard import knn_accuracy, pca_inference
+from narrows.common.blocks import evenly_spread
+from narrows.estimator import Autoencoder
+from narrows.evaluation.classifiers import MOST_ROWS, NEIGHBORS, knn_accuracy
+from narrows.evaluation.views import pca_inference
+from narrows.web.words import Words, say
 
-if TYPE_CHECKING:
-    from narrows.estimator import Autoencoder
-
-FEWEST_ROWS = NEIGHBOURS + 2
+FEWEST_ROWS = NEIGHBORS + 2
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """How often the most frequent label of a row's neighbours is its own.
+    """The 10-NN accuracy of the codes on a map, as `knn_accuracy` defines it.
 
     Attributes
     ----------
     ours, pca : float
-        Among codes, and among PCA's.
+        By codes, and by PCA's codes.
     n_judged, n_others : int
-        Rows judged, and the rows that each was judged by; a row is never its own neighbour.
+        Rows that are judged, and rows that may vote for each of them.
     training : {"unseen", "seen", "unknown"}
-        Whether training had the judged rows.
+        Whether training had the judged rows. It is a leave-one-out accuracy but for "unseen".
     """
 
     ours: float
@@ -37,29 +37,14 @@ class Accuracy:
     n_others: int
     training: str
 
-    def words(self) -> str:
-        """Say both accuracies, and on what they rest."""
+    def words(self) -> Words:
+        """Say both accuracies, and which rows they rest on."""
         rows = {
-            "unseen": "rows that training did not see",
-            "seen": "rows that training saw, though not their labels",
-            "unknown": "rows that training may have seen, though not their labels",
+            "unseen": say("map.accuracy.unseen"),
+            "seen": say("map.accuracy.seen"),
+            "unknown": say("map.accuracy.unknown"),
         }[self.training]
-        return (
-            f"{self.ours:.4f} (PCA {self.pca:.4f}) of {self.n_judged:,} {rows}, by the"
-            f" {NEIGHBOURS} nearest of {self.n_others:,} others"
-        )
-
-    def words_zh(self) -> str:
-        """Say the same in Chinese."""
-        rows = {
-            "unseen": "训练时没有见过",
-            "seen": "训练时见过，但没有用标签",
-            "unknown": "训练时可能见过，但没有用标签",
-        }[self.training]
-        return (
-            f"{self.ours:.4f}（PCA {self.pca:.4f}）：{self.n_judged:,} 行（{rows}），"
-            f"由其余 {self.n_others:,} 行中最近的 {NEIGHBOURS} 行判断"
-        )
+        return say("map.accuracy.line", **{**vars(self), "rows": rows, "k": NEIGHBORS})
 
 
 def map_accuracy(
@@ -71,7 +56,7 @@ def map_accuracy(
     *,
     fitted: bool,
 ) -> Accuracy | None:
-    """Measure how often neighbours have a row's label.
+    """Measure the 10-NN accuracy of a map.
 
     Parameters
     ----------
@@ -85,28 +70,33 @@ def map_accuracy(
     known : ndarray of bool (N,)
         Which rows have one.
     fitted : bool
-        Whether ``ae`` has just learned from these very rows, and from no others.
+        Whether ``ae`` was fitted on these rows, and on no others.
 
     Returns
     -------
     Accuracy or None
-        None where there are too few rows. Rows that training held out are judged by the others,
-        where there are such; else each row by all others.
+        None if there are too few rows. If training held rows out, the other rows vote for them;
+        else it is a leave-one-out accuracy.
     """
     unseen = ae.model_.record.unseen if fitted else None
-    others = known.copy()
+    held_out = np.zeros(len(rows), dtype=bool)
     if unseen is not None:
-        others[unseen] = False
-    n_others = int(others.sum())
-    if n_others < FEWEST_ROWS:
+        held_out[unseen] = True
+    parts = [_some(known & ~held_out)]
+    if unseen is not None:
+        parts.append(_some(known & held_out))
+    if len(parts[0]) < FEWEST_ROWS or not len(parts[-1]):
         return None
-    y, Z_pca = labels.astype(str), pca_inference(ae).encode(rows)
-    if unseen is None:
-        ours, pca = (knn_accuracy(Z[others], y[others]) for Z in (codes, Z_pca))
-        training = "seen" if fitted else "unknown"
-        return Accuracy(ours, pca, n_others, n_others - 1, training)
-    judged = unseen[known[unseen]]
-    if not len(judged):
-        return None
-    ours, pca = (knn_accuracy(Z[others], y[others], Z[judged], y[judged]) for Z in (codes, Z_pca))
-    return Accuracy(ours, pca, len(judged), n_others, "unseen")
+    y, pca = labels.astype(str), pca_inference(ae)
+    by_codes = [argument for part in parts for argument in (codes[part], y[part])]
+    by_pca = [argument for part in parts for argument in (pca.encode(rows[part]), y[part])]
+    n_others = len(parts[0]) - (unseen is None)
+    training = "unseen" if unseen is not None else "seen" if fitted else "unknown"
+    accuracies = knn_accuracy(*by_codes), knn_accuracy(*by_pca)
+    return Accuracy(*accuracies, len(parts[-1]), n_others, training)
+
+
+def _some(which: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return at most 10,000 of the marked row numbers, evenly spread."""
+    numbers = np.flatnonzero(which)
+    return numbers[evenly_spread(len(numbers), MOST_ROWS)] if len(numbers) else numbers

@@ -16,10 +16,8 @@ def scorecard_page(
     shown: Shown | None,
     title: Label = "",
     *,
-    n_rows: int,
-    n_features: int,
-    n_components: int,
-    n_seeds: int,
+    lead: Label = "",
+    n_seeds: int = 1,
 ) -> str:
     """Build the page of a report.
 
@@ -28,10 +26,10 @@ def scorecard_page(
     sections : sequence of Section
         The numbers, in the order of the page.
     shown : Shown or None
-        What its pictures are drawn from; without it there are none.
-    title : Words or str
-        What was measured.
-    n_rows, n_features, n_components, n_seeds : int
+        What its pictures are drawn from; None for a page without pictures.
+    title, lead : Words or str
+        The names of model and data, and the paragraph below the title.
+    n_seeds : int
 
     Returns
     -------
@@ -48,7 +46,7 @@ def scorecard_page(
     return render(
         "scorecard.html",
         what=title,
-        lead=say("scorecard.lead", n_rows=n_rows, n_features=n_features, n_components=n_components),
+        lead=lead,
         legend=legend,
         sections=sections,
         methods=METHODS,

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from narrows.evaluation.scores import METHODS, Measure
+from narrows.evaluation.scores import METHODS, Measure, largest
 from narrows.evaluation.shown import Shown
 from narrows.web.page import Panel, themed
 from narrows.web.words import say
@@ -87,10 +87,7 @@ class Bars:
 
 def class_bars(lines: Sequence[Measure]) -> Bars:
     """Choose the classes whose errors are drawn as bars, PCA's below ours."""
-    drawn = list(lines)
-    if len(lines) > MOST_BARS:
-        drawn.sort(key=lambda line: -line.scores["narrows"].mean)
-        del drawn[MOST_BARS:]
+    drawn = lines if len(lines) <= MOST_BARS else largest(lines, MOST_BARS)
     longest = max(line.scores[method].mean for line in drawn for method in ("narrows", "pca"))
     return Bars(drawn, longest or 1.0, len(lines) - len(drawn))
 

@@ -1,4 +1,4 @@
-"""What simple classifiers read from codes, beside the rows, PCA's codes and a random network's.
+"""Accuracy of simple classifiers on codes, on PCA's codes, on rows and on a random network's codes.
 
 Legend: N rows to learn from, M test rows, F numbers of a row.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from narrows.evaluation.classifiers import NEIGHBOURS, knn_accuracy
+from narrows.evaluation.classifiers import NEIGHBORS, knn_accuracy
 from narrows.evaluation.rows import Numbers
 from narrows.evaluation.scores import Measure, Section, measure
 from narrows.evaluation.splitting import Split, rank_in_class
@@ -20,9 +20,9 @@ from narrows.evaluation.views import Both
 from narrows.web.words import Words, say
 
 FEW_LABELS, DRAWS = 100, 5
-"""Labels of the probes that learn from few, and how often they are drawn."""
+"""Labels of a probe that learns from few labels, and how often they are drawn."""
 MOST_ITERATIONS = 200
-"""Of the logistic regression."""
+"""Iterations of the logistic regression."""
 Floats = NDArray[np.floating[Any]]
 Probe = Callable[[Floats, Numbers, Floats, Numbers], float]
 
@@ -34,21 +34,21 @@ def probes(split: Split, inputs: Mapping[str, Both], seed: int) -> Section:
     ----------
     split : Split
     inputs : dict of str to (ndarray (N, F), ndarray (M, F))
-        By method, what its probes read of the rows to learn from and of the test rows.
+        By method, the numbers that probes learn from and those that they are tested on.
     seed : int
         Draws the 100 labels, evenly over classes; numbers are means over five draws.
     """
     n, notes = len(split.learn), []
     kinds: list[tuple[str, Words, Probe]] = [
         ("linear", say("scorecard.probes.linear"), linear_accuracy),
-        ("knn", say("scorecard.probes.knn", k=NEIGHBOURS), knn_accuracy),
+        ("knn", say("scorecard.probes.knn", k=NEIGHBORS), knn_accuracy),
     ]
     if len(np.unique(split.learn_classes)) < 2:
         kinds = []
         notes.append(say("scorecard.probes.one_label"))
-    elif n < NEIGHBOURS:
+    elif n < NEIGHBORS:
         kinds = kinds[:1]
-        notes.append(say("scorecard.probes.few", n=n, k=NEIGHBOURS))
+        notes.append(say("scorecard.probes.few", n=n, k=NEIGHBORS))
     budgets = [("all", n, [np.arange(n)])]
     if n > FEW_LABELS:
         draws = [few_of_each(split.learn_classes, FEW_LABELS, seed + d) for d in range(DRAWS)]
@@ -69,7 +69,7 @@ def probes(split: Split, inputs: Mapping[str, Both], seed: int) -> Section:
 
 
 def nothing_to_probe(reason: Words) -> Section:
-    """Return the section without numbers, and why."""
+    """Return a section without numbers that says why it has none."""
     return Section("probes", say("scorecard.probes.title"), reason, (), (reason,))
 
 
@@ -83,7 +83,7 @@ def _mean_accuracy(
 
 
 def few_of_each(classes: Numbers, n: int, seed: int) -> Numbers:
-    """Draw n rows, as many of each class as of any other as far as there are so many.
+    """Draw n rows, equally many of each class as far as the classes have so many.
 
     Parameters
     ----------
@@ -112,9 +112,9 @@ def linear_accuracy(X: Floats, y: Numbers, X_test: Floats, y_test: Numbers) -> f
 
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=MOST_ITERATIONS))
     with warnings.catch_warnings():
-        # So many iterations are the plan; those that are left change the third digit at most.
+        # More iterations would change the third digit at most.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        # Of 100 labels of many classes; that they are classes is known.
+        # scikit-learn warns if 100 labels have many classes.
         warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
         probe.fit(X, y)
     return float(probe.score(X_test, y_test))

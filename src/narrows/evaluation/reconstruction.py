@@ -1,104 +1,92 @@
-"""How well rows come back: errors over all rows, over the worst, and class by class.
+"""How well rows come back: errors over all rows, of the worst rows, by class and by column.
 
-Legend: N rows, D features, K code size.
+Legend: N rows, D features.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections import Counter
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from narrows.evaluation.rows import MeasuredRows
-from narrows.evaluation.scores import Section, measure
-from narrows.model.inference import BLOCK_VALUES, Floats, Inference
-from narrows.web.words import say
+from narrows.evaluation.round_trip import Measured
+from narrows.evaluation.scores import Section, largest, measure
+from narrows.model.fitted import DATA_UNITS, DEVIATIONS
+from narrows.web.words import Words, say
 
-if TYPE_CHECKING:
-    from narrows.estimator import Autoencoder
-
-WORST = (0.95, 0.99)
-"""Quantiles of the errors of rows that stand for the worst of them."""
+PERCENTILES = (95, 99)
+"""Percentiles over rows of the error, for the worst rows."""
+MOST_COLUMNS = 20
+"""Columns whose errors a report holds."""
 
 
-@dataclass(frozen=True)
-class RoundTrip:
-    """Rows after their way through the code and back.
-
-    Attributes
-    ----------
-    codes : ndarray (N, K)
-    errors : ndarray (N,)
-        Mean squared error per value of each row, in squared data units.
-    encode_seconds, decode_seconds : float
-    """
-
-    codes: Floats
-    errors: NDArray[np.float64]
-    encode_seconds: float
-    decode_seconds: float
+def unit_words(error_unit: str) -> Words:
+    """Return the unit of a model's errors in both languages."""
+    return {
+        DATA_UNITS: say("scorecard.units.data"),
+        DEVIATIONS: say("scorecard.units.deviations"),
+    }[error_unit]
 
 
-def round_trip(model: Inference, rows: NDArray[np.generic]) -> RoundTrip:
-    """Encode rows (N, D) and decode them, and note how long both took."""
-    model.reconstruct(rows[:1])  # so that what a first call prepares is not counted
-    started = time.perf_counter()
-    codes = model.encode(rows)
-    encoded = time.perf_counter()
-    errors, decoding = np.empty(len(rows)), 0.0
-    n_block = max(1, min(4096, BLOCK_VALUES // rows.shape[1]))
-    for first in range(0, len(rows), n_block):
-        block = rows[first : first + n_block]
-        begun = time.perf_counter()
-        found = model.decode(codes[first : first + n_block])
-        decoding += time.perf_counter() - begun
-        difference = found.astype(np.float64) - block.astype(np.float64)
-        errors[first : first + len(block)] = np.square(difference).mean(axis=1)
-    return RoundTrip(codes, errors, encoded - started, decoding)
-
-
-def reconstruction(
-    ae: Autoencoder, data: MeasuredRows, trips: Mapping[str, RoundTrip]
-) -> list[Section]:
-    """Return the errors over all rows, and class by class where there are classes."""
-    means = {name: float(trip.errors.mean()) for name, trip in trips.items()}
-    spread = ae.model_.variance(data.rows, reported=True)
-    explained = {name: 1 - mean / spread if spread > 0 else 0.0 for name, mean in means.items()}
+def reconstruction(measured: Measured) -> list[Section]:
+    """Return the errors over all rows; by class and by column where rows have such."""
+    model, trips = measured.model, measured.trips
+    means = {m: float(trip.errors.mean()) for m, trip in trips.items()}
+    variance = model.variance(measured.data.rows, reported=True)
+    explained = {m: 1 - mean / variance if variance > 0 else 0.0 for m, mean in means.items()}
     lines = [measure("error", say("scorecard.reconstruction.error"), means, "error", "low")]
     if means["pca"] > 0:
-        part, words = (
-            means["narrows"] / means["pca"],
-            say("scorecard.reconstruction.error_of_pca"),
-        )
-        lines.append(measure("error_of_pca", words, {"narrows": part}, "ratio", ""))
+        ratio, words = means["narrows"] / means["pca"], say("scorecard.reconstruction.error_of_pca")
+        lines.append(measure("error_of_pca", words, {"narrows": ratio}, "ratio", ""))
     lines.append(measure("score", say("scorecard.reconstruction.score"), explained))
-    for quantile in WORST:
-        percent = round(100 * quantile)
-        worst = {name: float(np.quantile(trip.errors, quantile)) for name, trip in trips.items()}
+    for percent in PERCENTILES:
+        worst = {m: float(np.percentile(trip.errors, percent)) for m, trip in trips.items()}
         words = say("scorecard.reconstruction.percentile", percent=percent)
         lines.append(measure(f"error_{percent}", words, worst, "error", "low"))
-    about = say("scorecard.reconstruction.about")
-    whole = Section("reconstruction", say("scorecard.reconstruction.title"), about, tuple(lines))
-    classes = _class_errors(data, trips)
-    return [whole] if classes is None else [whole, classes]
+    title, about = say("scorecard.reconstruction.title"), "scorecard.reconstruction.about"
+    unit = unit_words(model.error_unit)
+    whole = Section("reconstruction", title, say(about, unit=unit), tuple(lines))
+    parts = (whole, class_errors(measured), column_errors(measured))
+    return [part for part in parts if part is not None]
 
 
-def _class_errors(data: MeasuredRows, trips: Mapping[str, RoundTrip]) -> Section | None:
-    if data.classes is None or data.no_classes() is not None:
+def class_errors(measured: Measured) -> Section | None:
+    """Return the mean error of each class; None without classes."""
+    classes, trips, lines = measured.data.classes, measured.trips, []
+    if classes is None:
         return None
-    counts = np.bincount(data.classes, minlength=len(data.class_names))
-    sums = {
-        name: np.bincount(data.classes, weights=trip.errors, minlength=len(counts))
-        for name, trip in trips.items()
-    }
-    lines = []
-    for number, name in enumerate(data.class_names):
-        if counts[number]:
-            means = {method: total[number] / counts[number] for method, total in sums.items()}
-            lines.append(measure(name, name, means, "error", "low"))
-    about = say("scorecard.class_errors.about")
+    for number in np.unique(classes):
+        name = measured.data.class_names[number]
+        means = {m: float(t.errors[classes == number].mean()) for m, t in trips.items()}
+        lines.append(measure(name, name, means, "error", "low"))
+    unit = unit_words(measured.model.error_unit)
+    about = say("scorecard.class_errors.about", unit=unit)
     return Section("class_errors", say("scorecard.class_errors.title"), about, tuple(lines))
+
+
+def column_errors(measured: Measured) -> Section | None:
+    """Return the error of each column of a table, as a part of the column's variance.
+
+    None for pictures, and where no column varies. Of all columns; see `worst_columns`.
+    """
+    model = measured.model
+    if len(model.sample_shape) > 1 or model.picture_shape is not None:
+        return None
+    variances = model.pca.variances_  # over the training rows, in the unit of the errors
+    repeated, trips, lines = Counter(model.names), measured.trips, []
+    for number, name in enumerate(model.names):
+        if variances[number] > 0:
+            key = name if repeated[name] == 1 else f"{name} ({number})"
+            ratios = {m: t.column_errors[number] / variances[number] for m, t in trips.items()}
+            lines.append(measure(key, key, ratios, "error", "low"))
+    title, about = say("scorecard.column_errors.title"), say("scorecard.column_errors.about")
+    return Section("column_errors", title, about, tuple(lines)) if lines else None
+
+
+def worst_columns(part: Section) -> Section:
+    """Keep the columns with the largest errors, the largest first; note how many others are."""
+    kept = largest(part.measures, MOST_COLUMNS)
+    n_more = len(part.measures) - len(kept)
+    notes = (say("scorecard.column_errors.more", n=n_more),) if n_more else ()
+    return replace(part, measures=tuple(kept), notes=notes)

@@ -12,45 +12,49 @@ from typing import Any
 from narrows.common.atomic_files import replacing
 from narrows.errors import ParameterError, near_miss
 from narrows.evaluation.sample_quality import SampleQuality
-from narrows.evaluation.scores import METHODS, Measure, Section, finite
+from narrows.evaluation.scores import METHODS, Measure, Section, finite, largest
 from narrows.evaluation.shown import Shown
 from narrows.model.density import Density
-from narrows.web.words import Label, Words
+from narrows.model.fitted import DATA_UNITS
+from narrows.web.words import Label, Words, say
 
 SUFFIXES = (".json", ".html")
-"""Of the files that a report is saved to."""
+"""Suffixes of the files that a report is saved to."""
 MOST_CLASSES = 20
 """Classes whose errors a table lists."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """The scorecard of a model: numbers on rows that it never saw, PCA's beside them.
+    """The scorecard of a model: numbers on rows that it never saw, with PCA's beside them.
 
-    With several seeds each number is a mean over them.
+    With several seeds, each number is the mean over them.
 
     Attributes
     ----------
     n_rows, n_features, n_components, n_seeds : int
     error, pca_error : float
-        Mean squared error per value in data units, clipped to the same bounds; PCA's is that of
-        the rows that training started from, at the same code size.
+        Mean squared error per value, in ``error_unit``. PCA is the one that training started from,
+        with the same code size and the same bounds.
     score, pca_score : float
-        Part of the variance about the training mean that comes back; 1 is perfect.
+        Part of the variance about the training mean that the reconstruction explains, in the same
+        unit; 1 is perfect.
     worst_error : float
-        95th percentile over rows of the mean squared error per value.
+        95th percentile over rows of the error of a row, in the same unit.
+    error_unit : str
+        "squared data units" or, for a model of ``scaling="standard"``, "squared deviations of each
+        column".
     knn_accuracy, pca_knn_accuracy : float or None
-        Part of the rows whose label is the most frequent one among the 10 nearest other rows, by
-        codes; None without labels that are classes.
+        10-NN accuracy of codes, with training rows as voters; without labelled training rows
+        leave-one-out accuracy of the held-out rows. None without labels that are classes.
     measured : tuple of Section
-        All numbers, with their values for each seed: `measure` finds one by its names.
+        All numbers, with their values for each seed; `measure` finds one by its names.
     costs : Section or None
         Seconds and bytes. Reports are equal where all else is.
     shown : Shown or None
-        What the page's pictures are drawn from.
+        What the pictures of the page are drawn from.
     samples : SampleQuality or None
-        Fréchet distance, precision and recall of samples of the given model, where they were
-        asked for.
+        Fréchet distance, precision and recall of samples of the given model, if asked for.
     density : Density or None
         Log-likelihood, its bound and its parts, in nats per row, of the given model; None for a
         family that gives no density.
@@ -64,6 +68,7 @@ class Report:
     score: float
     pca_score: float
     worst_error: float
+    error_unit: str = DATA_UNITS
     knn_accuracy: float | None = None
     pca_knn_accuracy: float | None = None
     samples: SampleQuality | None = None
@@ -84,7 +89,7 @@ class Report:
         Raises
         ------
         ParameterError
-            Where there is no such section or line, naming those there are.
+            If there is no such section or line; the message names those there are.
         """
         known = {part.key: {line.key: line for line in part.measures} for part in self.sections}
         if section not in known:
@@ -116,6 +121,7 @@ class Report:
         found = [
             ("rows × features", f"{self.n_rows:,} × {self.n_features:,}"),
             ("numbers in a code", f"{self.n_components}"),
+            ("unit of errors", self.error_unit),
         ]
         if self.n_seeds > 1:
             found.append(("seeds", f"{self.n_seeds}: mean ± half of Student's 95 % interval"))
@@ -131,15 +137,9 @@ class Report:
         """
         from narrows.evaluation.page import scorecard_page
 
-        return scorecard_page(
-            self.sections,
-            self.shown,
-            title,
-            n_rows=self.n_rows,
-            n_features=self.n_features,
-            n_components=self.n_components,
-            n_seeds=self.n_seeds,
-        )
+        sizes = {name: getattr(self, name) for name in ("n_rows", "n_features", "n_components")}
+        lead = say("scorecard.lead", **sizes)
+        return scorecard_page(self.sections, self.shown, title, lead=lead, n_seeds=self.n_seeds)
 
     def save(self, path: str | os.PathLike[str], title: Words | str = "") -> None:
         """Write the scorecard to a ``.json`` or ``.html`` file, which replaces an older one.
@@ -149,7 +149,7 @@ class Report:
         ParameterError
             For another suffix.
         OSError
-            Where it cannot be written; an older file then stands as it was.
+            If it cannot be written; an older file is then left as it was.
         """
         target = Path(path)
         suffix = target.suffix.lower()
@@ -183,7 +183,7 @@ class Block:
     head : list of str
         The section's title, and the methods.
     rows : list of list of str
-        Names of lines, and their numbers; "" where a line has none.
+        Names of lines, and their numbers; "" if a line has none for a method.
     notes : list of str
     """
 
@@ -205,9 +205,8 @@ def _block(part: Section) -> Block:
     methods, notes = part.methods, [note.en for note in part.notes]
     shown = list(part.measures)
     if part.key == "class_errors" and len(shown) > MOST_CLASSES:
-        shown.sort(key=lambda line: -line.scores["narrows"].mean)
-        notes.append(f"{len(shown) - MOST_CLASSES:,} further classes with smaller errors.")
-        del shown[MOST_CLASSES:]
+        notes.append(say("scorecard.class_errors.more", n=len(shown) - MOST_CLASSES).en)
+        shown = largest(shown, MOST_CLASSES)
     rows = [
         [
             english(line.name),

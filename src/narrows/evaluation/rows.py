@@ -6,28 +6,23 @@ Legend: N held-out rows, M training rows, D features, C classes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from narrows.common.blocks import evenly_spread, rows_at_once, slices
 from narrows.common.warn import warn
 from narrows.errors import DataError, DataTypeError
-from narrows.evaluation.classifiers import NEIGHBOURS
+from narrows.estimator import Autoencoder
+from narrows.evaluation.classifiers import MOST_ROWS, NEIGHBORS
 from narrows.sources.inputs import as_labels, rows_of
-from narrows.sources.split import held_out_rows
 from narrows.web.words import Words, say
 
-if TYPE_CHECKING:
-    from narrows.estimator import Autoencoder
-
-MOST_ROWS = 10_000
-"""Rows that a probe learns from, and rows that it is tested on."""
 MOST_VALUES = 1 << 25
-"""Values of rows (256 MiB in float64) that are looked at together, where rows are very large."""
+"""Values of rows (256 MiB in float64) that are used at once, if rows are very large."""
 MOST_CLASSES = 200
 """Labels that count as classes; with more, probes would take minutes."""
-Rows = NDArray[np.generic]
 Numbers = NDArray[np.int64]
 
 
@@ -37,34 +32,23 @@ class MeasuredRows:
 
     Attributes
     ----------
-    X : array, frame or tensor
-        The rows as they were given.
     rows : ndarray (N, D)
     classes : ndarray (N,) of int or None
-        Numbers of the classes, where there are labels.
+        Numbers of the classes; None without labels that are classes.
     class_names : tuple of str
         The text of each label, C of them.
     train : ndarray (M, D) or None
     train_classes : ndarray (M,) of int or None
+    no_classes : Words or None
+        Why the labels are not used as classes.
     """
 
-    X: Any
-    rows: Rows
+    rows: NDArray[np.generic]
     classes: Numbers | None = None
     class_names: tuple[str, ...] = ()
-    train: Rows | None = None
+    train: NDArray[np.generic] | None = None
     train_classes: Numbers | None = None
-
-    def no_classes(self) -> Words | None:
-        """Say why labels are not used as classes; None where they are, or where there are none."""
-        n = len(self.class_names)
-        if self.classes is None:
-            return None
-        if n < 2:
-            return say("scorecard.no_classes.one_label")
-        if n > min(MOST_CLASSES, len(self.rows) // 2):
-            return say("scorecard.no_classes.many", n=n, n_rows=len(self.rows), most=MOST_CLASSES)
-        return None
+    no_classes: Words | None = None
 
 
 def read_rows(ae: Autoencoder, X: Any, y: Any, X_train: Any, y_train: Any) -> MeasuredRows:
@@ -83,19 +67,31 @@ def read_rows(ae: Autoencoder, X: Any, y: Any, X_train: Any, y_train: Any) -> Me
     if train is not None:
         _check_apart(rows, train)
     if y is None:
-        return MeasuredRows(X, rows, train=train)
+        return MeasuredRows(rows, train=train)
     labels = [_labels(y, len(rows), ("y", "X"))]
-    if len(rows) < NEIGHBOURS + 2:
+    if len(rows) < NEIGHBORS + 2:
         raise DataError(
-            f"{len(rows)} rows are too few for the accuracy of {NEIGHBOURS} neighbours; give at"
-            f" least {NEIGHBOURS + 2}, or leave y out."
+            f"{len(rows)} rows are too few for the accuracy of {NEIGHBORS} neighbours; give at"
+            f" least {NEIGHBORS + 2}, or leave y out."
         )
     if train is not None and y_train is not None:
         labels.append(_labels(y_train, len(train), ("y_train", "X_train")))
     names, numbers = np.unique(np.concatenate(labels), return_inverse=True)
+    reason = _no_classes(len(names), len(rows))
+    if reason is not None:
+        return MeasuredRows(rows, train=train, no_classes=reason)
     known, trained = numbers[: len(rows)], numbers[len(rows) :]
     texts = tuple(str(name) for name in names.tolist())
-    return MeasuredRows(X, rows, known, texts, train, trained if len(labels) > 1 else None)
+    return MeasuredRows(rows, known, texts, train, trained if len(labels) > 1 else None)
+
+
+def _no_classes(n: int, n_rows: int) -> Words | None:
+    """Say why n different labels are not used as classes; None where they are."""
+    if n < 2:
+        return say("scorecard.no_classes.one_label")
+    if n > min(MOST_CLASSES, n_rows // 2):
+        return say("scorecard.no_classes.many", n=n, n_rows=n_rows, most=MOST_CLASSES)
+    return None
 
 
 def _labels(y: Any, n_rows: int, names: tuple[str, str]) -> NDArray[Any]:
@@ -104,7 +100,7 @@ def _labels(y: Any, n_rows: int, names: tuple[str, str]) -> NDArray[Any]:
     return labels.astype(str) if labels.dtype == object else labels
 
 
-def _read_training_rows(ae: Autoencoder, X_train: Any) -> Rows:
+def _read_training_rows(ae: Autoencoder, X_train: Any) -> NDArray[np.generic]:
     try:
         return rows_of(ae, X_train, reset=False)[0]
     except (DataTypeError, TypeError) as error:
@@ -113,8 +109,8 @@ def _read_training_rows(ae: Autoencoder, X_train: Any) -> Rows:
         raise DataError(f"X_train: {error}") from error
 
 
-def _check_apart(rows: Rows, train: Rows) -> None:
-    """Refuse training rows as held-out rows, and warn where most are.
+def _check_apart(rows: NDArray[np.generic], train: NDArray[np.generic]) -> None:
+    """Refuse training rows as held-out rows; warn if most held-out rows are training rows.
 
     Raises
     ------
@@ -125,32 +121,28 @@ def _check_apart(rows: Rows, train: Rows) -> None:
             "X and X_train are the same rows, but a model is measured on rows that it never saw;"
             " give held-out rows."
         )
-    known = _hashes(train)
-    share = float(np.mean([number in known for number in _hashes(rows, as_list=True)]))
+    known = set(_hashes(train))
+    share = float(np.mean([number in known for number in _hashes(rows)]))
     if share > 0.5:
         warn(
-            f"{100 * share:.3g} % of the rows of X stand in X_train too. Numbers on rows that a"
-            " model was trained on flatter it; give held-out rows as X."
+            f"{100 * share:.3g} % of the rows of X stand in X_train too. Numbers on training rows"
+            " look better than they are; give held-out rows as X."
         )
 
 
-def _are_equal(rows: Rows, others: Rows) -> bool:
-    """Tell whether rows are the same, looking at some of them at once."""
-    n_block = max(1, MOST_VALUES // rows.shape[1])
-    starts = range(0, len(rows), n_block)
-    return all(np.array_equal(rows[i : i + n_block], others[i : i + n_block]) for i in starts)
+def _are_equal(rows: NDArray[np.generic], others: NDArray[np.generic]) -> bool:
+    parts = slices(len(rows), rows_at_once(rows.shape[1], MOST_VALUES))
+    return all(np.array_equal(rows[part], others[part]) for part in parts)
 
 
-def _hashes(rows: Rows, *, as_list: bool = False) -> Any:
-    found = (hash(np.asarray(row, dtype=np.float64).tobytes()) for row in rows)
-    return list(found) if as_list else set(found)
+def _hashes(rows: NDArray[np.generic]) -> list[int]:
+    return [hash(np.asarray(row, dtype=np.float64).tobytes()) for row in rows]
 
 
-def most_rows(n_features: int, most: int = MOST_ROWS) -> int:
-    """Return how many rows are looked at together, fewer where they are very large."""
-    return max(2 * NEIGHBOURS, min(most, MOST_VALUES // n_features))
+def some_rows(rows: NDArray[np.generic], most: int = MOST_ROWS) -> Numbers:
+    """Return the numbers of at most so many rows, evenly spread; of fewer if rows are very large.
 
-
-def some(rows: Rows, most: int, seed: int) -> Numbers:
-    """Return the numbers of at most so many rows, spread evenly by a seed, in rising order."""
-    return held_out_rows(len(rows), min(len(rows), most), seed).astype(np.int64)
+    Enough for votes of neighbors in both halves of them.
+    """
+    bounded = rows_at_once(rows.shape[1], MOST_VALUES, most)
+    return evenly_spread(len(rows), max(2 * NEIGHBORS, bounded))

@@ -1,4 +1,4 @@
-"""How good samples are: how like real pictures, and how much of the real variety is there.
+"""How good samples are: how similar to real pictures, and how much of their variety they have.
 
 Legend: N real rows, M generated rows, F features.
 """
@@ -14,27 +14,29 @@ from numpy.typing import NDArray
 from narrows.errors import DataError
 from narrows.evaluation.digit_features import HEIGHT, WIDTH, digit_features
 
-NEIGHBOURS = 3
+NTH_NEIGHBOR = 3
+"""The neighbor that lies on the border of the ball about a row."""
 WORKING_MIB = 64
-"""Bound on a block of distances."""
+"""Memory of a block of distances, at most."""
 Features = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
 class SampleQuality:
-    """Samples against real pictures, in the feature space of the classifier of digits.
+    """Samples compared with real pictures, by the features of the classifier of digits.
 
     Attributes
     ----------
     n_samples : int
     frechet : float
-        Fréchet distance between samples and real pictures, where a feature's mean variance over
-        the training digits of MNIST is 1.
+        Fréchet distance between samples and real pictures. Over the training digits of MNIST the
+        features have a mean variance of 1.
     frechet_floor : float
-        The same between two halves of the real pictures, cut at random. Fewer rows lift the
-        distance a little, so as many samples as real pictures might lie below it.
+        The same between two random halves of the real pictures. Fewer rows make the distance a
+        little larger, so it can be larger than ``frechet`` of very good samples.
     precision, recall : float
-        Part of the samples that lie among real pictures, and of these among the samples.
+        Part of the samples that lie among real pictures; part of the real pictures that lie among
+        samples.
     """
 
     n_samples: int
@@ -42,14 +44,6 @@ class SampleQuality:
     frechet_floor: float
     precision: float
     recall: float
-
-    def lines(self) -> list[tuple[str, str]]:
-        """Return pairs of a name and a number in words, for a table."""
-        floor = f"halves of the rows {self.frechet_floor:.4g}"
-        return [
-            (f"{self.n_samples:,} samples", f"Fréchet distance {self.frechet:.4g} ({floor})"),
-            ("precision, recall", f"{self.precision:.3f}, {self.recall:.3f}"),
-        ]
 
 
 def sample_quality(generated: Any, real: Any, random_state: int = 0) -> SampleQuality:
@@ -62,7 +56,7 @@ def sample_quality(generated: Any, real: Any, random_state: int = 0) -> SampleQu
     real : array-like
         N pictures in the same form.
     random_state : int, default=0
-        Cuts the real pictures in halves.
+        Of the two halves of the real pictures.
 
     Raises
     ------
@@ -70,10 +64,10 @@ def sample_quality(generated: Any, real: Any, random_state: int = 0) -> SampleQu
         For another shape or range, or fewer than 8 pictures of either kind.
     """
     ours, theirs = digit_features(generated), digit_features(real)
-    if min(len(ours), len(theirs)) < 2 * (NEIGHBOURS + 1):
+    if min(len(ours), len(theirs)) < 2 * (NTH_NEIGHBOR + 1):
         raise DataError(
             f"{len(ours)} samples and {len(theirs)} real pictures are too few to compare; give at"
-            f" least {2 * (NEIGHBOURS + 1)} of each."
+            f" least {2 * (NTH_NEIGHBOR + 1)} of each."
         )
     order = np.random.default_rng(random_state).permutation(len(theirs))
     half = len(theirs) // 2
@@ -90,7 +84,7 @@ def sample_quality(generated: Any, real: Any, random_state: int = 0) -> SampleQu
 def as_grey_pictures(
     X: NDArray[np.generic], bounds: tuple[float, float] | None
 ) -> NDArray[np.float64] | None:
-    """Return rows (N, 784) as grey values in [0, 1], or None where they are no such pictures.
+    """Return rows (N, 784) as grey values in [0, 1], or None if they are no such pictures.
 
     Parameters
     ----------
@@ -111,8 +105,8 @@ def frechet_distance(a: Features, b: Features) -> float:
         ‖μ_a − μ_b‖² + tr(C_a + C_b − 2 (C_a C_b)^½)
 
     Reference: M. Heusel et al., "GANs trained by a two time-scale update rule converge to a local
-    Nash equilibrium", NIPS 2017, eq. 6, there with the features of another network. It falls with
-    the number of rows, so compare only distances of equal numbers.
+    Nash equilibrium", NIPS 2017, eq. 6, who use the features of another network. More rows give
+    smaller distances, so compare only distances of equally many rows.
 
     Parameters
     ----------
@@ -140,12 +134,12 @@ def _square_root(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def precision_recall(
-    real: Features, generated: Features, k: int = NEIGHBOURS
+    real: Features, generated: Features, k: int = NTH_NEIGHBOR
 ) -> tuple[float, float]:
-    """Return the part of generated rows among real ones, and of real rows among generated ones.
+    """Return the part of generated rows that lie among real ones, and the reverse.
 
-    A row is among others if it is no further from one of them than that one's k-th neighbour of
-    its own kind.
+    Each row of a set has a ball about it that reaches to its k-th neighbor in the set. A row lies
+    among the rows of a set if it lies in one of their balls.
 
     Reference: T. Kynkäänniemi et al., "Improved precision and recall metric for assessing
     generative models", NeurIPS 2019, eqs. 1 to 3.
@@ -165,7 +159,7 @@ def precision_recall(
 
 def _among(rows: Features, others: Features, k: int) -> NDArray[np.bool_]:
     """Tell for each row (n,) whether it lies in a ball about one of the others."""
-    # The nearest of a row to itself is itself, at exactly 0.
+    # Place 0 is the row itself, at a distance of 0.
     radii = _reduced(others, others, lambda distances: np.partition(distances, k, axis=1)[:, k])
     among: NDArray[np.bool_] = _reduced(
         rows, others, lambda distances: (distances <= radii).any(axis=1)
@@ -174,7 +168,7 @@ def _among(rows: Features, others: Features, k: int) -> NDArray[np.bool_]:
 
 
 def _reduced(a: Features, b: Features, reduce: Any) -> NDArray[Any]:
-    """Reduce the distances (n, m) of rows to what a function gives for blocks of rows."""
+    """Apply a function to blocks of the distances (n, m) between rows; join its results."""
     from sklearn.metrics import pairwise_distances_chunked
 
     blocks = pairwise_distances_chunked(

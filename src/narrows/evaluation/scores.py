@@ -1,4 +1,4 @@
-"""A number per seed and method, its interval over seeds, and how both are written."""
+"""The numbers of a scorecard by seed and method, their intervals over seeds, and their text."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ METHODS: dict[str, Label] = {
     "input": say("scorecard.methods.input"),
     "random_network": say("scorecard.methods.random_network"),
 }
-"""Whose numbers stand side by side, in the order of the columns."""
+"""The methods that are compared, in the order of the columns."""
 CONFIDENCE = 0.95
 LEAST_INTERVAL = 1e-9
-"""Part of a mean below which an interval is rounding."""
+"""Part of the mean below which an interval is rounding error."""
 _SECONDS = (("s", 1.0), ("ms", 1e3), ("µs", 1e6))
 Kind = Literal["error", "share", "ratio", "number", "count", "seconds", "bytes"]
 Better = Literal["low", "high", ""]
@@ -34,7 +34,7 @@ class Score:
     Attributes
     ----------
     values : tuple of float
-        One for each seed, the given model's first; NaN where it is not defined.
+        One for each seed, the given model's first; NaN if it is not defined.
     """
 
     values: tuple[float, ...]
@@ -56,13 +56,13 @@ class Score:
         return float(t.ppf((1 + CONFIDENCE) / 2, n - 1)) * deviation / math.sqrt(n)
 
     def text(self, kind: Kind) -> str:
-        """Return the mean, and ± half the interval where there is one."""
+        """Return the mean, and ± half the interval if there are several seeds."""
         if not math.isfinite(self.mean):
             return "–"
         return number_text(self.mean, kind, self.half_width)
 
     def as_dict(self) -> dict[str, Any]:
-        """Return it ready for JSON, None in place of NaN."""
+        """Return it for JSON, with None in place of NaN."""
         found = {"mean": self.mean, "half_width": self.half_width, "values": list(self.values)}
         plain: dict[str, Any] = finite(found)
         return plain
@@ -79,11 +79,11 @@ class Measure:
     name : Words or str
         Its name in words.
     scores : dict of str to Score
-        By method; those that it does not apply to are left out.
+        By method; methods without this number are left out.
     kind : str
-        What the number is, which says how it is written.
+        What the number is; its text depends on it.
     better : {"low", "high", ""}
-        Which way is better, where one is.
+        Whether low or high numbers are better; "" for neither.
     """
 
     key: str
@@ -93,7 +93,7 @@ class Measure:
     better: Better = "high"
 
     def best(self) -> set[str]:
-        """Return the methods whose number is written as the best one is; none where all are."""
+        """Return the methods whose number has the same text as the best; none if all have it."""
         means = {name: score.mean for name, score in self.scores.items()}
         known = [mean for mean in means.values() if math.isfinite(mean)]
         if not self.better or not known:
@@ -116,7 +116,7 @@ class Section:
     key : str
         Its name in JSON.
     title, about : Words
-        What it is called, and how it was measured.
+        Its title, and how it was measured.
     measures : tuple of Measure
     notes : tuple of Words
         What was left out, and why.
@@ -134,7 +134,7 @@ class Section:
         return [name for name in METHODS if any(name in m.scores for m in self.measures)]
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the numbers by measure and method, ready for JSON."""
+        """Return the numbers by measure and method, for JSON."""
         return {
             measure.key: {name: score.as_dict() for name, score in measure.scores.items()}
             for measure in self.measures
@@ -144,15 +144,18 @@ class Section:
 def measure(
     key: str,
     name: Label,
-    values: Mapping[str, float | None],
+    values: Mapping[str, float],
     kind: Kind = "share",
     better: Better = "high",
 ) -> Measure:
-    """Return a line of one seed, from a value for each method; those with None are left out."""
-    scores = {
-        method: Score((float(value),)) for method, value in values.items() if value is not None
-    }
+    """Return a line of one seed, from a value for each method."""
+    scores = {method: Score((float(value),)) for method, value in values.items()}
     return Measure(key, name, scores, kind, better)
+
+
+def largest(lines: Sequence[Measure], most: int) -> list[Measure]:
+    """Return at most so many lines: those with the largest numbers of narrows, in falling order."""
+    return sorted(lines, key=lambda line: -line.scores["narrows"].mean)[:most]
 
 
 def merged(cards: Sequence[Sequence[Section]]) -> tuple[Section, ...]:
@@ -161,8 +164,8 @@ def merged(cards: Sequence[Sequence[Section]]) -> tuple[Section, ...]:
     Parameters
     ----------
     cards : sequence of sequences of Section
-        One for each seed. Words are the first seed's; a number that one seed lacks is left out of
-        its values.
+        One for each seed. Words are the first seed's. If a seed lacks a number, that number has
+        fewer values.
     """
     whole = []
     for first in cards[0]:
@@ -188,12 +191,11 @@ def number_text(value: float, kind: Kind, half: float | None = None) -> str:
         half = 0.0  # rounding alone
     if kind == "bytes":
         return in_bytes(value)
-    if kind == "share":
-        return f"{value:.4f}" + ("" if half is None else f" ± {half:.4f}")
+    if kind in ("share", "ratio"):
+        digits = 4 if kind == "share" else 3
+        return f"{value:.{digits}f}" + ("" if half is None else f" ± {half:.{digits}f}")
     if kind in ("error", "number"):
         return four_digits(value) + ("" if half is None else f" ± {half:.2g}")
-    if kind == "ratio":
-        return f"{value:.3f}" + ("" if half is None else f" ± {half:.3f}")
     if kind == "count":
         return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
     unit, factor = next(one for one in _SECONDS if value * one[1] >= 1 or one[0] == "µs")
@@ -203,7 +205,7 @@ def number_text(value: float, kind: Kind, half: float | None = None) -> str:
 
 
 def finite(value: Any) -> Any:
-    """Return JSON's own words: None for NaN and infinity, lists for tuples."""
+    """Return a value for JSON: None for NaN and infinity, lists for tuples."""
     if isinstance(value, dict):
         return {name: finite(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from narrows.common.limits import is_integer
 from narrows.errors import DataError, ParameterError
-from narrows.model.parts import named_part
-
-if TYPE_CHECKING:
-    from narrows.estimator import Autoencoder
+from narrows.estimator import Autoencoder
 
 
 def check_seeds(ae: Autoencoder, seeds: int, X_train: Any, y_train: Any) -> None:
-    """Check that there is what further fits need.
+    """Check that further fits have what they need.
 
     Raises
     ------
@@ -31,7 +28,7 @@ def check_seeds(ae: Autoencoder, seeds: int, X_train: Any, y_train: Any) -> None
             " holds no training rows; pass them as X_train (on the command line: --train DATA), or"
             " leave `seeds` at 1."
         )
-    if named_part("objective", ae.objective).needs.classes and y_train is None:
+    if ae.model_.objective.needs.classes and y_train is None:
         raise DataError(
             "This objective learns from classes, and y_train is None; give one label per row of"
             " X_train."
@@ -41,9 +38,9 @@ def check_seeds(ae: Autoencoder, seeds: int, X_train: Any, y_train: Any) -> None
 def fitted_again(
     ae: Autoencoder, number: int, X_train: Any, y_train: Any
 ) -> tuple[Autoencoder, float]:
-    """Fit a model's parameters anew, with its seed plus a number (0 where it had none).
+    """Fit again with the same parameters and another seed: the model's (0 without one) + number.
 
-    Where its fit had a time limit, the new one takes as many steps instead.
+    If the first fit had a time limit, this one takes as many steps as the first instead.
 
     Returns
     -------
@@ -57,7 +54,7 @@ def fitted_again(
     first: Any = ae.random_state if is_integer(ae.random_state) else 0
     again.set_params(random_state=int(first) + number, callbacks=(), verbose=0)
     if ae.max_seconds is not None:
-        again.set_params(max_seconds=None, max_steps=int(ae.n_steps_))
+        again.set_params(max_seconds=None, max_steps=ae.model_.record.n_steps)
     started = time.perf_counter()
     again.fit(X_train, y_train)
     return again, time.perf_counter() - started

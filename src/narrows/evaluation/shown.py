@@ -1,4 +1,4 @@
-"""What a scorecard shows in pictures, as arrays: few rows, codes on a plane, a table of clusters.
+"""What the pictures of a scorecard show, as arrays: some rows, codes on a plane, clusters.
 
 Legend: N rows, D features, K code size, C classes.
 """
@@ -7,24 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from narrows.evaluation.reconstruction import RoundTrip
-from narrows.evaluation.rows import MeasuredRows, some
-from narrows.evaluation.views import pca_inference
-from narrows.model.inference import Inference
+from narrows.common.blocks import evenly_spread
+from narrows.evaluation.round_trip import Measured
+from narrows.model.model import Model
 from narrows.web.words import Label, Words, say
-
-if TYPE_CHECKING:
-    from narrows.estimator import Autoencoder
 
 COLUMNS = 10
 """Rows of a strip."""
 MOST_PIXELS = 1 << 20
-"""Values of a strip, where rows are very large; it then has fewer rows, three at the least."""
+"""Values of a strip; if rows are very large, it has fewer rows, but at least three."""
 MOST_POINTS = 5_000
 """Codes on a plane."""
 Floats = NDArray[np.floating[Any]]
@@ -32,7 +28,7 @@ Floats = NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class Strip:
-    """Some rows, and what comes back of them.
+    """Some rows and their reconstructions.
 
     Attributes
     ----------
@@ -48,21 +44,20 @@ class Strip:
 
 @dataclass(frozen=True)
 class Shown:
-    """What pictures are drawn from; of the given model, also where there are more seeds.
+    """What pictures are drawn from; of the given model, not of other seeds.
 
     Attributes
     ----------
     sample_shape : tuple of int or None
-        Of a row that is a picture.
+        Of a row, if rows are pictures.
     strips : tuple of Strip
-        The rows with the largest errors, with middling and with the smallest; none where rows are
-        no pictures.
+        Rows with the largest errors, with errors in the middle and with the smallest errors; none
+        if rows are not pictures.
     planes : dict of str to ndarray (n, 2)
-        Codes by method: as they are where they have two numbers, and their two principal
-        components where they have more; one number stands beside a height of chance.
+        Codes by method, as `on_a_plane` places them.
     n_components : int
     n_rows : int
-        Of which the planes show some.
+        Held-out rows, of which the planes show some.
     classes : ndarray (n,) of int or None
         Of the codes on the planes.
     drawn_names : tuple of str
@@ -71,7 +66,7 @@ class Shown:
     clusters : ndarray (C, C) or None
         Rows by class and matched cluster.
     facts : tuple of (Words or str, Words or str)
-        What there is to know of the model.
+        Names and values that describe the model.
     """
 
     sample_shape: tuple[int, ...] | None
@@ -86,61 +81,58 @@ class Shown:
     facts: tuple[tuple[Label, Label], ...]
 
 
-def gather(
-    ae: Autoencoder,
-    data: MeasuredRows,
-    trips: Mapping[str, RoundTrip],
-    clusters: NDArray[np.int64] | None,
-    seed: int,
-) -> Shown:
+def gather(measured: Measured, clusters: NDArray[np.int64] | None) -> Shown:
     """Choose what is shown of a model and of the rows it was measured on."""
-    shape, chosen = ae.model_.picture_shape, some(data.rows, MOST_POINTS, seed)
+    model, data = measured.model, measured.data
+    chosen = evenly_spread(len(data.rows), MOST_POINTS)
     classes, names = None, ()
-    if data.no_classes() is None and data.classes is not None:
-        # Those that are drawn, counted anew, for a figure numbers the classes that it is given.
+    if data.classes is not None:
+        # Only classes with a point, numbered anew: a figure has a colour for each number.
         present, classes = np.unique(data.classes[chosen], return_inverse=True)
         names = tuple(data.class_names[number] for number in present)
     return Shown(
-        sample_shape=shape,
-        strips=() if shape is None else _strips(ae, data, trips["narrows"].errors),
-        planes={name: on_a_plane(trip.codes[chosen], seed) for name, trip in trips.items()},
-        n_components=ae.n_components_,
+        sample_shape=model.picture_shape,
+        strips=() if model.picture_shape is None else _strips(measured),
+        planes={
+            name: on_a_plane(trip.codes[chosen], measured.seed)
+            for name, trip in measured.trips.items()
+        },
+        n_components=model.n_components,
         n_rows=len(data.rows),
         classes=classes,
         drawn_names=names,
-        class_names=() if classes is None else data.class_names,
+        class_names=data.class_names,
         clusters=clusters,
-        facts=_facts(ae),
+        facts=_facts(model),
     )
 
 
-def _strips(ae: Autoencoder, data: MeasuredRows, errors: NDArray[np.float64]) -> tuple[Strip, ...]:
-    most = max(3, min(COLUMNS, MOST_PIXELS // data.rows.shape[1]))
-    order, pca = np.argsort(errors, kind="stable")[::-1], pca_inference(ae)
-    if len(order) < 3:
-        return (_strip(say("scorecard.pictures.all"), data, order, ae.model_.inference, pca),)
-    n = min(most, len(order) // 3)
+def _strips(measured: Measured) -> tuple[Strip, ...]:
+    rows, trips = measured.data.rows, measured.trips
+    order = np.argsort(trips["narrows"].errors, kind="stable")[::-1]
+    n = min(max(3, min(COLUMNS, MOST_PIXELS // rows.shape[1])), len(order) // 3)
     middle = (len(order) - n) // 2
     parts = [
         (say("scorecard.pictures.largest"), order[:n]),
         (say("scorecard.pictures.middle"), order[middle : middle + n]),
         (say("scorecard.pictures.smallest"), order[-n:]),
     ]
-    return tuple(_strip(name, data, rows, ae.model_.inference, pca) for name, rows in parts)
-
-
-def _strip(
-    name: Words, data: MeasuredRows, chosen: NDArray[np.intp], ours: Inference, pca: Inference
-) -> Strip:
-    rows = np.asarray(data.rows[chosen])
-    return Strip(name, rows, ours.reconstruct(rows), pca.reconstruct(rows))
+    if n == 0:
+        parts = [(say("scorecard.pictures.all"), order)]
+    found = []
+    for name, chosen in parts:
+        originals = np.asarray(rows[chosen])
+        ours, pca = (trips[m].inference.reconstruct(originals) for m in ("narrows", "pca"))
+        found.append(Strip(name, originals, ours, pca))
+    return tuple(found)
 
 
 def on_a_plane(Z: Floats, seed: int = 0) -> NDArray[np.float64]:
     """Return codes (N, K) as places on a plane (N, 2).
 
-    Two numbers are the place; of more the first two principal components; one number gets a
-    height of chance beside it, up to a quarter of its range, so that points do not hide each other.
+    Codes of two numbers stay as they are. Of more numbers the first two principal components are
+    taken. One number gets a random height, up to a quarter of its range, so that points do not hide
+    each other.
     """
     codes: NDArray[np.float64] = Z.astype(np.float64)
     if codes.shape[1] == 2:
@@ -155,14 +147,16 @@ def on_a_plane(Z: Floats, seed: int = 0) -> NDArray[np.float64]:
     return places
 
 
-def _facts(ae: Autoencoder) -> tuple[tuple[Label, Label], ...]:
+def _facts(model: Model) -> tuple[tuple[Label, Label], ...]:
+    given, record = model.params, model.record
+    start = ", ".join(f"{name}={given.get(name)!r}" for name in ("init", "scaling"))
     return (
-        (say("scorecard.model.n_components"), f"{ae.n_components_:,}"),
-        (say("scorecard.model.n_features"), f"{ae.n_features_in_:,}"),
-        (say("scorecard.model.network"), repr(ae.model_.architecture)),
-        (say("scorecard.model.objective"), repr(ae.model_.objective)),
-        (say("scorecard.model.start"), f"init={ae.init!r}, scaling={ae.scaling!r}"),
-        (say("scorecard.model.trained_on"), say("scorecard.model.rows", n=ae.pca_.n_samples_)),
-        (say("scorecard.model.steps"), f"{ae.best_step_:,} / {ae.n_steps_:,}"),
-        ("random_state", str(ae.random_state).partition(" at ")[0]),
+        (say("scorecard.model.n_components"), f"{model.n_components:,}"),
+        (say("scorecard.model.n_features"), f"{model.n_features:,}"),
+        (say("scorecard.model.network"), repr(model.architecture)),
+        (say("scorecard.model.objective"), repr(model.objective)),
+        (say("scorecard.model.start"), start),
+        (say("scorecard.model.trained_on"), say("scorecard.model.rows", n=model.pca.n_samples_)),
+        (say("scorecard.model.steps"), f"{record.best_step:,} / {record.n_steps:,}"),
+        ("random_state", str(given.get("random_state"))),
     )

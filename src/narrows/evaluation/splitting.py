@@ -8,15 +8,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from narrows.evaluation.rows import MeasuredRows, Numbers, Rows, most_rows, some
-from narrows.sources.split import held_out_rows
+from narrows.common.blocks import evenly_spread
+from narrows.evaluation.rows import MeasuredRows, Numbers, some_rows
 from narrows.web.words import Words, say
 
 
 @dataclass(frozen=True)
 class Split:
-    """Rows to learn from and rows to be tested on; no row is in both.
+    """NDArray[np.generic] to learn from and rows to test on; no row is in both.
 
     Attributes
     ----------
@@ -27,33 +28,31 @@ class Split:
         Which rows these are.
     """
 
-    learn: Rows
+    learn: NDArray[np.generic]
     learn_classes: Numbers
-    test: Rows
+    test: NDArray[np.generic]
     test_classes: Numbers
     n_classes: int
     about: Words
 
 
 def split(data: MeasuredRows, seed: int) -> Split | None:
-    """Choose what a probe learns from: labelled training rows, or else half of the held-out ones.
+    """Choose what a probe learns from: labelled training rows, or half of the held-out rows.
 
     Returns
     -------
     Split or None
         None without labels that are classes.
     """
-    if data.classes is None or data.no_classes() is not None:
+    if data.classes is None:
         return None
-    most = most_rows(data.rows.shape[1])
+    test = some_rows(data.rows)
     if data.train is not None and data.train_classes is not None:
-        learn, test = some(data.train, most, seed), some(data.rows, most, seed)
-        source, source_classes = data.train, data.train_classes
-        about = say(
-            "scorecard.split.train", n_learn=len(learn), n_train=len(data.train), n_test=len(test)
-        )
+        learn, source, source_classes = some_rows(data.train), data.train, data.train_classes
+        n_train = len(data.train)
+        about = say("scorecard.split.train", n_learn=len(learn), n_train=n_train, n_test=len(test))
     else:
-        learn, test = halves(data.classes, 2 * most, seed)
+        learn, test = halves(data.classes, 2 * len(test), seed)
         source, source_classes = data.rows, data.classes
         about = say("scorecard.split.halves", n_learn=len(learn), n_test=len(test))
     return Split(
@@ -67,22 +66,22 @@ def split(data: MeasuredRows, seed: int) -> Split | None:
 
 
 def halves(classes: Numbers, most: int, seed: int) -> tuple[Numbers, Numbers]:
-    """Cut rows in two, each class evenly; of a class with an odd number the first half has more.
+    """Split rows into random halves, class by class; the first half has the odd row of a class.
 
     Parameters
     ----------
     classes : ndarray (N,)
     most : int
-        Rows of both halves together.
+        NDArray[np.generic] of both halves together; of more rows, some are chosen, evenly spread.
     seed : int
     """
-    taken = held_out_rows(len(classes), min(len(classes), most), seed)
+    taken = evenly_spread(len(classes), most)
     place = rank_in_class(classes[taken], seed)
     return taken[place % 2 == 0], taken[place % 2 == 1]
 
 
 def rank_in_class(classes: Numbers, seed: int) -> Numbers:
-    """Return the place of each row (N,) among the rows of its class, in an order of chance."""
+    """Return the place of each row (N,) among the rows of its class, in random order."""
     chance = np.random.default_rng(seed).permutation(len(classes))
     order = np.lexsort((chance, classes))
     starts = np.searchsorted(classes[order], classes[order], side="left")

@@ -1,4 +1,4 @@
-"""Ways to turn rows into numbers that are compared: our codes, PCA's, the rows, random ones.
+"""What probes and clusters may read of a row: our code, PCA's, the row, a random network's code.
 
 Legend: N rows, D features, K code size.
 """
@@ -6,7 +6,7 @@ Legend: N rows, D features, K code size.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from narrows.common.threads import torch_stream
+from narrows.estimator import Autoencoder
 from narrows.model.inference import Inference
+from narrows.model.model import Model, model_of
 from narrows.networks import Autoencoding, OnAxes
 from narrows.networks.own import Own
 from narrows.networks.pca_path import pca_network
 from narrows.objectives import Reconstruction
-
-if TYPE_CHECKING:
-    from narrows.estimator import Autoencoder
 
 Array64 = NDArray[np.float64]
 Both = tuple[Array64, Array64]
@@ -29,43 +28,46 @@ Both = tuple[Array64, Array64]
 View = Callable[[NDArray[np.generic]], Array64]
 
 
-def views(ae: Autoencoder, seed: int) -> dict[str, View]:
-    """Return by method what turns rows (N, D) into the numbers (N, …) that it knows them by."""
-    ours, pca, random = ae.model_.inference, pca_inference(ae), untrained(ae, seed)
-    return {
-        "narrows": lambda rows: ours.encode(rows).astype(np.float64),
-        "pca": lambda rows: pca.encode(rows).astype(np.float64),
-        "input": lambda rows: in_own_units(ae, rows),
-        "random_network": lambda rows: random.encode(rows).astype(np.float64),
+def views(model: Model, seed: int) -> dict[str, View]:
+    """Return by method what turns rows (N, D) into the numbers (N, …) that probes read."""
+    encoders = {
+        "narrows": model.inference,
+        "pca": pca_inference(model),
+        "random_network": untrained(model, seed),
     }
 
+    def view(encoder: Inference) -> View:
+        return lambda rows: encoder.encode(rows).astype(np.float64)
 
-def pca_inference(ae: Autoencoder) -> Inference:
+    found = {name: view(encoder) for name, encoder in encoders.items()}
+    return {**found, "input": lambda rows: scaled(model, rows)}
+
+
+def pca_inference(ae: Autoencoder | Model) -> Inference:
     """Return the PCA that a model started from, ready to encode and decode as the model does."""
-    net = pca_network(ae.pca_, ae.network_.scaling)
-    return Inference(net, Reconstruction(), ae.bounds_)
+    model = model_of("pca_inference", ae)
+    return Inference(pca_network(model.pca, model.net.scaling), Reconstruction(), model.bounds)
 
 
-def in_own_units(ae: Autoencoder, rows: NDArray[np.generic]) -> Array64:
-    """Return rows (N, D) as the model scales them: distances in them are what it sees."""
-    scaled: Array64 = ae.network_.scaling(torch.from_numpy(rows.astype(np.float64))).numpy()
-    return scaled
+def scaled(model: Model, rows: NDArray[np.generic]) -> Array64:
+    """Return rows (N, D) in the model's scaling, in which distances are what the model sees."""
+    found: Array64 = model.net.scaling(torch.from_numpy(rows.astype(np.float64))).numpy()
+    return found
 
 
-def untrained(ae: Autoencoder, seed: int) -> Inference:
-    """Return a network of a model's architecture with weights of chance, ready to encode.
+def untrained(ae: Autoencoder | Model, seed: int) -> Inference:
+    """Return a network of a model's architecture with random weights, ready to encode.
 
-    It is what ``init="random"`` starts from: without a linear path, in the model's scaling, and on
-    the principal components that the model's own encoder reads, where it reads those.
+    It is what ``init="random"`` starts from: no linear path, the model's scaling, and, if the
+    model's encoder reads principal components, those components.
     """
-    model = ae.model_
-    size, objective, classes = model.code_size, model.objective, model.classes
-    ours = ae.network_.encoder
-    widths = objective.widths(
-        ae.n_features_in_,
-        size,
-        sample_shape=ae.sample_shape_,
-        class_shares=() if classes is None else (1 / len(classes),) * len(classes),
+    model = model_of("untrained", ae)
+    ours, n = model.net.encoder, model.n_classes
+    widths = model.objective.widths(
+        model.n_features,
+        model.code_size,
+        sample_shape=model.sample_shape,
+        class_shares=(1 / n,) * n if n else (),
         ordered=model.ordered,
         axes=len(ours.bias) if isinstance(ours, OnAxes) else 0,
     )
@@ -75,13 +77,13 @@ def untrained(ae: Autoencoder, seed: int) -> Inference:
         _draw_again(encoder, seed)
     if isinstance(ours, OnAxes):
         encoder = OnAxes(encoder, ours.weight, ours.bias)
-    extra = objective.build(widths, None, generator)
-    net = Autoencoding(ae.network_.scaling, encoder, decoder, extra=extra)
-    return Inference(net, objective, ae.bounds_, ae.n_components_)
+    extra = model.objective.build(widths, None, generator)
+    net = Autoencoding(model.net.scaling, encoder, decoder, extra=extra)
+    return Inference(net, model.objective, model.bounds, model.n_components)
 
 
 def _draw_again(module: nn.Module, seed: int) -> None:
-    """Draw the weights of a user's module anew, for it may come with trained ones."""
+    """Draw the weights of a user's own module again: it may come with trained ones."""
     with torch_stream(seed, torch.device("cpu")):
         for part in module.modules():
             reset: Any = getattr(part, "reset_parameters", None)

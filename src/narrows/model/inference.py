@@ -131,13 +131,22 @@ class Inference:
         and each column has its own divisor, in squared deviations of each column.
         """
         errors = np.empty(len(X))
-        divisor = self._net.scaling.divisor.numpy()
-        unit = divisor if reported and divisor.size > 1 else 1.0
         for part in slices(len(X), rows_at_once(X.shape[1], BLOCK_VALUES, 4096)):
             codes = self.encode(X[part]) if Z is None else Z[part]
-            difference = (self.decode(codes) - X[part].astype(np.float64)) / unit
-            errors[part] = np.square(difference).mean(axis=1)
+            found = self.squares(X[part], self.decode(codes), reported=reported)
+            errors[part] = found.mean(axis=1)
         return errors
+
+    def squares(
+        self, X: NDArray[np.generic], X_hat: NDArray[np.floating[Any]], *, reported: bool
+    ) -> NDArray[np.float64]:
+        """Return the squared differences (N, D) of rows (N, D) and what stands for them.
+
+        In the unit that `squared_errors` explains.
+        """
+        divisor = self._net.scaling.divisor.numpy()
+        unit = divisor if reported and divisor.size > 1 else 1.0
+        return np.square((X_hat - X.astype(np.float64)) / unit)
 
     def error_unit(self, *, reported: bool) -> float:
         """Return the root of the squared error that the network takes for one.

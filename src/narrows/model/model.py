@@ -79,12 +79,9 @@ class Model(Fitted):
         In squared data units; if ``reported``, in `error_unit`, as `errors` are.
         """
         mean, _ = self.column_moments()
-        divisor = self.net.scaling.divisor.numpy()
-        unit = divisor if reported and divisor.size > 1 else 1.0
-        total = 0.0
-        for part in slices(len(X), rows_at_once(X.shape[1], BLOCK_VALUES)):
-            total += float(np.square((X[part].astype(np.float64) - mean) / unit).sum())
-        return total / X.size
+        blocks = slices(len(X), rows_at_once(X.shape[1], BLOCK_VALUES))
+        squares = (self.inference.squares(X[part], mean, reported=reported) for part in blocks)
+        return sum(float(found.sum()) for found in squares) / X.size
 
     def check_codes(self, Z: NDArray[np.generic]) -> None:
         """Check the number of columns of codes (N, k); only ordered codes may be cut short.

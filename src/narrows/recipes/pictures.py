@@ -164,7 +164,7 @@ def _interpolations(picture: Picture, ae: Autoencoder, X: Pixels, y: Labels) -> 
 def _denoised(picture: Picture, ae: Autoencoder, X: Pixels, y: Labels) -> Figure:
     """Draw rows with the noise of training, denoised by our model and by PCA, and clean."""
     from narrows import figures
-    from narrows.evaluation.scorecard import pca_inference
+    from narrows.evaluation.views import pca_inference
 
     noisy = corrupted(ae, X)
     cleaned = {"narrows": ae.reconstruct(noisy), "PCA": pca_inference(ae).reconstruct(noisy)}

@@ -254,7 +254,8 @@ def _measured(
     ae: Autoencoder, X: NDArray[np.float32], seconds: float, tell: Tell
 ) -> tuple[float, float]:
     """Print and return our error and PCA's on test rows, and print the log-likelihood."""
-    from narrows.evaluation.scorecard import evaluate, pca_inference
+    from narrows.evaluation.scorecard import evaluate
+    from narrows.evaluation.views import pca_inference
 
     noisy, before = corrupted(ae, X), ""
     report = evaluate(ae, X, importance_samples=IMPORTANCE_SAMPLES)

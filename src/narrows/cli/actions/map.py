@@ -232,7 +232,7 @@ def _lines(found: Found) -> list[tuple[str, str]]:
     if is_start(ae):
         lines.append(("model", "PCA, because no gain over it was clearly above the noise"))
     if found.accuracy is not None:
-        lines.append(("10-NN accuracy", found.accuracy.words()))
+        lines.append(("10-NN accuracy", found.accuracy.words().en))
     return lines
 
 
@@ -300,8 +300,7 @@ def _write_page(asked: Asked, found: Found) -> None:
         )
         facts.append(Fact(Words("held-out error", "留出误差"), value))
     if found.accuracy is not None:
-        value = Words(found.accuracy.words(), found.accuracy.words_zh())
-        facts.append(Fact(Words("10-NN accuracy", "10-NN 准确率"), value))
+        facts.append(Fact(Words("10-NN accuracy", "10-NN 准确率"), found.accuracy.words()))
     html = map_page(
         found.codes,
         found.labels,

@@ -9,7 +9,7 @@ from rich.table import Table
 from narrows import __version__
 from narrows.common.processor import has_bfloat16_products
 from narrows.estimator import Autoencoder
-from narrows.evaluation.scorecard import ClassifierResult
+from narrows.evaluation.classifiers import ClassifierResult
 from narrows.recipes.demo.programs import Tour
 from narrows.web.demo import Command
 from narrows.web.page import Fact

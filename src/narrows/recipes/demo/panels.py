@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrows import figures
-from narrows.evaluation.scorecard import ClassifierResult, knn_accuracy, pca_inference
+from narrows.evaluation.classifiers import ClassifierResult, knn_accuracy
+from narrows.evaluation.views import pca_inference
 from narrows.recipes.demo.programs import SIZES, Labels, Pixels, Tour
 from narrows.web.demo import Classifier, Result, Scree
 from narrows.web.page import Panel, Picture, themed

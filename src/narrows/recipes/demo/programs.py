@@ -17,7 +17,8 @@ from rich.progress import Progress as Bars
 
 from narrows.errors import NarrowsWarning
 from narrows.estimator import Autoencoder
-from narrows.evaluation.scorecard import ClassifierResult, classify, evaluate
+from narrows.evaluation.classifiers import ClassifierResult, classify
+from narrows.evaluation.scorecard import evaluate
 from narrows.recipes import read_recipe
 from narrows.training.progress import Progress
 from narrows.web.demo import Timing

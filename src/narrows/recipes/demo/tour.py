@@ -11,7 +11,7 @@ from rich.console import Console
 from narrows import figures
 from narrows.common.atomic_files import check_folder, replacing
 from narrows.common.limits import check, nothing, real
-from narrows.evaluation.scorecard import ClassifierResult
+from narrows.evaluation.classifiers import ClassifierResult
 from narrows.linear.pca import fit_pca
 from narrows.objectives import VAE
 from narrows.recipes.demo import closing, panels
