@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 import machine
-from narrows.training.judge import choose
+from narrows.training.judge import choose, dealt
 
 TOPIC = "judging"
 Floats = NDArray[np.float64]
@@ -34,7 +34,8 @@ MOST_LEFT, LEAST_KEPT = 5.0, 90.0
 """What is promised, in percent of the draws: PCA left without a gain, a gain of 5 % kept."""
 FAR_SHARE, FAR_FACTOR = 0.02, 50.0
 """Contaminated rows, and by how much their errors are larger."""
-BLOCK_ROWS = 128
+PART_ROWS = (128, 500)
+"""Rows of a part that are compared with each other, as those of maps are."""
 
 
 WITHOUT_GAIN = ("independent", "walk", "1 % worse", "folds differ")
@@ -126,16 +127,12 @@ def plain_rule_leaves(errors: Floats) -> bool:
 
 
 def rates(
-    drawn: Iterator[tuple[Floats, Ints | None]],
-    *,
-    truth: Floats | None = None,
-    blocks: Ints | None = None,
-    absolute: bool = False,
+    drawn: Iterable[tuple[Floats, Ints]], *, truth: Floats | None = None, absolute: bool = False
 ) -> Rates:
     """Apply both rules to arrays of errors and their parts; ``truth`` (S,) are true errors."""
     ours, plain, reported = [], [], []
     for errors, parts in drawn:
-        choice = choose(errors, parts, blocks=blocks, absolute=absolute)
+        choice = choose(errors, parts, absolute=absolute)
         ours.append(choice.leaves_start)
         plain.append(plain_rule_leaves(errors))
         if truth is not None:  # the luck of PCA on these rows is taken out
@@ -176,33 +173,32 @@ def measure_laws(draws: int) -> list[Row]:
 
 
 def measure_other_cases(draws: int) -> dict[str, Rates]:
-    """Measure gains that are to be kept, rows that are coupled, and what the rule cannot see."""
+    """Measure gains that are to be kept, rows that are compared, and what the rule cannot see."""
     found = {}
     for n in SIZES:
-        rng = np.random.default_rng(7)
+        rng, parts = np.random.default_rng(7), dealt(n, 0)
         better = (
-            (states(rng, like_digits, n, last=0.95) * true_gains(0.05), None) for _ in range(draws)
+            (states(rng, like_digits, n, last=0.95) * true_gains(0.05), parts) for _ in range(draws)
         )
         found[f"5 % better, errors like those of digits, {n:,} rows"] = rates(better)
-    for n_blocks in (5, 20):
-        blocks = np.repeat(np.arange(n_blocks), BLOCK_ROWS)
-        for given in (None, blocks):
+    for n in PART_ROWS:
+        compared = np.repeat(np.arange(N_FOLDS), n)
+        for name, parts in (("one part", compared), ("any part", dealt(len(compared), 0))):
             rng = np.random.default_rng(4)
-            coupled = ((coupled_errors(rng, blocks), None) for _ in range(draws))
-            name = f"no gain, {n_blocks} blocks of {BLOCK_ROWS} coupled rows, blocks "
-            name += "not given" if given is None else "given"
-            found[name] = rates(coupled, blocks=given, absolute=True)
+            coupled = ((coupled_errors(rng, compared), parts) for _ in range(draws))
+            name = f"no gain, {N_FOLDS} × {n} rows that are compared, in {name}"
+            found[name] = rates(coupled, absolute=True)
     for n in SIZES:
-        rng = np.random.default_rng(5)
-        skewed = ((skewed_errors(rng, n), None) for _ in range(draws))
+        rng, parts = np.random.default_rng(5), dealt(n, 0)
+        skewed = ((skewed_errors(rng, n), parts) for _ in range(draws))
         found[f"no gain, 10 % better on 98 % of rows, worse on 2 %, {n:,} rows"] = rates(skewed)
     return found
 
 
-def coupled_errors(rng: np.random.Generator, blocks: Ints) -> Floats:
-    """Return losses of which rows of one block share half of the noise."""
-    shared = rng.standard_normal((N_STATES, int(blocks.max()) + 1))[:, blocks]
-    own = rng.standard_normal((N_STATES, len(blocks)))
+def coupled_errors(rng: np.random.Generator, compared: Ints) -> Floats:
+    """Return losses of which rows with one number share half of the noise."""
+    shared = rng.standard_normal((N_STATES, N_FOLDS))[:, compared]
+    own = rng.standard_normal((N_STATES, len(compared)))
     return np.abs(1 + 0.2 * (shared + own) / math.sqrt(2))
 
 
