@@ -120,5 +120,6 @@ def test_the_tour_names_files_that_exist() -> None:
     named = set(re.findall(r"`((?:\w+/)*\w+\.py)`", text))
     assert len(named) >= 5
     source = ROOT / "src" / "narrows"
-    for name in named:
-        assert (source / name).exists() or list(source.glob(f"*/{name}")), name
+    for name in named - {"tests/objectives/test_yours.py"}:  # what a reader is to add
+        known = [source / name, ROOT / name, *source.glob(f"*/{name}")]
+        assert any(path.exists() for path in known), name
