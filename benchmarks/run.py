@@ -23,6 +23,7 @@ def main() -> None:
         "jobs",
         "ordered",
         "map_jobs",
+        "judging",
         "never_worse",
         "families",
         "pictures",
