@@ -99,7 +99,7 @@ def test_the_report_reads_and_serialises(digits):
     ae, X, y = digits
     report = evaluate(ae, X, y)
     text = str(report)
-    assert "divided by PCA's" in text
+    assert "PCA's error" in text
     assert "10-NN accuracy" in text
     assert report.as_dict()["error"] == report.error
     assert "10-NN" not in str(evaluate(ae, X))

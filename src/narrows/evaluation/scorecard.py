@@ -42,7 +42,7 @@ MOST_SEEDS = 1 << 32
 __all__ = ["Report", "evaluate"]
 
 
-def evaluate(  # ten arguments: all that a user may choose, by keyword
+def evaluate(  # many arguments: each is an option of the scorecard, by keyword
     ae: Autoencoder,
     X: Any,
     y: Any = None,
