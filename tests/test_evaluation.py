@@ -9,8 +9,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from narrows import Autoencoder, evaluate
 from narrows.common.blocks import evenly_spread
 from narrows.errors import DataError, DataTypeError
-from narrows.evaluation import classifiers
+from narrows.evaluation import classifiers, map_accuracy
 from narrows.evaluation.classifiers import classify, knn_accuracy
+from narrows.evaluation.views import pca_inference
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +86,22 @@ def test_a_row_is_not_its_own_neighbour():
     Z = np.repeat(np.arange(2.0), 11)[:, None] * 100
     labels = np.arange(22)
     assert knn_accuracy(Z, labels) == 0.0
+
+
+def test_the_accuracy_of_a_map_is_that_of_the_scorecard_and_bounded_too(monkeypatch):
+    X, y = load_iris(return_X_y=True)
+    ae = Autoencoder(2, max_steps=5, random_state=0).fit(X)
+    Z, known = ae.transform(X), np.arange(150) > 9
+    found = map_accuracy.map_accuracy(ae, X, Z, y, known, fitted=False)
+    assert (found.n_judged, found.n_others, found.training) == (140, 139, "unknown")
+    assert found.ours == knn_accuracy(Z[10:], y[10:])
+    assert "leave-one-out" in found.words().en and "留一法" in found.words().zh
+    monkeypatch.setattr(map_accuracy, "MOST_ROWS", 50)
+    found = map_accuracy.map_accuracy(ae, X, Z, y, known, fitted=False)
+    assert (found.n_judged, found.n_others) == (50, 49)
+    chosen = 10 + evenly_spread(140, 50)
+    assert found.ours == knn_accuracy(Z[chosen], y[chosen])
+    assert found.pca == knn_accuracy(pca_inference(ae).encode(X[chosen]), y[chosen])
 
 
 def test_labels_must_fit_the_rows(digits):

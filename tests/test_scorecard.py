@@ -437,6 +437,8 @@ def test_seeds_are_fits_with_further_seeds(model):
     assert {
         len(s.values) for s in report.measure("clusters", "kmeans_accuracy").scores.values()
     } == {3}
+    (columns,) = [part for part in report.sections if part.key == "column_errors"]
+    assert [len(line.scores["narrows"].values) for line in columns.measures] == [3] * 20
     assert "± " in str(report) and "3: mean" in str(report)
     first = evaluate(model, X, y, X_train=X_train, y_train=y_train)
     assert (

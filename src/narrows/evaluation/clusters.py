@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from narrows.evaluation.rows import Numbers
 from narrows.evaluation.scores import Measure, Section, measure
 from narrows.evaluation.splitting import Split
 from narrows.evaluation.views import Both
+from narrows.model.inference import Floats
 from narrows.web.words import say
 
 STARTS = 4
@@ -24,7 +24,6 @@ ROWS_PER_NUMBER = 10
 """Rows for each number of a code and each cluster that full covariances of a mixture need."""
 LEAST_VARIANCE = 1e-4
 """Added to the variances of a mixture; codes are scaled to a largest deviation of 1."""
-Floats = NDArray[np.floating[Any]]
 Clustering = Callable[[Floats, Floats, int, int], Numbers]
 
 

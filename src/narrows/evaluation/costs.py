@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import torch
 
-from narrows.evaluation.round_trip import Measured
+from narrows.evaluation.round_trip import Measurement
 from narrows.evaluation.scores import Section, measure
 from narrows.networks.pca_path import pca_network
 from narrows.web.words import say
 
 
-def costs(measured: Measured, fit_seconds: float | None) -> Section:
+def costs(measured: Measurement, fit_seconds: float | None) -> Section:
     """Return seconds of the round trip, and bytes of the model, of a code and of a row.
 
     Parameters
     ----------
-    measured : Measured
+    measured : Measurement
     fit_seconds : float or None
         Of the fit, if it was part of the measurement.
     """

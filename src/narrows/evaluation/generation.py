@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from narrows.common.seeds import seed_of
-from narrows.evaluation.round_trip import Measured
+from narrows.evaluation.round_trip import Measurement
 from narrows.evaluation.sample_quality import SampleQuality, as_grey_pictures, sample_quality
 from narrows.evaluation.scores import Better, Kind, Measure, Section, measure
 from narrows.model.density import Density
@@ -27,7 +27,7 @@ def likelihood(found: Density) -> Section:
     return Section("likelihood", say("scorecard.likelihood.title"), about, lines)
 
 
-def quality(measured: Measured, n: int, prior: str) -> SampleQuality:
+def quality(measured: Measurement, n: int, prior: str) -> SampleQuality:
     """Compare n samples of a model with held-out rows, both grey pictures of 28 × 28 pixels."""
     model = measured.model
     generated = model.sample(n, prior=prior, seed=seed_of(measured.seed))

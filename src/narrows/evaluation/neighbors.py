@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrows.evaluation.classifiers import MOST_ROWS, NEIGHBORS, knn_accuracy
-from narrows.evaluation.round_trip import Measured
+from narrows.evaluation.round_trip import Measurement
 from narrows.evaluation.rows import some_rows
 from narrows.evaluation.scores import Measure, Section, measure
-from narrows.evaluation.views import scaled
+from narrows.evaluation.views import Array64, scaled
 from narrows.web.words import Words, say, sentences
 
 NEAREST = 15
@@ -24,10 +24,9 @@ MOST_COMPARED = 1_000
 MOST_PAIRS = 100_000
 """Pairs whose distances are ranked."""
 FEWEST = 3
-Array64 = NDArray[np.float64]
 
 
-def neighbors(measured: Measured) -> Section:
+def neighbors(measured: Measurement) -> Section:
     """Return how well codes keep the neighbors of rows, and the 10-NN accuracy, by method."""
     rows, title = measured.data.rows, say("scorecard.neighbours.title")
     votes, about_votes = _accuracy(measured)
@@ -52,7 +51,7 @@ def neighbors(measured: Measured) -> Section:
     return Section("neighbours", title, sentences(about, *about_votes), (*lines, *votes))
 
 
-def _accuracy(measured: Measured) -> tuple[list[Measure], list[Words]]:
+def _accuracy(measured: Measurement) -> tuple[list[Measure], list[Words]]:
     """Return the 10-NN accuracy of codes, and a sentence about it; nothing without classes.
 
     Training rows with labels vote. Without them it is a leave-one-out accuracy.

@@ -7,23 +7,21 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from narrows.evaluation.classifiers import NEIGHBORS, knn_accuracy
 from narrows.evaluation.rows import Numbers
 from narrows.evaluation.scores import Measure, Section, measure
 from narrows.evaluation.splitting import Split, rank_in_class
 from narrows.evaluation.views import Both
+from narrows.model.inference import Floats
 from narrows.web.words import Words, say
 
 FEW_LABELS, DRAWS = 100, 5
 """Labels of a probe that learns from few labels, and how often they are drawn."""
 MOST_ITERATIONS = 200
 """Iterations of the logistic regression."""
-Floats = NDArray[np.floating[Any]]
 Probe = Callable[[Floats, Numbers, Floats, Numbers], float]
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from narrows.evaluation.round_trip import Measured
+from narrows.evaluation.round_trip import Measurement
 from narrows.evaluation.scores import Section, largest, measure
 from narrows.model.fitted import DATA_UNITS, DEVIATIONS
 from narrows.web.words import Words, say
@@ -29,7 +29,7 @@ def unit_words(error_unit: str) -> Words:
     }[error_unit]
 
 
-def reconstruction(measured: Measured) -> list[Section]:
+def reconstruction(measured: Measurement) -> list[Section]:
     """Return the errors over all rows; by class and by column where rows have such."""
     model, trips = measured.model, measured.trips
     means = {m: float(trip.errors.mean()) for m, trip in trips.items()}
@@ -51,7 +51,7 @@ def reconstruction(measured: Measured) -> list[Section]:
     return [part for part in parts if part is not None]
 
 
-def class_errors(measured: Measured) -> Section | None:
+def class_errors(measured: Measurement) -> Section | None:
     """Return the mean error of each class; None without classes."""
     classes, trips, lines = measured.data.classes, measured.trips, []
     if classes is None:
@@ -65,7 +65,7 @@ def class_errors(measured: Measured) -> Section | None:
     return Section("class_errors", say("scorecard.class_errors.title"), about, tuple(lines))
 
 
-def column_errors(measured: Measured) -> Section | None:
+def column_errors(measured: Measurement) -> Section | None:
     """Return the error of each column of a table, as a part of the column's variance.
 
     None for pictures, and where no column varies. Of all columns; see `worst_columns`.

@@ -20,7 +20,7 @@ from narrows.web.words import Label, Words, say
 
 SUFFIXES = (".json", ".html")
 """Suffixes of the files that a report is saved to."""
-MOST_CLASSES = 20
+LISTED_CLASSES = 20
 """Classes whose errors a table lists."""
 
 
@@ -204,9 +204,9 @@ class Block:
 def _block(part: Section) -> Block:
     methods, notes = part.methods, [note.en for note in part.notes]
     shown = list(part.measures)
-    if part.key == "class_errors" and len(shown) > MOST_CLASSES:
-        notes.append(say("scorecard.class_errors.more", n=len(shown) - MOST_CLASSES).en)
-        shown = largest(shown, MOST_CLASSES)
+    if part.key == "class_errors" and len(shown) > LISTED_CLASSES:
+        notes.append(say("scorecard.class_errors.more", n=len(shown) - LISTED_CLASSES).en)
+        shown = largest(shown, LISTED_CLASSES)
     rows = [
         [
             english(line.name),

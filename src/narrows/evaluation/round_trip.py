@@ -61,7 +61,7 @@ def round_trip(inference: Inference, rows: NDArray[np.generic]) -> RoundTrip:
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurement:
     """A model with the rows it is measured on.
 
     Attributes
@@ -80,7 +80,7 @@ class Measured:
     seed: int
 
     @classmethod
-    def of(cls, model: Model, data: MeasuredRows, seed: int) -> Measured:
+    def of(cls, model: Model, data: MeasuredRows, seed: int) -> Measurement:
         """Send the rows through the model and through its PCA."""
         methods = {"narrows": model.inference, "pca": pca_inference(model)}
         trips = {name: round_trip(inference, data.rows) for name, inference in methods.items()}

@@ -25,7 +25,7 @@ from narrows.evaluation.neighbors import neighbors
 from narrows.evaluation.probes import nothing_to_probe, probes
 from narrows.evaluation.reconstruction import reconstruction, worst_columns
 from narrows.evaluation.report import Report
-from narrows.evaluation.round_trip import Measured
+from narrows.evaluation.round_trip import Measurement
 from narrows.evaluation.rows import MeasuredRows, read_rows
 from narrows.evaluation.sample_quality import SampleQuality, as_grey_pictures
 from narrows.evaluation.scores import Section, merged
@@ -131,12 +131,12 @@ def evaluate(  # many arguments: each is an option of the scorecard, by keyword
     known = is_integer(random_state) and random_state >= 0
     seed = int(random_state) % MOST_SEEDS if known else seed_of(random_state)
     asked = _Asked(_n_samples(ae.model_, data, samples), prior, importance_samples)
-    cards = [_card(Measured.of(ae.model_, data, seed), asked)]
+    cards = [_card(Measurement.of(ae.model_, data, seed), asked)]
     for number in range(1, seeds):
         if verbose:
             print(f"narrows: fitting seed {number + 1} of {seeds}", file=sys.stderr, flush=True)
         again, seconds = fitted_again(ae, number, X_train, y_train)
-        cards.append(_card(Measured.of(again.model_, data, seed + number), asked, seconds))
+        cards.append(_card(Measurement.of(again.model_, data, seed + number), asked, seconds))
     return _report(ae.model_, data, cards)
 
 
@@ -171,7 +171,7 @@ class _Card:
     density: Density | None
 
 
-def _card(measured: Measured, asked: _Asked, fit_seconds: float | None = None) -> _Card:
+def _card(measured: Measurement, asked: _Asked, fit_seconds: float | None = None) -> _Card:
     """Measure one model."""
     model, rows = measured.model, measured.data.rows
     sections = reconstruction(measured)
@@ -192,7 +192,7 @@ def _card(measured: Measured, asked: _Asked, fit_seconds: float | None = None) -
     return _Card(sections, gather(measured, table), quality, density)
 
 
-def _of_classes(measured: Measured) -> tuple[list[Section], NDArray[np.int64] | None]:
+def _of_classes(measured: Measurement) -> tuple[list[Section], NDArray[np.int64] | None]:
     """Return probes and clusters, and a table of rows by class and cluster, if there are classes.
 
     If the labels are not used as classes, return a section that says why.

@@ -7,23 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from narrows.common.blocks import evenly_spread
-from narrows.evaluation.round_trip import Measured
+from narrows.evaluation.round_trip import Measurement
+from narrows.model.inference import Floats
 from narrows.model.model import Model
 from narrows.web.words import Label, Words, say
 
-COLUMNS = 10
+STRIP_ROWS = 10
 """Rows of a strip."""
 MOST_PIXELS = 1 << 20
 """Values of a strip; if rows are very large, it has fewer rows, but at least three."""
 MOST_POINTS = 5_000
 """Codes on a plane."""
-Floats = NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class Shown:
     facts: tuple[tuple[Label, Label], ...]
 
 
-def gather(measured: Measured, clusters: NDArray[np.int64] | None) -> Shown:
+def gather(measured: Measurement, clusters: NDArray[np.int64] | None) -> Shown:
     """Choose what is shown of a model and of the rows it was measured on."""
     model, data = measured.model, measured.data
     chosen = evenly_spread(len(data.rows), MOST_POINTS)
@@ -107,10 +106,10 @@ def gather(measured: Measured, clusters: NDArray[np.int64] | None) -> Shown:
     )
 
 
-def _strips(measured: Measured) -> tuple[Strip, ...]:
+def _strips(measured: Measurement) -> tuple[Strip, ...]:
     rows, trips = measured.data.rows, measured.trips
     order = np.argsort(trips["narrows"].errors, kind="stable")[::-1]
-    n = min(max(3, min(COLUMNS, MOST_PIXELS // rows.shape[1])), len(order) // 3)
+    n = min(max(3, min(STRIP_ROWS, MOST_PIXELS // rows.shape[1])), len(order) // 3)
     middle = (len(order) - n) // 2
     parts = [
         (say("scorecard.pictures.largest"), order[:n]),

@@ -17,7 +17,7 @@ from narrows.web.words import Words, say
 
 @dataclass(frozen=True)
 class Split:
-    """NDArray[np.generic] to learn from and rows to test on; no row is in both.
+    """Rows to learn from and rows to test on; no row is in both.
 
     Attributes
     ----------
@@ -72,7 +72,7 @@ def halves(classes: Numbers, most: int, seed: int) -> tuple[Numbers, Numbers]:
     ----------
     classes : ndarray (N,)
     most : int
-        NDArray[np.generic] of both halves together; of more rows, some are chosen, evenly spread.
+        Rows of both halves together; of more rows, some are chosen, evenly spread.
     seed : int
     """
     taken = evenly_spread(len(classes), most)
