@@ -89,6 +89,7 @@ def test_numbers_make_a_scale_and_no_accuracy(narrows):
     assert code == 0
     assert "10-NN" not in text
     html = Path("m.html").read_text("utf-8")
+    assert "mean, in squared data units" in html and "单位为数据单位的平方" in html
     assert '"kind":"numbers"' in html and "<h2>petals</h2>" in html
     line = f"map iris.csv --labels petals.csv --labels-are classes --out n.html {QUICK}"
     assert narrows(line)[0] == 0

@@ -25,6 +25,7 @@ from narrows.common.text import in_seconds
 from narrows.errors import DataError, ParameterError, near_miss
 from narrows.estimator import load
 from narrows.evaluation.map_accuracy import Accuracy, map_accuracy
+from narrows.evaluation.reconstruction import unit_words
 from narrows.sources import inputs
 from narrows.sources.labels import read_labels
 from narrows.sources.open import Table, read_table
@@ -294,9 +295,10 @@ def _write_page(asked: Asked, found: Found) -> None:
     ]
     ours, pca = float(ae.validation_error_), float(ae.pca_validation_error_)
     if np.isfinite(ours):
+        unit = unit_words(ae.model_.error_unit)
         value = Words(
-            f"{ours:.4g} (PCA {pca:.4g}), mean squared, in data units",
-            f"{ours:.4g}（PCA {pca:.4g}），均方，以数据的单位计",
+            f"{ours:.4g} (PCA {pca:.4g}), mean, in {unit.en}",
+            f"{ours:.4g}（PCA {pca:.4g}），平均值，单位为{unit.zh}",
         )
         facts.append(Fact(Words("held-out error", "留出误差"), value))
     if found.accuracy is not None:
