@@ -3,8 +3,8 @@
     python benchmarks/jobs.py [--out DIR]
 
 Printed are: a classifier of at most 5,000 parameters on 32 numbers beside one of at least 200,000
-on pixels and the small one on PCA's 32 numbers; the 10-NN accuracy (10,000 training digits vote,
-evenly chosen) of the plane of the recipe `map` beside PCA's and those of both tutorial maps.
+on pixels and the small one on PCA's 32 numbers; the 10-NN accuracy (all training digits
+vote) of the plane of the recipe `map` beside PCA's and those of both tutorial maps.
 """
 
 from __future__ import annotations

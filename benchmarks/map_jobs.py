@@ -8,7 +8,7 @@ measured on the 10,000 test digits.
 
 Features: 64 numbers by ``objective="neighbors"``, beside PCA's 64 and the pixels. Linear probe: a
 logistic regression on all training digits, and on 100 of them (10 of each class, mean of 5 draws);
-10-NN accuracy (of 10,000 training digits, evenly chosen). Clusters: k-means with ten centres,
+10-NN accuracy (all training digits vote). Clusters: k-means with ten centres,
 learned from training codes; accuracy by the best assignment of clusters to digits, of 64 numbers
 and of the plane.
 

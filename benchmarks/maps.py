@@ -5,8 +5,8 @@
 
 MNIST: the 60,000 training digits are fitted, the 10,000 test digits placed. narrows is given
 UMAP's own seconds, then three times as many; UMAP's code is compiled beforehand, and what torch
-imports for a first fit is imported. 10-NN accuracy is that of `knn_accuracy`: 10,000 training
-digits, evenly chosen, vote in the plane. Trustworthiness compares the pixels of 5,000 test digits
+imports for a first fit is imported. 10-NN accuracy is that of `knn_accuracy`: all training digits
+vote in the plane. Trustworthiness compares the pixels of 5,000 test digits
 with their places (k = 15, scikit-learn's). The way back is the held-out error of encoding and
 decoding; of UMAP, whose inverse takes half a second a point, of 200 digits.
 

@@ -66,8 +66,9 @@ def test_votes_are_scikit_learns_where_labels_tie():
 
 
 def test_of_very_many_rows_some_vote_and_some_are_judged(monkeypatch):
-    assert classifiers.MOST_ROWS == 10_000
+    assert (classifiers.MOST_ROWS, classifiers.MOST_VOTERS) == (10_000, 100_000)
     monkeypatch.setattr(classifiers, "MOST_ROWS", 50)
+    monkeypatch.setattr(classifiers, "MOST_VOTERS", 50)
     X, y = load_iris(return_X_y=True)
     chosen = evenly_spread(150, 50)
     judge = KNeighborsClassifier(10).fit(X[chosen], y[chosen])

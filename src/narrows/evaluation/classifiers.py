@@ -18,8 +18,8 @@ from narrows.errors import DataError
 
 NEIGHBORS = 10
 """Neighbors that vote: the k of k-NN accuracy."""
-MOST_ROWS = 10_000
-"""Rows that vote, and rows that are judged, at most."""
+MOST_ROWS, MOST_VOTERS = 10_000, 100_000
+"""Rows that are judged, and training rows that vote, at most."""
 
 
 def knn_accuracy(
@@ -31,7 +31,8 @@ def knn_accuracy(
     """Return the 10-NN accuracy: how often the 10 nearest training rows vote for the right label.
 
     This is the accuracy of scikit-learn's `KNeighborsClassifier(10)`, the one definition of it in
-    narrows. Of more than 10,000 training or test rows 10,000 are used, evenly chosen.
+    narrows. Of more than 100,000 training rows, and of more than 10,000 rows to be judged, so many
+    are used, evenly chosen.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def knn_accuracy(
     """
     from sklearn.neighbors import NearestNeighbors
 
-    trained = evenly_spread(len(Z), MOST_ROWS)
+    trained = evenly_spread(len(Z), MOST_ROWS if Z_test is None else MOST_VOTERS)
     n_voters = len(trained) - (Z_test is None)
     if n_voters < NEIGHBORS:
         raise DataError(f"{n_voters} rows are too few for the votes of {NEIGHBORS} neighbours.")
