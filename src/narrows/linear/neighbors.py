@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from narrows.common.blocks import rows_at_once, slices
 from narrows.errors import MissingExtra
 from narrows.linear.pca import Blocks, PrincipalComponents
 from narrows.linear.scaling import Scaling
@@ -122,16 +123,14 @@ def nearest(queries: Floats32, rows: Floats32, n_neighbors: int, *, same: bool =
     lengths = x_ND.square().sum(dim=1, keepdim=True) / 2
     x_EN = torch.cat([x_ND, lengths], dim=1).T
     q_ME = torch.cat([-q_MD, torch.ones(len(q_MD), 1)], dim=1)
-    size = max(1, min(BLOCK_BYTES // (4 * len(rows)), len(queries)))
+    size = rows_at_once(len(rows), BLOCK_BYTES // 4, len(queries))
     found = np.empty((len(queries), n_neighbors), dtype=np.int64)
     distances = torch.empty(size, len(rows))
-    for first in range(0, len(queries), size):
-        block = q_ME[first : first + size]
-        apart = torch.mm(block, x_EN, out=distances[: len(block)])
+    for part in slices(len(queries), size):
+        apart = torch.mm(q_ME[part], x_EN, out=distances[: part.stop - part.start])
         if same:
-            places = torch.arange(len(block))
-            apart[places, places + first] = torch.inf
-        found[first : first + len(block)] = _smallest(apart, n_neighbors).numpy()
+            apart.diagonal(offset=part.start).fill_(torch.inf)
+        found[part] = _smallest(apart, n_neighbors).numpy()
     return found
 
 
