@@ -405,6 +405,7 @@ def test_few_rows_and_a_last_batch_of_one(family, n_rows):
     assert np.isfinite(ae.reconstruct(X)).all()
 
 
+@pytest.mark.filterwarnings("ignore:Columns? .*carr:narrows.errors.NarrowsWarning")
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @each_family
 def test_noise_and_tables_train_without_nan(family, precision):

@@ -11,6 +11,7 @@ from conftest import quick
 from narrows.linear.pca import column_moments, fit_pca
 from narrows.linear.scaling import choose_scaling
 from narrows.linear.varies import EPSILON, Rounding, deviations, rounding_of, without_noise
+from narrows.objectives.priors import PRIORS
 
 N = 300
 
@@ -106,3 +107,17 @@ def test_a_row_moved_by_a_hundredth_gets_a_code_of_its_size(dtype, scaling):
         row[0, -1] += 0.01
         assert np.abs(ae.transform(row)).max() < 20
         assert np.abs(ae.transform(row) - ae.transform(X[:1])).max() < 0.1
+
+
+def test_a_flow_does_not_stretch_a_number_that_is_constant():
+    rng = np.random.default_rng(0)
+    codes = np.stack([rng.normal(size=400), noisy(0.1, np.float32, 400)], axis=1)
+    flow = PRIORS["flow"].fit(torch.from_numpy(codes), 0)
+    assert flow.scale.tolist() == [pytest.approx(codes[:, 0].std(), rel=1e-6), 1.0]
+
+
+def test_scores_of_constant_rows_are_zero():
+    X = np.stack([noisy(0.1, seed=1), noisy(7.3, seed=2)], axis=1)
+    ae = quick(1, max_steps=5).fit(X)
+    assert ae.score(X) == 0
+    assert ae.explained_variance_ratio_ == 0

@@ -15,6 +15,7 @@ from narrows.evaluation.rows import Numbers
 from narrows.evaluation.scores import Measure, Section, measure
 from narrows.evaluation.splitting import Split
 from narrows.evaluation.views import Both
+from narrows.linear.varies import CODES, deviations
 from narrows.model.inference import Floats
 from narrows.web.words import say
 
@@ -94,7 +95,7 @@ def mixture(learn: Floats, test: Floats, n: int, seed: int) -> Numbers:
     from sklearn.mixture import GaussianMixture
 
     enough = len(learn) >= ROWS_PER_NUMBER * learn.shape[1] * n
-    middle, unit = learn.mean(axis=0), float(learn.std(axis=0).max()) or 1.0
+    middle, unit = learn.mean(axis=0), float(deviations(learn, CODES).max()) or 1.0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         found = GaussianMixture(

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from narrows.common.blocks import rows_at_once, slices
 from narrows.errors import MissingExtra
 from narrows.linear.pca import Blocks, PrincipalComponents
 from narrows.linear.scaling import Scaling
@@ -19,9 +20,9 @@ Numbers = NDArray[np.int64]
 MOST_EXACT = 120_000
 """Rows up to which neighbours are exact: about a quarter of a minute on two cores."""
 STRETCH = 64
-"""Distances of which the smallest is found at once."""
+"""Columns in a group, whose smallest distance is found first."""
 BLOCK_BYTES = 1 << 24
-"""Memory of the distances that are looked at together: about what a processor keeps at hand."""
+"""Bytes of distances that are computed at once: about a processor's cache."""
 
 
 def compact(blocks: Blocks, pca: PrincipalComponents, scaling: Scaling) -> Floats32:
@@ -74,7 +75,7 @@ def nearest_rows(rows: Floats32, n_neighbors: int, seed: int) -> Numbers:
     MissingExtra
         Beyond 120,000 rows without pynndescent.
     """
-    if len(rows) == 1:  # which has nobody else
+    if len(rows) == 1:
         return np.zeros((1, 1), dtype=np.int64)
     if is_exact(len(rows)):
         return nearest(rows, rows, n_neighbors, same=True)
@@ -90,9 +91,9 @@ def nearest_rows(rows: Floats32, n_neighbors: int, seed: int) -> Numbers:
 
 
 def _without_self(found: Numbers) -> Numbers:
-    """Drop the row itself from (N, k + 1) numbers, or the last where the search has missed it.
+    """Drop each row's own number from (N, k + 1) numbers, or the last where its own is missing.
 
-    Where it has found fewer, which are -1 then, the row stands for those.
+    -1, where the search found too few, is replaced by the row's own number.
     """
     found = np.where(found < 0, np.arange(len(found))[:, None], found)
     own = found == np.arange(len(found))[:, None]
@@ -109,37 +110,35 @@ def nearest(queries: Floats32, rows: Floats32, n_neighbors: int, *, same: bool =
     Parameters
     ----------
     queries, rows : ndarray (M, D) and (N, D), float32
-        About zero, since distances come from products.
+        Centred, since distances are computed from products.
     n_neighbors : int
     same : bool
-        Whether queries are the rows themselves, of which none is its own neighbour.
+        Whether queries are the rows themselves; no row is then its own neighbour.
 
-    All rows are looked at; what is left to chance is the order of distances that differ by less
-    than float32 tells apart in the rows' squared lengths.
+    The search is exact, except for the order of distances that differ by less than the rounding
+    of the rows' squared lengths in float32.
     """
     x_ND, q_MD = torch.from_numpy(rows), torch.from_numpy(queries)
-    # Half the squared distance, but for what a query has in common with all rows, as one product.
+    # One product gives half the squared distance, minus half the squared length of the query.
     lengths = x_ND.square().sum(dim=1, keepdim=True) / 2
     x_EN = torch.cat([x_ND, lengths], dim=1).T
     q_ME = torch.cat([-q_MD, torch.ones(len(q_MD), 1)], dim=1)
-    size = max(1, min(BLOCK_BYTES // (4 * len(rows)), len(queries)))
+    size = rows_at_once(len(rows), BLOCK_BYTES // 4, len(queries))
     found = np.empty((len(queries), n_neighbors), dtype=np.int64)
     distances = torch.empty(size, len(rows))
-    for first in range(0, len(queries), size):
-        block = q_ME[first : first + size]
-        apart = torch.mm(block, x_EN, out=distances[: len(block)])
+    for part in slices(len(queries), size):
+        apart = torch.mm(q_ME[part], x_EN, out=distances[: part.stop - part.start])
         if same:
-            places = torch.arange(len(block))
-            apart[places, places + first] = torch.inf
-        found[first : first + len(block)] = _smallest(apart, n_neighbors).numpy()
+            apart.diagonal(offset=part.start).fill_(torch.inf)
+        found[part] = _smallest(apart, n_neighbors).numpy()
     return found
 
 
 def _smallest(values: Tensor, k: int) -> Tensor:
     """Return the places (M, k) of the smallest of values (M, N), the smallest first.
 
-    The k smallest lie in the k stretches whose own smallest values are smallest, so that most of a
-    row is only read for minima, which is several times faster than sorting it.
+    The k smallest lie in the k groups of columns with the smallest minima. Finding minima is
+    several times faster than sorting whole rows.
     """
     n_rows, n_values = values.shape
     if n_values <= 4 * k * STRETCH:

@@ -19,9 +19,9 @@ from narrows.errors import ParameterError
 LARGEST_PATH = 1 << 25
 """Numbers in a matrix from features to codes (128 MiB in float32) up to which there is one."""
 LONGEST = 4
-"""How many times as long as wide a cell may be, unless the picture is longer."""
+"""Largest ratio of a cell's sides, unless that of the picture is larger."""
 _NEAR = 64
-"""How far from the code size that was asked for another one is looked for, to be named."""
+"""Code sizes above the one asked for that are tried, to suggest one in the error."""
 
 
 class Cells(NamedTuple):
@@ -82,8 +82,8 @@ def as_picture(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
 def cells_for_pca(shape: tuple[int, ...], n_components: int) -> Cells | None:
     """Choose how to cut pictures that are too large for a PCA of whole ones.
 
-    They are cut into as few cells as are small enough, not too long, each with as many numbers of
-    the code as the others.
+    They are cut into the fewest cells that are small enough and not too long. Each cell has the
+    same number of numbers of the code.
 
     Returns
     -------

@@ -33,6 +33,8 @@ class Rounding:
 
 
 EXACT = Rounding()
+CODES = Rounding(float(np.finfo(np.float32).eps))
+"""Of codes, whatever their dtype: networks are trained in float32."""
 
 
 def rounding_of(dtype: DTypeLike) -> Rounding:
@@ -54,8 +56,13 @@ def without_noise(
     return np.where(variances <= n_rows * EPSILON * variances + noise**2, 0.0, variances)
 
 
-def deviations(values: NDArray[np.generic]) -> Array64:
-    """Return the standard deviation (D,) of columns (N, D), 0 where rounding explains it."""
+def deviations(values: NDArray[np.generic], rounding: Rounding | None = None) -> Array64:
+    """Return the standard deviation (D,) of columns (N, D), 0 where rounding explains it.
+
+    Values are as exact as their dtype unless ``rounding`` says otherwise.
+    """
     in_float64 = values.astype(np.float64)
     mean, variances = in_float64.mean(axis=0), in_float64.var(axis=0)
-    return np.sqrt(without_noise(variances, mean, len(values), rounding_of(values.dtype)))
+    return np.sqrt(
+        without_noise(variances, mean, len(values), rounding or rounding_of(values.dtype))
+    )

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from narrows.common.blocks import rows_at_once, slices
 from narrows.errors import DataError, DataTypeError, ParameterError
+from narrows.linear.varies import rounding_of, without_noise
 from narrows.model import sampling, serialise
 from narrows.model.fitted import Fitted
 from narrows.model.inference import Floats, Inference
@@ -79,9 +80,13 @@ class Model(Fitted):
         In squared data units; if ``reported``, in `error_unit`, as `errors` are.
         """
         mean, _ = self.column_moments()
-        blocks = slices(len(X), rows_at_once(X.shape[1], BLOCK_VALUES))
-        squares = (self.inference.squares(X[part], mean, reported=reported) for part in blocks)
-        return sum(float(found.sum()) for found in squares) / X.size
+        squares = np.zeros(X.shape[1])
+        for part in slices(len(X), rows_at_once(X.shape[1], BLOCK_VALUES)):
+            squares += self.inference.squares(X[part], mean, reported=False).sum(axis=0)
+        divisor = self.net.scaling.divisor.numpy()
+        unit = divisor if reported and divisor.size > 1 else 1.0
+        variances = without_noise(squares / len(X), mean, len(X), rounding_of(X.dtype))
+        return float((variances / unit**2).mean())
 
     def check_codes(self, Z: NDArray[np.generic]) -> None:
         """Check the number of columns of codes (N, k); only ordered codes may be cut short.

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from narrows.common.blocks import evenly_spread, rows_at_once
 from narrows.common.limits import is_integer
 from narrows.errors import ParameterError
+from narrows.linear.varies import CODES, deviations
 from narrows.model.fitted import Movement
 from narrows.model.model import Model
 from narrows.sources.protocol import Source
@@ -111,7 +112,7 @@ def movement(origin: Model, model: Model, source: Source) -> Movement:
 
 def _movement(before: NDArray[np.float64], after: NDArray[np.float64]) -> Movement:
     low, high = np.quantile(before, [0.01, 0.99], axis=0)
-    width = float((high - low).max())
-    distances = np.linalg.norm(after - before, axis=1) / (width if width > 0 else 1.0)
+    width = float((high - low)[deviations(before, CODES) > 0].max(initial=0.0))
+    distances = np.linalg.norm(after - before, axis=1) / (width or 1.0)
     median, far = np.quantile(distances, [0.5, FAR])
     return Movement(float(median), float(far), width, len(before))

@@ -11,6 +11,7 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
 from narrows.common.threads import compute_threads, one_blas_thread, without_warnings
+from narrows.linear.varies import CODES, deviations
 from narrows.model.inference import Floats, Inference
 from narrows.model.trust import (
     Clusters,
@@ -106,7 +107,7 @@ def clusters_of(codes: Floats, logs: Floats64, seed: int) -> Clusters:
     own, lent = counts / (counts + LENT), LENT / (counts + LENT)
     usual = np.average(within, axis=0, weights=counts)
     variances = own[:, None] * within + lent[:, None] * usual
-    floor = SMALLEST_SHARE * Z.var(axis=0).mean()
+    floor = SMALLEST_SHARE * np.square(deviations(Z, CODES)).mean()
     return Clusters(
         shares=counts / counts.sum(),
         means=means,

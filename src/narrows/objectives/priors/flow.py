@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from narrows.common.adam import AdamSteps
+from narrows.linear.varies import CODES, deviations
 from narrows.networks.layers import empty_linear
 from narrows.objectives.priors.base import Prior
 from narrows.objectives.priors.normal import ClassNormals
@@ -121,7 +122,7 @@ class Flow(Prior):
         """Train on codes (N, K) by maximum likelihood; keep the best state on held-out codes."""
         generator = torch.Generator().manual_seed(seed)
         flow = cls(codes.shape[1], generator=generator)
-        scale = codes.std(dim=0, correction=0)
+        scale = torch.from_numpy(deviations(codes.numpy(), CODES)).to(codes)
         flow.shift.copy_(codes.mean(dim=0))
         flow.scale.copy_(torch.where(scale > 0, scale, torch.ones_like(scale)))
         codes = codes.float()[torch.randperm(len(codes), generator=generator)]

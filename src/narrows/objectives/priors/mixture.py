@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from narrows.common.threads import without_warnings
+from narrows.linear.varies import CODES, deviations
 from narrows.objectives.priors.base import Prior
 from narrows.objectives.priors.normal import cholesky, log_normal
 
@@ -50,7 +51,7 @@ class Mixture(Prior):
 
         n_codes, n_components = codes.shape
         # Scaled, since scikit-learn adds one constant to all variances.
-        centre, scale = codes.mean(dim=0), codes.std(dim=0, correction=0)
+        centre, scale = codes.mean(dim=0), torch.from_numpy(deviations(codes.numpy(), CODES))
         scale = torch.where(scale > 0, scale, torch.ones_like(scale))
         scaled = ((codes - centre) / scale).numpy()
         most = n_codes // (CODES_PER_COMPONENT * (n_components + 1))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from narrows.linear.varies import CODES, deviations
 from narrows.networks.linear_plus import LinearPath
 
 KERNEL_SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -73,7 +74,7 @@ def draw(generator: torch.Generator, x: Tensor, n_components: int) -> Tensor:
 
 def diagnose(z: Tensor, what_to_type: str) -> list[str]:
     """Say where codes (N, K) are far larger or smaller than draws from N(0, 1)."""
-    varying_K = z.std(dim=0, correction=0) > 0
+    varying_K = torch.from_numpy(deviations(z.numpy(), CODES) > 0)
     if len(z) < 2 or not bool(varying_K.any()):
         return []
     size = float(z[:, varying_K].square().mean().sqrt())
