@@ -34,11 +34,11 @@ from narrows.training.batches import ScaledRows
 from narrows.training.data import Data
 from narrows.training.deadline import Deadline
 from narrows.training.held_out import find_neighbors, scaled_bounds
-from narrows.training.loop import Pace, StepRule, TrainingState, start_training, train
+from narrows.training.loop import Pace, TrainingState, start_training, train
 from narrows.training.parameters import described
 from narrows.training.plan import Plan, make_plan
 from narrows.training.progress import print_epochs
-from narrows.training.run import Request
+from narrows.training.run import Request, step_rule
 from narrows.training.select import Outcome, fit_model
 from narrows.training.start import pca_in_units_of, start, with_code_size
 from narrows.training.trust import trust_scale
@@ -389,17 +389,7 @@ def _pass_once(state: TrainingState, source: Source, model: Model, plan: Plan) -
     rows = ScaledRows(source, scaling, plan.dtype, plan.device)
     if plan.n_neighbors:
         find_neighbors(rows, pca_in_units_of(source, scaling, plan), plan, state.net.encoder)
-    rule = StepRule(
-        plan.objective,
-        scaled_bounds(model.bounds, rows, plan.network),
-        plan.dtype,
-        plan.learning_rate,
-        "constant",
-        n_warm_up=0,
-        n_components=plan.n_components,
-        seed=plan.seed,
-        ordered=plan.widths.ordered,
-    )
+    rule = step_rule(plan, scaled_bounds(model.bounds, rows, plan.network))
 
     def in_order(epoch: int) -> Iterator[Batch]:
         return rows.batches(plan.batch_size, seed=plan.seed, epoch=epoch, shuffle=False)

@@ -21,6 +21,7 @@ from narrows.model.parts import named_part
 from narrows.networks import Network, Widths
 from narrows.networks.base import AXES
 from narrows.objectives import Objective
+from narrows.objectives.base import Usual
 from narrows.objectives.ordered import Loss, loss_of
 from narrows.sources.split import count_held_out
 from narrows.training.batches import CACHE_BYTES
@@ -233,49 +234,16 @@ def make_plan(
         Where parameters do not fit the data or each other.
     """
     objective = named_part("objective", params["objective"])
-    needs, ordered = objective.needs, bool(params["ordered"])
-    n_components = int(params["n_components"])
-    if params["init"] == "pca" and n_components > n_features:
-        raise ParameterError(
-            f"`n_components`={n_components} is more than the data has (n_features = {n_features}),"
-            " and init='pca' starts from at most that many. Ask for fewer components, or use"
-            " init='random' for an overcomplete code."
-        )
+    ordered, n_components = bool(params["ordered"]), int(params["n_components"])
     usual = loss_of(objective, ordered=ordered).usual(n_components)
     shape = sample_shape or (n_features,)
     widths = objective.widths(
         n_features, n_components, sample_shape=shape, class_shares=class_shares, ordered=ordered
     )
-    network = named_part("network", params["network"])
-    if params["network"] == "auto" and usual.networks is not None:
-        network = usual.networks[n_rows >= FEW_ROWS]
-    n_axes = max(AXES, n_components)
-    if needs.n_neighbors and network.reads_axes and n_features > n_axes:
-        widths = widths._replace(axes=n_axes)
-    network = network.resolved(widths, n_rows)
-    n_parameters, n_products = network.n_parameters(widths), network.n_products(widths)
-    if needs.linear_ends and not network.linear_ends():
-        raise ParameterError(
-            f"{objective!r} reads logits or log variances, which may be any number, so code and"
-            f" output of the network must be linear. Set `code_activation` and `output_activation`"
-            f" to 'linear', or choose another objective for {network!r}."
-        )
+    network, widths = _network(params["network"], objective, usual, widths, n_rows)
     cells = cells_for_pca(shape, min(n_components, n_features))
-    if cells is not None and (ordered or needs.n_neighbors):
-        raise ParameterError(
-            f"Pictures of {cells.height} × {cells.width} × {cells.channels} values are too large"
-            " for one PCA at this code size, which ordered codes and maps need; give smaller"
-            " pictures or fewer components."
-        )
-    if params["init"] == "pca":
-        network.check_start(widths)
-        read = widths.axes or n_features
-        in_path = read * widths.encoder_out + n_components * widths.decoder_out
-        if cells is not None:
-            _check_starts_as_pca(objective, cells)
-            in_path = 2 * cells.size * n_components
-        n_parameters += in_path // (1 if cells is None else cells.n_cells)
-        n_products += in_path
+    _check_together(params, objective, network, widths, cells)
+    n_parameters, n_products = _counts(network, widths, cells, params["init"])
     n_folds, n_held_out = (0, 0) if partial else _split(params, n_rows)
     batch_size = _batch_size(params["batch_size"], usual.batch_size, n_rows, n_features)
     n_train_rows = n_rows - (n_rows // n_folds if n_folds else n_held_out)
@@ -304,8 +272,72 @@ def make_plan(
         patience=_patience(params["patience"], schedule),
         seed=seed,
         cells=cells,
-        n_neighbors=min(needs.n_neighbors, max(n_train_rows - 1, 1)),
+        n_neighbors=min(objective.needs.n_neighbors, max(n_train_rows - 1, 1)),
     )
+
+
+def _network(
+    asked: Any, objective: Objective, usual: Usual, widths: Widths, n_rows: int
+) -> tuple[Network, Widths]:
+    """Return the network with nothing left to choose, and what enters and leaves it."""
+    network = named_part("network", asked)
+    if asked == "auto" and usual.networks is not None:
+        network = usual.networks[n_rows >= FEW_ROWS]
+    n_axes = max(AXES, widths.code)
+    if objective.needs.n_neighbors and network.reads_axes and widths.features > n_axes:
+        widths = widths._replace(axes=n_axes)
+    return network.resolved(widths, n_rows), widths
+
+
+def _check_together(
+    params: dict[str, Any],
+    objective: Objective,
+    network: Network,
+    widths: Widths,
+    cells: Cells | None,
+) -> None:
+    """Check that parameters fit the data and each other.
+
+    Raises
+    ------
+    ParameterError
+    """
+    from_pca = params["init"] == "pca"
+    if from_pca and widths.code > widths.features:
+        raise ParameterError(
+            f"`n_components`={widths.code} is more than the data has (n_features ="
+            f" {widths.features}), and init='pca' starts from at most that many. Ask for fewer"
+            " components, or use init='random' for an overcomplete code."
+        )
+    if objective.needs.linear_ends and not network.linear_ends():
+        raise ParameterError(
+            f"{objective!r} reads logits or log variances, which may be any number, so code and"
+            f" output of the network must be linear. Set `code_activation` and `output_activation`"
+            f" to 'linear', or choose another objective for {network!r}."
+        )
+    if cells is not None and (widths.ordered or objective.needs.n_neighbors):
+        raise ParameterError(
+            f"Pictures of {cells.height} × {cells.width} × {cells.channels} values are too large"
+            " for one PCA at this code size, which ordered codes and maps need; give smaller"
+            " pictures or fewer components."
+        )
+    if from_pca:
+        network.check_start(widths)
+    if from_pca and cells is not None:
+        _check_starts_as_pca(objective, cells)
+
+
+def _counts(network: Network, widths: Widths, cells: Cells | None, init: str) -> tuple[int, int]:
+    """Return the trainable numbers and the products of one row, the linear path included."""
+    n_parameters, n_products = network.n_parameters(widths), network.n_products(widths)
+    if init != "pca":
+        return n_parameters, n_products
+    read = widths.axes or widths.features
+    in_path = read * widths.encoder_out + widths.code * widths.decoder_out
+    if cells is not None:
+        in_path = 2 * cells.size * widths.code
+    n_cells = 1 if cells is None else cells.n_cells
+    return n_parameters + in_path // n_cells, n_products + in_path
 
 
 def _check_starts_as_pca(objective: Objective, cells: Cells) -> None:

@@ -21,7 +21,7 @@ from narrows.model.fitted import HistoryRow
 from narrows.model.inference import Inference
 from narrows.networks import Autoencoding, converted, is_finite
 from narrows.networks.pca_path import pca_network
-from narrows.objectives import Batch
+from narrows.objectives import Batch, Bounds
 from narrows.objectives.ordered import LENGTHS_PER_ROW
 from narrows.sources.protocol import RowNumbers, Source
 from narrows.training.batches import ScaledRows
@@ -80,6 +80,21 @@ class Request:
         return callbacks
 
 
+def step_rule(plan: Plan, bounds: Bounds | None) -> StepRule:
+    """Return what stays the same over the steps of a plan; without a warm-up."""
+    return StepRule(
+        plan.objective,
+        bounds,
+        plan.dtype,
+        plan.learning_rate,
+        plan.schedule,
+        n_warm_up=0,
+        n_components=plan.n_components,
+        seed=plan.seed,
+        ordered=plan.widths.ordered,
+    )
+
+
 def starting_point(
     request: Request, source: Source, *, fallback: bool = False
 ) -> tuple[Autoencoding, PrincipalComponents]:
@@ -120,12 +135,7 @@ class Run:
         seen = np.setdiff1d(np.arange(plan.n_rows), held) if len(held) else None
         source = request.source if seen is None else request.source.subset(seen)
         self.start_net, self.pca = starting_point(request, source)
-        self.fallback_net = self.start_net
-        own_fallback = plan.objective.needs.own_fallback
-        if request.origin is None and own_fallback and request.params["init"] == "pca":
-            known = self.start_net.scaling, self.pca
-            given = (source, request.params, plan, request.bounds)
-            self.fallback_net, _ = start(*given, fallback=True, known=known)
+        self.fallback_net = self._fallback(source)
         pca_net = pca_network(self.pca.first(plan.n_components), self.start_net.scaling)
         self.pca_net = converted(pca_net, torch.float32, plan.device)
         scaling = self.start_net.scaling
@@ -134,17 +144,7 @@ class Run:
         compact_rows = find_neighbors(self.rows, self.pca, plan, net.encoder)
         self._setup_seconds = time.perf_counter() - began
         self.state = start_training(net, plan.optimizer, plan.schedule)
-        self.rule = StepRule(
-            plan.objective,
-            scaled_bounds(request.bounds, self.rows, plan.network),
-            plan.dtype,
-            plan.learning_rate,
-            plan.schedule,
-            n_warm_up=0,
-            n_components=plan.n_components,
-            seed=plan.seed,
-            ordered=plan.widths.ordered,
-        )
+        self.rule = step_rule(plan, scaled_bounds(request.bounds, self.rows, plan.network))
         self.held_out = None
         if len(held):
             self.held_out = HeldOut(request.source.subset(held), scaling, plan, request.bounds)
@@ -163,6 +163,16 @@ class Run:
         self._grid: set[int] = set()
         self._pace = Pace(1, 1)
         self._history: tuple[HistoryRow, ...] = ()
+
+    def _fallback(self, source: Source) -> Autoencoding:
+        """Return the network that is kept where training gains nothing: mostly the start."""
+        request, plan = self.request, self.plan
+        own = plan.objective.needs.own_fallback and request.params["init"] == "pca"
+        if request.origin is not None or not own:
+            return self.start_net
+        known = self.start_net.scaling, self.pca
+        given = (source, request.params, plan, request.bounds)
+        return start(*given, fallback=True, known=known)[0]
 
     def train(self, until: int | None = None) -> None:
         """Train to the end of the plan, or to an earlier step ``until``.

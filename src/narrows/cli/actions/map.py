@@ -34,6 +34,8 @@ from narrows.sources.write import write_frame, write_table
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
     from narrows.figures.colouring import Colouring
+    from narrows.web import Fact
+    from narrows.web.words import Words
 
 COLUMNS = ("x", "y", "z")
 """Columns of a table; a map has at most three latent dimensions."""
@@ -267,54 +269,51 @@ def _looks(asked: Asked, found: Found) -> dict[str, Any]:
 
 
 def _write_page(asked: Asked, found: Found) -> None:
-    from narrows.web import Fact, Words, map_page
+    from narrows.web import map_page
 
-    ae, n = found.ae, len(found.codes)
-    notes = []
-    if is_start(ae):
-        notes.append(
-            Words(
-                "This is the plane of PCA, because no gain over it was clearly above the noise.",
-                "这就是 PCA 的平面：没有明显超出噪声的改进。",
-            )
-        )
-    elif ae.model_.objective.needs.n_neighbors:
-        notes.append(
-            Words(
-                "Neighbours were kept beside each other; how far apart distant groups lie says"
-                " little.",
-                "学习时让邻居保持相邻；相距很远的群之间的距离说明不了什么。",
-            )
-        )
-    facts = [
-        Fact(Words("rows", "行数"), f"{n:,}"),
-        Fact(
-            Words("features → code", "特征 → 编码"), f"{ae.n_features_in_:,} → {ae.n_components_}"
-        ),
-        Fact(Words("objective", "目标函数"), repr(ae.model_.objective)),
-    ]
-    ours, pca = float(ae.validation_error_), float(ae.pca_validation_error_)
-    if np.isfinite(ours):
-        unit = unit_words(ae.model_.error_unit)
-        value = Words(
-            f"{ours:.4g} (PCA {pca:.4g}), mean, in {unit.en}",
-            f"{ours:.4g}（PCA {pca:.4g}），平均值，单位为{unit.zh}",
-        )
-        facts.append(Fact(Words("held-out error", "留出误差"), value))
-    if found.accuracy is not None:
-        facts.append(Fact(Words("10-NN accuracy", "10-NN 准确率"), found.accuracy.words()))
     html = map_page(
         found.codes,
         found.labels,
         name=_name(asked.data),
         row_names=found.table.row_names,
         trust=found.trust(),
-        notes=notes,
-        facts=facts,
+        notes=_notes(found.ae),
+        facts=_facts(found),
         **_looks(asked, found),
     )
     with replacing(asked.out) as temporary:
         temporary.write_text(html, "utf-8")
+
+
+def _notes(ae: Autoencoder) -> list[Words]:
+    """Return what is to be known of the plane."""
+    from narrows.web.words import say
+
+    if is_start(ae):
+        return [say("map.notes.pca")]
+    return [say("map.notes.neighbors")] if ae.model_.objective.needs.n_neighbors else []
+
+
+def _facts(found: Found) -> list[Fact]:
+    """Return numbers of the model and of its map, for the page."""
+    from narrows.web import Fact
+    from narrows.web.words import say
+
+    ae = found.ae
+    sizes = f"{ae.n_features_in_:,} → {ae.n_components_}"
+    facts = [
+        Fact(say("map.facts.rows"), f"{len(found.codes):,}"),
+        Fact(say("map.facts.sizes"), sizes),
+        Fact(say("map.facts.objective"), repr(ae.model_.objective)),
+    ]
+    ours, pca = float(ae.validation_error_), float(ae.pca_validation_error_)
+    if np.isfinite(ours):
+        unit = unit_words(ae.model_.error_unit)
+        error = say("map.facts.error_value", ours=f"{ours:.4g}", pca=f"{pca:.4g}", unit=unit)
+        facts.append(Fact(say("map.facts.error"), error))
+    if found.accuracy is not None:
+        facts.append(Fact(say("map.facts.accuracy"), found.accuracy.words()))
+    return facts
 
 
 def _name(data: str) -> str:
