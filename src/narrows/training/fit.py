@@ -361,7 +361,8 @@ def partial_fit(
 
 def _check_directions(variances: NDArray[np.float64], plan: Plan) -> None:
     """Refuse first rows that vary in fewer directions than a code has numbers."""
-    needed = min(plan.n_components, plan.n_features)
+    # Cells of large pictures share their directions, so that there are fewer than numbers.
+    needed = min(plan.n_components, plan.n_features, len(variances))
     found = int((variances > VARIES * variances.max(initial=0.0)).sum())
     if found < needed:
         raise DataError(
