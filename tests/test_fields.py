@@ -8,6 +8,7 @@ import fractions
 import numpy as np
 import pytest
 
+from narrows import Autoencoder
 from narrows.common.limits import (
     boolean,
     check,
@@ -139,3 +140,8 @@ def test_replaced_is_a_changed_copy():
         ParameterError, match=r"Knob has no parameter 'color'.*Did you mean 'colour'"
     ):
         replaced(knob, {"color": "blue"})
+
+
+def test_a_whole_number_beyond_all_floats_is_refused_with_words():
+    with pytest.raises(ParameterError, match="`learning_rate` of Autoencoder must be"):
+        Autoencoder(learning_rate=10**400).fit(np.eye(4))

@@ -1,7 +1,4 @@
-"""`Autoencoder`, the scikit-learn face of a model, and `load`.
-
-Legend: N rows, D features, K code size.
-"""
+"""`Autoencoder`, the scikit-learn face of a model, and `load`. N rows, D features, K code size."""
 
 from __future__ import annotations
 
@@ -290,10 +287,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return self._model().inference.squared_errors(self._rows(X))
 
     def score(self, X: Any, y: Any = None) -> float:
-        """Return 1 − Σ‖x − x̂‖² / Σ‖x − mean‖², with the mean of the training rows.
+        """Return 1 − Σ‖x − x̂‖² / Σ‖x − mean‖² in data units, with the mean of the training rows.
 
-        1 is perfect; 0 is no better than always giving the mean. In data units, whatever
-        ``scaling`` is.
+        1 is perfect; 0 is no better than always giving the mean.
         """
         del y
         errors, variance = self.reconstruction_error(X), self._model().variance(self._rows(X))
@@ -354,8 +350,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         "linear", or "spherical" for around the mean of the codes at the distance of the two ends.
         Rows are shaped as by `inverse_transform`. Raises ParameterError and DataError.
         """
-        start, end = self._code(a), self._code(b)
-        return self._shaped(self._model().interpolate(start, end, steps, how))
+        return self._shaped(self._model().interpolate(self._code(a), self._code(b), steps, how))
 
     def traverse(self, x: Any, dimension: int, steps: int = 9, *, span: float = 3.0) -> Floats:
         """Decode a row's code with one of its numbers moved: ``steps`` rows.
@@ -437,11 +432,9 @@ def load(
 
     Nothing in the file is run, and no class is looked up by a name in it. ``network`` (a pair of
     modules, or a Network) and ``objective`` are a user's own, where the model was trained with
-    such: made as for `fit`, whatever their weights.
-
-    Raises an OSError where the file cannot be opened, a ModelFileError where it is not a model, is
-    damaged, or was written by a newer narrows, and a ParameterError where the user's own network or
-    family is missing, needless, or another one.
+    such: made as for `fit`. Raises an OSError where the file cannot be opened, a ModelFileError
+    where it is not a model, is damaged, or was written by a newer narrows, and a ParameterError
+    where the user's own network or family is missing, needless, or another one.
     """
     own_parts = {"network": network, "objective": objective}
     model = Model.load(path, own_parts)

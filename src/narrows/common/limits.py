@@ -7,6 +7,7 @@ parameters, once: checks, ``get_params``, the model file and the command line re
 from __future__ import annotations
 
 import dataclasses
+import math
 import numbers
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -58,7 +59,10 @@ def is_real(value: object) -> bool:
     """Tell whether a value counts as a finite real number (a bool does not)."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
         return False
-    return float("-inf") < float(value) < float("inf")
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:  # a whole number beyond what a float holds
+        return False
 
 
 def integer(low: int, high: int | None = None) -> Limit:
