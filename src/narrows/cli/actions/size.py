@@ -62,7 +62,7 @@ def size(ae: Autoencoder, data: str, fraction: float, out: str | None, model: st
     _print(curve, fraction, ae.model_.error_unit)
     if out is not None:
         with contextlib.nullcontext() if written else kept_if_writing_fails(ae, out):
-            _write(curve, fraction, Path(out))
+            _write(curve, fraction, ae.model_.error_unit, Path(out))
         written.insert(0, Path(out))
     for path in written:
         say(f"wrote {path}")
@@ -106,7 +106,7 @@ def _recommendation(curve: SizeCurve, fraction: float, ours: int | None, pca: in
     )
 
 
-def _write(curve: SizeCurve, fraction: float, target: Path) -> None:
+def _write(curve: SizeCurve, fraction: float, unit: str, target: Path) -> None:
     suffix = target.suffix.lower()
     columns = {name: getattr(curve, name) for name in _COLUMNS}
     if suffix == ".png":
@@ -114,7 +114,7 @@ def _write(curve: SizeCurve, fraction: float, target: Path) -> None:
 
         found = {"narrows": curve.smallest(fraction), "PCA": curve.smallest(fraction, pca=True)}
         marks = {name: size for name, size in found.items() if size is not None}
-        write_figure(target, figures.scree(curve, marks=marks))
+        write_figure(target, figures.scree(curve, marks=marks, unit=unit))
     elif suffix == ".json":
         report = {
             "fraction": fraction,
