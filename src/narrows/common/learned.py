@@ -35,11 +35,11 @@ class Learned(Generic[T]):
         if owner is None:
             return self
         model = vars(owner).get("model_")
-        value = None if model is None else self._read(model)
-        if model is None or (value is None and self._optional):
-            raise AttributeError(f"{kind.__name__!r} object has no attribute {self._name!r}")
-        found: T = value  # type: ignore[assignment]
-        return found
+        if model is not None:
+            value = self._read(model)
+            if value is not None or not self._optional:
+                return value
+        raise AttributeError(f"{kind.__name__!r} object has no attribute {self._name!r}")
 
 
 @contextlib.contextmanager

@@ -151,7 +151,8 @@ def read_npy(path: Path) -> NDArray[Any]:
         hint = "; it looks like a .npz file, so rename it" if magic[:4] == _ZIP_MAGIC else ""
         raise DataError(f"{path} is not a .npy file{hint or '; save the array with numpy.save'}.")
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)  # type: ignore[no-any-return]  # NumPy says Any
+        rows: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        return rows
     except (ValueError, EOFError, SyntaxError) as error:
         if "object" in str(error).lower():
             raise _objects(str(path)) from error
