@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -407,3 +408,20 @@ def test_target_is_checked_before_any_work(here):
     with pytest.raises(NotADirectoryError, match="a file, not a folder"):
         check_folder(here / "r.csv")
     assert sorted(entry.name for entry in here.iterdir()) == ["folder.csv", "r.csv"]
+
+
+def test_a_row_called_na_is_a_row(here):
+    Path("rows.csv").write_text("country,a,b\nNA,1,2\nFR,3,4\n1E10,5,6\nDE,7,8\n")
+    table = read_table("rows.csv")
+    assert table.row_names == ("", "FR", "1E10", "DE")
+    np.testing.assert_array_equal(table.values, [[1, 2], [3, 4], [5, 6], [7, 8]])
+
+
+def test_a_damaged_member_of_an_archive_is_named(here, rows):
+    np.savez_compressed("rows.npz", rows)
+    content = bytearray(Path("rows.npz").read_bytes())
+    middle = len(content) // 2
+    content[middle - 40 : middle + 40] = bytes(80)
+    Path("rows.npz").write_bytes(bytes(content))
+    with pytest.raises(DataError, match=r"rows\.npz:arr_0 cannot be read"):
+        read_table("rows.npz")

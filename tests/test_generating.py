@@ -253,3 +253,9 @@ def test_a_model_stands_though_its_codes_were_not_taken(X, monkeypatch, tmp_path
             ae.fit(X)
     ae.save(tmp_path / "model.safetensors")
     assert load(tmp_path / "model.safetensors").transform(X).shape == (300, 2)
+
+
+def test_no_prior_is_trained_for_a_draw_that_is_refused(trained, monkeypatch):
+    monkeypatch.setattr(PRIORS["flow"], "fit", lambda codes, seed: pytest.fail("trained a flow"))
+    with pytest.raises(ParameterError, match="`n`"):
+        trained.sample(0, prior="flow")

@@ -19,6 +19,7 @@ from sklearn.model_selection import GridSearchCV
 from conftest import quick
 from narrows import FSQ, MLP, Adam, Autoencoder, Reconstruction, load
 from narrows.errors import DataError, DataTypeError, ParameterError
+from narrows.sources.inputs import as_labels
 
 TABLE = np.random.default_rng(0).integers(0, 2, size=(40, 6))
 """Zeros and ones: every dtype holds them exactly."""
@@ -272,6 +273,7 @@ BAD = [
     ("callbacks", 3, "callables"),
     ("callbacks", ("print",), "callables"),
     ("random_state", -1, "integer ≥ 0"),
+    ("random_state", 2**32, "≤ 4294967295"),
     ("verbose", -1, "integer ≥ 0"),
     ("network", "mpl", "Did you mean 'mlp'"),
     ("network", 3, "MLP"),
@@ -391,3 +393,24 @@ def test_bad_parameters_leave_a_fitted_model_as_it_was():
     with pytest.raises(ParameterError):
         ae.set_params(keep="lats").fit(TABLE)
     np.testing.assert_array_equal(ae.transform(TABLE), before)
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (pd.array(["a", None], dtype="string"), "missing"),
+        (pd.array([1, None], dtype="Int64"), "missing"),
+        ([b"a", b"b"], "bytes"),
+        (np.array([1, "a"], dtype=object), "int and str"),
+    ],
+)
+def test_labels_that_cannot_be_kept_are_refused(labels, words):
+    with pytest.raises(DataError, match=words):
+        as_labels(labels, 2)
+
+
+def test_a_list_of_tensors_comes_back_in_its_shape():
+    pictures = [torch.rand(4, 4, generator=torch.Generator().manual_seed(n)) for n in range(30)]
+    ae = quick(2, max_steps=2, sample_shape=(4, 4)).fit(pictures)
+    learned = [picture.requires_grad_() for picture in pictures[:3]]
+    assert ae.reconstruct(learned).shape == (3, 4, 4)

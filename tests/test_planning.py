@@ -28,12 +28,12 @@ def test_nothing_is_automatic_afterwards(n_rows, n_features, changes):
     assert found.n_steps >= 1
     assert found.learning_rate > 0
     assert found.patience >= 1
-    assert found.n_runs >= max(found.n_folds, 1)
+    assert found.n_runs >= max(found.split.n_folds, 1)
     assert found.schedule != "auto"
     assert found.dtype in (torch.float32, torch.bfloat16)
     assert isinstance(found.network.hidden, tuple)
     assert isinstance(found.optimizer, AdamW)
-    assert 0 <= found.n_held_out < found.n_rows
+    assert 0 <= found.split.n_held_out < found.n_rows
     assert 1 <= found.n_train_rows <= found.n_rows
     assert found.steps_per_epoch == math.ceil(found.n_train_rows / found.batch_size)
 
@@ -52,7 +52,7 @@ def test_what_is_asked_is_done():
     )
     assert (found.n_steps, found.batch_size, found.learning_rate) == (77, 33, 0.5)
     assert (found.schedule, found.patience, found.dtype) == ("linear", 4, torch.bfloat16)
-    assert (found.n_held_out, found.n_folds) == (1_250, 0)
+    assert (found.split.n_held_out, found.split.n_folds) == (1_250, 0)
     assert found.network == MLP(hidden=(9,)).resolved(found.widths, 5_000)
     layers = 21 * 9 + 10 * 3 + 4 * 9 + 10 * 20
     assert found.n_parameters == layers + 2 * 20 * 3  # and the linear path's axes
@@ -60,19 +60,19 @@ def test_what_is_asked_is_done():
 
 
 def test_few_rows_are_cross_fitted_where_the_best_is_kept():
-    assert plan(150, 4).n_folds > 1
-    assert plan(150, 4).n_held_out == 0
-    assert plan(3, 4).n_folds <= 3
-    assert plan(60_000, 4).n_folds == 0
+    assert plan(150, 4).split.n_folds > 1
+    assert plan(150, 4).split.n_held_out == 0
+    assert plan(3, 4).split.n_folds <= 3
+    assert plan(60_000, 4).split.n_folds == 0
     for changes in ({"keep": "last"}, {"init": "random"}, {"validation_fraction": 0.1}):
-        assert plan(150, 4, **changes).n_folds == 0
-        assert plan(150, 4, **changes).n_held_out == 15
+        assert plan(150, 4, **changes).split.n_folds == 0
+        assert plan(150, 4, **changes).split.n_held_out == 15
 
 
 def test_many_rows_give_a_tenth_and_no_more_than_needed():
-    assert plan(2_000).n_held_out == 200
-    assert plan(1_000_000).n_held_out < 10_000
-    assert plan(validation_fraction=0.0).n_held_out == 0
+    assert plan(2_000).split.n_held_out == 200
+    assert plan(1_000_000).split.n_held_out < 10_000
+    assert plan(validation_fraction=0.0).split.n_held_out == 0
 
 
 def test_budgets():
@@ -97,13 +97,13 @@ def test_steps_fit_into_the_seconds_left():
     assert steps[-1] == timed.most_steps
     assert 0.01 * timed.steps_in(10, 0.01, 0.1) <= 10
     folded = plan(150, 4, max_seconds=100)
-    assert folded.n_runs == folded.n_folds + 1  # and the run on all rows
+    assert folded.n_runs == folded.split.n_folds + 1  # and the run on all rows
     assert 0.01 * folded.n_runs * folded.steps_in(10, 0.01, 0.0) <= 10
 
 
 def test_a_pass_of_partial_fit():
     found = plan(1_000, 20, partial=True, batch_size=32)
-    assert (found.n_steps, found.n_held_out, found.n_folds) == (32, 0, 0)
+    assert (found.n_steps, found.split.n_held_out, found.split.n_folds) == (32, 0, 0)
     assert found.schedule == "constant"
     assert found.n_train_rows == 1_000
 

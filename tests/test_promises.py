@@ -312,7 +312,7 @@ def test_both_errors_are_measured_on_the_held_out_rows(X, bounds):
 
 
 def test_cross_fitting_measures_pca_on_rows_that_it_never_saw(X):
-    n_folds = make_plan(Autoencoder().get_params(deep=False), 300, 6, seed=0).n_folds
+    n_folds = make_plan(Autoencoder().get_params(deep=False), 300, 6, seed=0).split.n_folds
     parts = folds(300, n_folds, seed_of(0))
     expected = [errors_of_pca(np.delete(X, held, axis=0), X[held]) for held in parts]
     ae = quick(validation_fraction="auto").fit(X)

@@ -246,7 +246,7 @@ def test_a_callback_that_stops_the_repetition_leaves_a_model_that_says_what_it_i
         return progress.run == progress.n_runs and progress.step == 3
 
     ae = quick(callbacks=(stop,), validation_fraction="auto", max_steps=400).fit(X)
-    assert ae.best_step_ == 0
+    assert (ae.best_step_, ae.ended_) == (0, "callback")
     assert ae.validation_error_ == ae.pca_validation_error_
     assert_is_pca_of(ae, X)
 
@@ -272,6 +272,8 @@ def test_a_run_that_falls_behind_is_shortened_and_says_so(monkeypatch):
     with pytest.warns(NarrowsWarning, match="slower than it was timed"):
         ae.fit(curved(200))
     assert ae.history_[-1]["step"] < ae.n_steps_
+    assert ae.ended_ == "late"
+    assert not ae.model_.record.repeatable
     assert (
         ae.history_[-1]["learning_rate"]
         < 1e-3 * ae.history_[len(ae.history_) // 2]["learning_rate"]
@@ -289,3 +291,33 @@ def test_pcas_error_is_pcas_whatever_a_family_starts_at(X, split):
     rounded, still_pca = errors(FSQ(levels=2))
     assert still_pca == pytest.approx(pca, rel=1e-4)
     assert rounded > 1.2 * pca
+
+
+def test_a_callback_may_answer_in_numpys_own_type(X):
+    ae = quick(callbacks=(lambda progress: np.bool_(progress.step == 7),), keep="last").fit(X)
+    assert (ae.best_step_, ae.ended_) == (7, "callback")
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_a_few_steps_are_not_lost_to_an_average(X, steps):
+    given = {"init": "random", "keep": "last", "max_steps": steps}
+    ours = quick(schedule="averaged", **given).fit(X)
+    start = quick(learning_rate=1e-12, schedule="averaged", **given).fit(X)
+    assert np.abs(ours.transform(X) - start.transform(X)).max() > 1e-4
+
+
+def test_partial_fit_with_another_optimizer_begins_its_means_anew(X):
+    def passed(*optimizers):
+        ae = quick()
+        for optimizer in optimizers:
+            ae.set_params(optimizer=optimizer).partial_fit(X)
+        return bits(ae)
+
+    assert passed("adamw", "adam") != passed("adamw", "adamw")
+
+
+def test_every_run_prints_its_lines(X, capsys):
+    quick(max_steps=1, validation_fraction="auto", verbose=1).fit(X)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) >= 5
+    assert all(line.startswith("epoch    1  step      1") for line in lines)

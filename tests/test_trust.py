@@ -124,3 +124,9 @@ def test_rounding_makes_nothing_strange(n_components):
     trust, in_float32 = (ae.trust(ae.transform(rows), rows) for rows in (X, X.astype(np.float32)))
     np.testing.assert_allclose(in_float32, trust, atol=0.02)
     assert np.median(trust) > 0.3
+
+
+@pytest.mark.parametrize("size", [1e50, 1e160, 1e300])
+def test_codes_beyond_all_squares_are_not_trusted(trained, size):
+    trust = trained.trust(np.full((2, 2), size))
+    assert (trust <= 0.01).all()

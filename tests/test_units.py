@@ -27,7 +27,7 @@ def test_with_a_scale_for_each_column_errors_are_in_deviations(standard):
     mean, deviations = far_apart().mean(axis=0), far_apart().std(axis=0, ddof=1)
     theirs = np.square((X - standard.reconstruct(X)) / deviations)
     np.testing.assert_allclose(standard.model_.errors(X), theirs.mean(axis=1), rtol=1e-6)
-    assert standard.model_.error_unit == "squared deviations of each column"
+    assert standard.model_.error_unit == "squared standard deviations of each column"
     assert standard.model_.variance(X, reported=True) == pytest.approx(
         np.square((X - mean) / deviations).mean(), rel=1e-6
     )

@@ -15,7 +15,7 @@ from narrows.common.learned import Learned, all_or_nothing
 from narrows.common.seeds import seed_of
 from narrows.common.warn import warn
 from narrows.errors import ParameterError
-from narrows.model import serialise
+from narrows.model import sampling, serialise
 from narrows.model.inference import Floats
 from narrows.model.model import Model, model_of
 from narrows.model.parts import named_part
@@ -68,10 +68,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         A short timing turns seconds into steps; ``max_steps=n_steps_`` repeats such a model.
     validation_fraction, keep : "auto" or float in [0, 1), {"best", "last"}, default="auto", "best"
         Part of the rows that is held out, and which state to return: the best on them, or the last.
-        ``"auto"`` is 0.1, at most 2,500 rows; below 1,000 rows five folds instead.
+        ``"auto"`` is 0.1, at most 2,500 rows; below 1,000 rows, five folds to keep the best.
     patience, batch_size, learning_rate : "auto" or number, default="auto"
-        Measurements of the held-out error (24 in a full run) without a gain that end a run; rows
-        per optimizer step; the rate at its highest.
+        Measurements of the held-out error without a gain that end a run; rows per optimizer step;
+        the rate at its highest.
     optimizer, schedule : "adamw", "adam", AdamW or Adam; str, default="adamw", "auto"
         The schedule ``"averaged"`` keeps the learning rate and returns a running average of the
         weights; ``"cosine"`` and ``"linear"`` let it fall to zero, ``"constant"`` does not.
@@ -97,8 +97,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         training ended: one of `narrows.model.fitted.ENDINGS`.
     validation_error_, pca_validation_error_, explained_variance_ratio_ : float
         Mean squared error per value on held-out rows, ours (judged on other rows than those that
-        chose the state) and PCA's: squared data units, or with ``scaling="standard"`` squared
-        deviations of each column. And 1 − ours over the mean variance of the training columns.
+        chose the state) and PCA's: squared data units, or with ``scaling="standard"`` in
+        units of each column's variance. And 1 − ours over the mean variance of training columns.
     history_, size_curve_, movement_, priors_
         A dict per epoch of the first run; of ordered codes, the held-out error of every prefix;
         after ``align_to``, how far codes moved; what was fitted to codes, for `sample`, by name.
@@ -226,7 +226,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Nothing is held out, so errors on held-out rows become NaN. The first call sets scaling and
         PCA for good: its rows must vary in K directions, and ``y`` must hold every class. After
         `fit` or `load` training goes on from the model as it is, with the optimizer's running means
-        empty. Priors are fitted anew to codes of the rows passed so far. Raises what `fit` raises.
+        empty. Priors are fitted anew, to at most 30,000 of the latest codes, each as the model gave
+        it when its row was passed. Raises what `fit` raises.
         """
         params = check_params(self.get_params(deep=False))
         with all_or_nothing(self, forget="_training"):
@@ -278,9 +279,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def reconstruct(self, X: Any) -> Floats:
         """Return the rows that come back through the code, in the shape of ``X``."""
-        X_hat = self._model().inference.reconstruct(self._rows(X))
-        shape = np.shape(X)
-        return X_hat.reshape(shape) if len(shape) > 2 else X_hat
+        X_hat, shape = self._model().inference.reconstruct(self._rows(X)), inputs.as_rows(X)[1]
+        return X_hat if shape is None else X_hat.reshape(-1, *shape)
 
     def reconstruction_error(self, X: Any) -> NDArray[np.float64]:
         """Return the mean squared error per value of each row (N,), in squared data units."""
@@ -292,7 +292,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         1 is perfect; 0 is no better than always giving the mean.
         """
         del y
-        errors, variance = self.reconstruction_error(X), self._model().variance(self._rows(X))
+        rows, model = self._rows(X), self._model()
+        errors, variance = model.inference.squared_errors(rows), model.variance(rows)
         return float(1.0 - errors.mean() / variance) if variance > 0 else 0.0
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -313,7 +314,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         y: Any = None,
         random_state: int | np.random.RandomState | None = None,
     ) -> Floats:
-        """Draw codes from a prior and decode them: ``n`` rows in data units, float32.
+        """Draw codes from a prior and decode them: ``n`` rows in data units.
 
         ``prior`` is "auto", "normal", "mixture" or "flow". "auto" is what the family was trained to
         follow (N(0, 1) for a VAE, or the flow trained with it), else "normal"; so is a name that
@@ -326,6 +327,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         or a prior that needs codes where the model was read from a file: see `fit_prior`.
         """
         model = self._model()
+        sampling.check_options("sample", n=n, temperature=temperature)
         name = model.fitted_prior_for(prior, classes=y is not None)
         if name is not None and name not in model.priors:
             self.model_ = model = model.with_prior(name)

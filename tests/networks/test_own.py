@@ -18,7 +18,7 @@ from torch.nn import functional
 from conftest import assert_is_pca_of, bits, curved, quick
 from narrows import MLP, Autoencoder, Reconstruction, load
 from narrows.errors import ModelFileError, NarrowsError, ParameterError
-from narrows.networks import Widths
+from narrows.networks import Network, Widths
 from narrows.networks.own import Own
 from narrows.objectives import Objective
 from narrows.training.plan import make_plan
@@ -422,3 +422,40 @@ def test_own_families_and_architectures_are_passed_again(X, tmp_path):
 def test_a_family_without_fields_is_told_what_is_missing(X):
     with pytest.raises(ParameterError, match=r"Bare must be a dataclass.*@dataclass"):
         quick(objective=Bare()).fit(X)
+
+
+@dataclass(frozen=True)
+class Dropping(MLP):
+    """An architecture whose layers draw at random, and keep statistics."""
+
+    def build(self, widths, generator):
+        encoder, decoder = super().build(widths, generator)
+        return layers(nn.BatchNorm1d(widths.features), nn.AlphaDropout(0.3), *encoder), decoder
+
+    def n_parameters(self, widths):
+        return super().n_parameters(widths) + 2 * widths.features
+
+
+def test_layers_of_an_own_architecture_draw_from_the_seed(X):
+    fits = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        fits.append(quick(network=Dropping(hidden=(5,)), keep="last", max_steps=5).fit(X))
+    assert bits(fits[0]) == bits(fits[1])
+
+
+def test_an_own_architecture_is_not_rounded_unasked():
+    class Plain(Network):
+        pass
+
+    assert MLP.bfloat16
+    assert not Plain.bfloat16
+
+
+def test_a_pair_is_aligned_to_its_like(X):
+    first = quick(network=pair(), max_steps=5).fit(X)
+    again = quick(network=pair(seed=1), max_steps=1, learning_rate=1e-12).fit(X, align_to=first)
+    np.testing.assert_allclose(again.transform(X), first.transform(X), rtol=1e-2, atol=1e-2)
+    other = (layers(nn.Linear(D, 7), nn.GELU(), nn.Linear(7, K)), pair()[1])
+    with pytest.raises(ParameterError, match="network"):
+        quick(network=other).fit(X, align_to=first)

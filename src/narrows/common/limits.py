@@ -11,13 +11,14 @@ import math
 import numbers
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeGuard, cast
+from typing import Any, TypeGuard, TypeVar, cast
 
 import numpy as np
 
 from narrows.common.text import shortened
 from narrows.errors import ParameterError, near_miss
 
+Part = TypeVar("Part", bound=Any)
 MOST, MOST_LAYERS = 1 << 24, 256
 """Upper limits of counts and of layers: far beyond any use, so that sizes that a forged model file
 states can be computed quickly, and compared with the tensors in it before memory is claimed."""
@@ -189,7 +190,7 @@ def get_params(part: Any, deep: bool = True) -> dict[str, Any]:
     return {field.name: getattr(part, field.name) for field in dataclasses.fields(part)}
 
 
-def replaced(part: Any, changes: Mapping[str, Any]) -> Any:
+def replaced(part: Part, changes: Mapping[str, Any]) -> Part:
     """Return a copy of a part with some fields changed.
 
     Raises

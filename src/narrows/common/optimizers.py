@@ -31,43 +31,6 @@ class Optimizer(Protocol):
 
 
 @dataclass(frozen=True)
-class AdamW:
-    """Adam with decoupled weight decay.
-
-    Reference: I. Loshchilov and F. Hutter, "Decoupled weight decay regularization", ICLR 2019.
-
-    Parameters
-    ----------
-    beta1, beta2 : float
-        Decay of the running mean and of the running square of gradients.
-    epsilon : float
-        Added to the root of the running square.
-    weight_decay : "auto" or float
-        Shrinkage per step, as a fraction of the learning rate; the linear path is spared. "auto"
-        is what suits the objective: 0.2, but 0.01 for maps.
-    """
-
-    name: ClassVar[str] = "adamw"
-    get_params = limits.get_params
-
-    beta1: float = parameter(0.9, real(0, 1), "decay of the running mean of gradients")
-    beta2: float = parameter(0.99, real(0, 1), "decay of the running square of gradients")
-    epsilon: float = parameter(1e-8, real(0, low_open=True), "added to the root of the square")
-    weight_decay: str | float = parameter(
-        "auto", one_of("auto") | real(0), "shrinkage per step and unit learning rate"
-    )
-
-    def resolved(self, usual_decay: float) -> AdamW:
-        """Return a copy in which no field is ``"auto"``."""
-        return self if self.weight_decay != "auto" else replace(self, weight_decay=usual_decay)
-
-    def build(self, groups: Iterable[dict[str, Any]]) -> AdamSteps:
-        """Return what makes the steps for groups of parameters; nothing may be ``"auto"``."""
-        betas = self.beta1, self.beta2
-        return AdamSteps(groups, betas, self.epsilon, float(self.weight_decay))
-
-
-@dataclass(frozen=True)
 class Adam:
     """Adam without weight decay.
 
@@ -89,17 +52,51 @@ class Adam:
     epsilon: float = parameter(1e-8, real(0, low_open=True), "added to the root of the square")
 
     def resolved(self, usual_decay: float) -> Adam:
-        """Return itself: nothing is ``"auto"`` here."""
+        """Return a copy in which no field is ``"auto"``."""
         del usual_decay
         return self
 
     def build(self, groups: Iterable[dict[str, Any]]) -> AdamSteps:
-        """Return what makes the steps for groups of parameters."""
+        """Return what makes the steps for groups of parameters; nothing may be ``"auto"``."""
         without_decay = [{**group, "weight_decay": 0.0} for group in groups]
         return AdamSteps(without_decay, (self.beta1, self.beta2), self.epsilon)
 
 
-OPTIMIZERS: dict[str, type[Adam] | type[AdamW]] = {part.name: part for part in (AdamW, Adam)}
+@dataclass(frozen=True)
+class AdamW(Adam):
+    """Adam with decoupled weight decay.
+
+    Reference: I. Loshchilov and F. Hutter, "Decoupled weight decay regularization", ICLR 2019.
+
+    Parameters
+    ----------
+    beta1, beta2 : float
+        Decay of the running mean and of the running square of gradients.
+    epsilon : float
+        Added to the root of the running square.
+    weight_decay : "auto" or float
+        Shrinkage per step, as a fraction of the learning rate; the linear path is spared. "auto"
+        is what suits the objective: 0.2, but 0.01 for maps.
+    """
+
+    name: ClassVar[str] = "adamw"
+
+    beta2: float = parameter(0.99, real(0, 1), "decay of the running square of gradients")
+    weight_decay: str | float = parameter(
+        "auto", one_of("auto") | real(0), "shrinkage per step and unit learning rate"
+    )
+
+    def resolved(self, usual_decay: float) -> AdamW:
+        """Return a copy in which no field is ``"auto"``."""
+        return self if self.weight_decay != "auto" else replace(self, weight_decay=usual_decay)
+
+    def build(self, groups: Iterable[dict[str, Any]]) -> AdamSteps:
+        """Return what makes the steps for groups of parameters; nothing may be ``"auto"``."""
+        betas = self.beta1, self.beta2
+        return AdamSteps(groups, betas, self.epsilon, float(self.weight_decay))
+
+
+OPTIMIZERS: dict[str, type[Adam]] = {part.name: part for part in (AdamW, Adam)}
 
 
 def learning_rate_factor(schedule: str, step: float, n_steps: int, n_warm_up: int) -> float:

@@ -10,6 +10,7 @@ import contextlib
 import ctypes
 import functools
 import os
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -17,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 _LOCK = threading.RLock()
-"""Held by whoever changes something that all threads share, for less than a second."""
+"""Held while torch's global streams are replaced, and during a fork."""
 _PAUSE_HARD = 2
 """OpenMP's ``omp_pause_hard``: end the threads of a pool; a new pool starts when it is needed."""
 
@@ -33,7 +34,7 @@ def compute_threads(n: int) -> Iterator[None]:
     """
     torch.get_num_threads()  # at a thread's first use torch sets its number, over any that is set
     n = n if _forks.may_share_out else 1
-    with ThreadpoolController().select(user_api="openmp").limit(limits=n):
+    with _pools().limit(limits=n, user_api="openmp"):
         before = _set_mkl_threads(n)
         try:
             yield
@@ -44,7 +45,7 @@ def compute_threads(n: int) -> Iterator[None]:
 @contextlib.contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Compute with one thread in NumPy's BLAS, for all threads of the process; one at a time."""
-    with _forks.blas_lock, threadpool_limits(1, user_api="blas"):
+    with _forks.blas_lock, _pools().limit(limits=1, user_api="blas"):
         yield
 
 
@@ -70,6 +71,18 @@ def without_warnings(category: type[Warning], message: str = "") -> Iterator[Non
     with _forks.warnings_lock, warnings.catch_warnings():
         warnings.filterwarnings("ignore", message, category)
         yield
+
+
+def _pools() -> ThreadpoolController:
+    """Return the libraries of this process that compute with several threads."""
+    return _pools_of(len(sys.modules))
+
+
+@functools.lru_cache(maxsize=1)
+def _pools_of(n_modules: int) -> ThreadpoolController:
+    """Look for them anew, which takes milliseconds, when there are other modules than before."""
+    del n_modules
+    return ThreadpoolController()
 
 
 @functools.cache
@@ -110,7 +123,7 @@ class _Forks:
 
     def before(self) -> None:
         _LOCK.acquire()
-        openmp = [info["filepath"] for info in threadpool_info() if info["user_api"] == "openmp"]
+        openmp = [info["filepath"] for info in _pools().info() if info["user_api"] == "openmp"]
         ended = [_end_pool(ctypes.CDLL(path)) for path in openmp]
         self._ended = all(ended)
 

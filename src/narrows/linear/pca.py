@@ -34,6 +34,10 @@ _ROUNDING = 1e-12
 _OVERSAMPLING, _POWER_ITERATIONS = 10, 6
 
 
+VARIES = 1e-9
+"""Part of the largest variance from which a direction counts as one in which rows vary."""
+
+
 @dataclass(frozen=True)
 class PrincipalComponents:
     """A principal component analysis, with scikit-learn's attribute names.
@@ -71,6 +75,12 @@ class PrincipalComponents:
         """Code size K."""
         return len(self.components_) * (1 if self.cells is None else self.cells.n_cells)
 
+    @property
+    def n_directions(self) -> int:
+        """Directions in which rows vary by more than rounding."""
+        explained = self.explained_variance_
+        return int((explained > VARIES * explained.max(initial=0.0)).sum())
+
     def first(self, n_components: int) -> PrincipalComponents:
         """Return the first of these components alone."""
         by_component = "components_ explained_variance_ explained_variance_ratio_ singular_values_"
@@ -89,7 +99,8 @@ class PrincipalComponents:
         """Rebuild rows (n, D) from scores (n, K)."""
         scores = np.asarray(Z, dtype=np.float64)
         if self.cells is None:
-            return scores @ self.components_ + self.mean_
+            rows = torch.from_numpy(scores) @ torch.from_numpy(self.components_)
+            return rows.numpy() + self.mean_
         cells = self.cells
         scores = scores.reshape(len(scores), -1, cells.rows, cells.columns)
         whole = cells.spread(torch.from_numpy(np.moveaxis(scores, 1, -1) @ self.components_))

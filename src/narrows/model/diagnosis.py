@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from narrows.common.blocks import evenly_spread
 from narrows.linear.pca import PrincipalComponents
 from narrows.model.inference import Floats
 from narrows.networks import Autoencoding, converted
@@ -16,14 +17,14 @@ from narrows.objectives import Objective
 
 FEWEST_ROWS, MOST_ROWS, MOST_VALUES = 10, 2_048, 1 << 24
 """Training rows from which something can be told, and rows and values shown at the most."""
-SAME, VARIES = 1e-12, 1e-9
-"""Parts of the largest variance: at most what a collapsed number has, at least what data have."""
+SAME = 1e-12
+"""Part of the largest variance up to which a number of the code has collapsed."""
 
 
 def rows_to_show(n_rows: int, n_features: int) -> NDArray[np.int64]:
     """Return the numbers of rows to diagnose by, evenly spread over all."""
     most = max(FEWEST_ROWS, min(MOST_ROWS, MOST_VALUES // n_features))
-    return np.unique(np.linspace(0, n_rows - 1, min(n_rows, most)).astype(np.int64))
+    return evenly_spread(n_rows, most)
 
 
 @torch.no_grad()
@@ -68,9 +69,7 @@ def collapsed_numbers(codes: Floats, pca: PrincipalComponents, learning_rate: fl
     """
     variances = codes.astype(np.float64).var(axis=0)
     varying = int((variances > SAME * variances.max()).sum())
-    explained = pca.explained_variance_
-    directions = int((explained > VARIES * explained.max(initial=0.0)).sum())
-    missing = directions - varying
+    missing = (directions := pca.n_directions) - varying
     if missing <= 0:
         return []
     fewer = f", or n_components={varying}" if varying else ""

@@ -25,7 +25,7 @@ from narrows.sources.split import Split
 HistoryRow = dict[str, float]
 ENDINGS = ("finished", "patience", "callback", "interrupted", "late", "diverged", "unknown")
 """Why a training ended; ``"unknown"`` in files that earlier versions wrote."""
-DATA_UNITS, DEVIATIONS = "squared data units", "squared deviations of each column"
+DATA_UNITS, DEVIATIONS = "squared data units", "squared standard deviations of each column"
 """Units of errors: the second where each column is scaled by its own standard deviation."""
 
 

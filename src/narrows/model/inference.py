@@ -10,7 +10,9 @@ Legend: N rows, D features, K code size.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -82,12 +84,7 @@ class Inference:
 
         Codes may have fewer columns where the network was trained for that.
         """
-
-        def block(net: Autoencoding, z_BK: Tensor) -> Tensor:
-            x_BD = self._objective.reconstruction(net, self._whole(z_BK) / net.code_unit)
-            return self._clipped(net.scaling.inverse(x_BD))
-
-        return self._in_blocks("decode", block, Z)
+        return self._in_blocks("decode", self._decoded, Z)
 
     def loadings(self, Z: NDArray[np.generic]) -> Floats:
         """Return the derivatives (N, D, K) of decoded rows by the numbers of codes (N, K).
@@ -98,25 +95,23 @@ class Inference:
         n_given = Z.shape[1]
 
         def block(net: Autoencoding, z_BK: Tensor) -> Tensor:
-            def decoded(z: Tensor) -> Tensor:
-                x_BD = self._objective.reconstruction(net, self._whole(z) / net.code_unit)
-                return self._clipped(net.scaling.inverse(x_BD))
-
             slopes = []
             for number in range(n_given):
                 direction = torch.zeros_like(z_BK)
                 direction[:, number] = 1
-                slopes.append(torch.func.jvp(decoded, (z_BK,), (direction,))[1])
+                slopes.append(torch.func.jvp(partial(self._decoded, net), (z_BK,), (direction,))[1])
             return torch.stack(slopes, dim=2).flatten(1)
 
-        # torch 2.13 loads rules for its own TorchScript, which it has deprecated.
-        with without_warnings(DeprecationWarning):
-            return self._in_blocks("loadings", block, Z).reshape(len(Z), -1, n_given)
+        _load_forward_rules()
+        return self._in_blocks("loadings", block, Z).reshape(len(Z), -1, n_given)
 
-    def _whole(self, z: Tensor) -> Tensor:
-        """Fill codes that were cut short up with zeros."""
-        missing = 0 if self._width is None else self._width - z.shape[1]
-        return z if missing == 0 else functional.pad(z, (0, missing))
+    def _decoded(self, net: Autoencoding, z_BK: Tensor) -> Tensor:
+        """Decode codes, filled up with zeros where they were cut short."""
+        missing = 0 if self._width is None else self._width - z_BK.shape[1]
+        x_BD = self._objective.reconstruction(
+            net, functional.pad(z_BK, (0, missing)) / net.code_unit
+        )
+        return self._clipped(net.scaling.inverse(x_BD))
 
     def reconstruct(self, X: NDArray[np.generic]) -> Floats:
         """Return the rows (N, D) that come back through the code."""
@@ -128,7 +123,7 @@ class Inference:
         """Return the mean squared error per value (N,) of rows (N, D) after the round trip.
 
         Or of decoding, where their codes (N, K) are known. In squared data units; if ``reported``,
-        and each column has its own divisor, in squared deviations of each column.
+        and each column has its own divisor, in squared standard deviations of each column.
         """
         errors = np.empty(len(X))
         for part in slices(len(X), rows_at_once(X.shape[1], BLOCK_VALUES, 4096)):
@@ -202,6 +197,13 @@ class Inference:
                 steady = _keeps_bits(lambda chosen: block(net, chosen), rows)
             self._block_rows[way, dtype] = len(rows) if steady else 1
         return self._block_rows[way, dtype]
+
+
+@functools.cache
+def _load_forward_rules() -> None:
+    """Let torch load its rules of forward differentiation, by its deprecated TorchScript."""
+    with without_warnings(DeprecationWarning):
+        torch.func.jvp(torch.sin, (torch.zeros(1),), (torch.ones(1),))
 
 
 def _keeps_bits(block: Callable[[Tensor], Tensor], rows: Tensor) -> bool:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from narrows.common.blocks import evenly_spread
 from narrows.common.limits import check, integer, nothing
+from narrows.common.threads import compute_threads, one_blas_thread
 from narrows.model.model import model_of
 from narrows.sources.inputs import codes_of
 
@@ -109,10 +111,11 @@ def representatives(codes: NDArray[Any], most: int) -> NDArray[np.intp]:
     from sklearn.cluster import KMeans
     from sklearn.metrics import pairwise_distances_argmin
 
-    rows = np.unique(np.linspace(0, len(codes) - 1, min(len(codes), MOST_CODES)).astype(np.intp))
+    rows = evenly_spread(len(codes), MOST_CODES)
     some = codes[rows].astype(np.float64)
     n_groups = min(most, len(np.unique(some, axis=0)))
-    groups = KMeans(n_groups, n_init=4, random_state=0).fit(some)
+    with compute_threads(1), one_blas_thread():  # sums of several are added in an order of chance
+        groups = KMeans(n_groups, n_init=4, random_state=0).fit(some)
     sizes = np.bincount(groups.labels_, minlength=n_groups)
     nearest = pairwise_distances_argmin(groups.cluster_centers_, some)
     # The middles of two groups may have the same nearest code.

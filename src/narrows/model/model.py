@@ -167,7 +167,7 @@ class Model(Fitted):
                 f" saving (on the command line: `narrows fit ... --prior {name}`)."
             )
         known = torch.from_numpy(codes.astype(np.float64))
-        fitted: Prior = PRIORS[name].fit(known, self.prior_seed)
+        fitted = PRIORS[name].fit(known, self.prior_seed)
         return self.changed(priors={**self.priors, name: fitted})
 
     def fitted_prior_for(self, prior: str, *, classes: bool = False) -> str | None:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from narrows.common.limits import check, complaint, integer, one_of, real
+from narrows.common.limits import check, integer, one_of, real
 from narrows.errors import DataError, ParameterError, near_miss
 from narrows.linear.scaling import Scaling
 from narrows.objectives.priors import PRIORS, Prior
@@ -35,10 +35,7 @@ def check_options(owner: str, **options: Any) -> None:
     ------
     ParameterError
     """
-    complaints = [complaint(name, owner, value, _LIMITS[name]) for name, value in options.items()]
-    found = [sentence for sentence in complaints if sentence is not None]
-    if found:
-        raise ParameterError(" ".join(found))
+    check(owner, options, {name: _LIMITS[name] for name in options})
 
 
 def check_dimension(dimension: object, n_components: int) -> None:

@@ -376,7 +376,7 @@ def _trust_scale(config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> Tr
 def _prior(name: str, n_components: int, tensors: dict[str, NDArray[Any]]) -> Prior:
     """Build a prior that was fitted to codes, and fill it from the tensors."""
     found = _group(f"prior.{name}.", tensors)
-    prior: Prior = PRIORS[name].blank(n_components, found)
+    prior = PRIORS[name].blank(n_components, found)
     prior.load_state_dict(found, assign=True)
     return prior.requires_grad_(False)
 

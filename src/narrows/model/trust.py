@@ -27,6 +27,8 @@ ROUNDING = 1e-5
 SMALLEST = 1e-300
 """Added before a logarithm, so that zero has one."""
 CODES_AT_ONCE = 4096
+FARTHEST_CODE = 1e100
+"""Numbers of a code beyond it count as so large, for their squares must be finite."""
 FARTHEST = 500.0
 """Distance beyond the strangest held-out row, in spreads, from which all rows count alike."""
 
@@ -134,6 +136,8 @@ def strangeness(
     clusters: Clusters, inference: Inference, Z: Floats
 ) -> tuple[Floats64, Floats64, Floats64]:
     """Return thinness (N,), log drift (N,) and the log error to expect (N,) of codes (N, K)."""
+    if Z.dtype == np.float64:
+        Z = np.clip(Z, -FARTHEST_CODE, FARTHEST_CODE)
     thinness, expected = np.empty(len(Z)), np.empty(len(Z))
     for part in slices(len(Z), CODES_AT_ONCE):
         logs = clusters.log_parts(Z[part].astype(np.float64))

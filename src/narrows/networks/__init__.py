@@ -1,4 +1,4 @@
-"""Architectures: one file each, found by the name of the file."""
+"""Architectures: one file each, which `narrows.model.parts` finds."""
 
 from narrows.networks.autoencoding import Autoencoding, converted, is_finite, on_cpu
 from narrows.networks.base import Network, Widths

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import ClassVar, NamedTuple
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -53,8 +54,8 @@ class Network(ABC):
     """An architecture: typed fields that say how to build an encoder and a decoder."""
 
     name: ClassVar[str]
-    bfloat16: ClassVar[bool] = True
-    """Whether ``precision="auto"`` may train it in bfloat16."""
+    bfloat16: ClassVar[bool] = False
+    """Whether ``precision="auto"`` may train it in bfloat16: its buffers must not change then."""
     reads_axes: ClassVar[bool] = False
     """Whether its encoder can read principal components instead of the features."""
     get_params = limits.get_params
@@ -78,6 +79,13 @@ class Network(ABC):
     @abstractmethod
     def linear_ends(self) -> bool:
         """Tell whether code and output are linear, as a path around them needs."""
+
+    def filled(self, choices: Mapping[str, Any]) -> Self:
+        """Return a copy with these in the place of "auto", and widths as tuples."""
+        given = self.get_params()
+        widths = {name: tuple(v) for name, v in given.items() if limits.is_sequence(v)}
+        open_fields = {name: c for name, c in choices.items() if given[name] == "auto"}
+        return limits.replaced(self, {**widths, **open_fields})
 
     def output_range(self) -> tuple[float, float]:
         """Return the interval that holds all outputs, in the network's units."""

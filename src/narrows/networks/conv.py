@@ -15,7 +15,7 @@ from typing import ClassVar, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from narrows.common.limits import MOST, boolean, integer, one_of, parameter, real, replaced, widths
+from narrows.common.limits import MOST, boolean, integer, one_of, parameter, real, widths
 from narrows.common.sizes import MANY_ROWS
 from narrows.errors import ParameterError
 from narrows.linear.patches import Cells, as_picture
@@ -93,8 +93,8 @@ class Conv(Network):
         Widths of fully connected layers between the last map and the code.
     homogeneous : "auto" or bool, default="auto"
         Whether ``f(a x) = a f(x)`` for any number a, so that neither the contrast nor the sign of
-        a pattern matters. There are no biases then. This holds for photographs, so that fewer of
-        them are enough; it does not hold for writing, dark on light. ``"auto"`` is True for three
+        a pattern matters. There are no biases then. Photographs behave like this, so that fewer
+        are needed for training; writing, dark on light, does not. ``"auto"`` is True for three
         channels or more and codes of 8 numbers or more, where the encoder gives only the code.
     activation : {"auto", "gelu", "relu", "silu", "tanh", "shrink"}, default="auto"
         ``"shrink"`` is ``x − tanh x``, which moves numbers towards zero, small ones nearly to it.
@@ -102,10 +102,11 @@ class Conv(Network):
         ``"gelu"``.
     dropout : "auto" or float in [0, 1), default="auto"
         Part of the activations, drawn at random, that each step of training sets to zero.
-        ``"auto"`` is 0.3 with ``homogeneous``, or 0.6 below 10,000 rows, else 0.
+        ``"auto"`` is 0.6 below 10,000 rows and 0.3 from there on, and 0 without ``homogeneous``.
     """
 
     name: ClassVar[str] = "conv"
+    bfloat16: ClassVar[bool] = True
 
     patch: str | int = parameter(
         "auto", one_of("auto") | integer(1, MOST), "side of the squares, pixels"
@@ -147,19 +148,17 @@ class Conv(Network):
         if patch == "auto":
             patch = _auto_patch(picture, homogeneous=bool(homogeneous))
         grid = [math.ceil(side / int(patch)) for side in picture[:2]]
-        choices = {
-            "homogeneous": homogeneous,
-            "patch": patch,
-            "channels": _auto_channels(grid, FIRST[bool(homogeneous), few]),
-            "blocks": 0 if homogeneous or max(grid) == 1 else 1,
-            "hidden": (64,) if few else (256,),
-            "activation": "shrink" if homogeneous else "gelu",
-            "dropout": (0.6 if few else 0.3) if homogeneous else 0.0,
-        }
-        open_fields = {name: c for name, c in choices.items() if getattr(self, name) == "auto"}
-        given = {n: tuple(v) for n in ("channels", "hidden") if (v := getattr(self, n)) != "auto"}
-        copy = replaced(self, {**given, **open_fields})
-        assert isinstance(copy, Conv)
+        copy = self.filled(
+            {
+                "homogeneous": homogeneous,
+                "patch": patch,
+                "channels": _auto_channels(grid, FIRST[bool(homogeneous), few]),
+                "blocks": 0 if homogeneous or max(grid) == 1 else 1,
+                "hidden": (64,) if few else (256,),
+                "activation": "shrink" if homogeneous else "gelu",
+                "dropout": (0.6 if few else 0.3) if homogeneous else 0.0,
+            }
+        )
         copy._check()
         return copy
 

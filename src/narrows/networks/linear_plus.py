@@ -139,10 +139,15 @@ class CellPath(NamedTuple):
     left_over: float
     code_unit: float
 
+    @property
+    def into_bias(self) -> Tensor:
+        """Of the encoder (K,): minus the code of the mean."""
+        return -gathered(self.mean[None], self.axes, None, self.cells)[0]
+
     def around(self, encoder: nn.Module, decoder: nn.Module) -> tuple[LinearPlus, LinearPlus]:
         """Return encoder and decoder with this path beside them."""
         one = torch.ones(1, dtype=self.axes.dtype)
-        into = self.axes.clone(), -gathered(self.mean[None], self.axes, None, self.cells)[0]
+        into = self.axes.clone(), self.into_bias
         back = self.axes.T.contiguous(), self.mean
         into_gain = self.deviations.clamp(max=self.left_over * math.sqrt(len(self.mean)))
         return (

@@ -13,7 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from narrows.common.limits import boolean, one_of, parameter, replaced, widths
+from narrows.common.limits import boolean, one_of, parameter, widths
 from narrows.common.sizes import FEW_ROWS, MANY_ROWS
 from narrows.networks.base import Network, Widths
 from narrows.networks.layers import empty_linear
@@ -62,7 +62,7 @@ class MLP(Network):
         ``"torch"`` draws uniformly within ±1/√(inputs), as `torch.nn.Linear`; ``"glorot"``
         uniformly within ±√(6/(inputs + outputs)) (Glorot and Bengio, AISTATS 2010); ``"normal"``
         from N(0, 1); ``"truncated_normal"`` from N(0, 1) cut at two deviations. ``"auto"`` is
-        ``"spread"`` for codes of less than 16 numbers, and for ordered ones, from 10,000 rows, else
+        ``"spread"`` from 10,000 rows on, for ordered codes or codes of fewer than 16 numbers; else
         ``"lecun"``.
     bias_init : {"auto", "zeros", "spread", "torch", "normal"}, default="auto"
         ``"zeros"`` sets biases to zero; ``"spread"`` does too, but draws from N(0, 4) for the
@@ -75,6 +75,7 @@ class MLP(Network):
     """
 
     name: ClassVar[str] = "mlp"
+    bfloat16: ClassVar[bool] = True
     reads_axes: ClassVar[bool] = True
 
     hidden: str | tuple[int, ...] = parameter(
@@ -96,16 +97,14 @@ class MLP(Network):
         weights = self.weight_init
         if weights == "auto":
             weights = "spread" if spread else "lecun"
-        choices = {
-            "hidden": auto_hidden(widths, n_rows),
-            "weight_init": weights,
-            "bias_init": "spread" if weights == "spread" else "zeros",
-            "skip": widths.ordered,
-        }
-        open_fields = {name: c for name, c in choices.items() if getattr(self, name) == "auto"}
-        copy = replaced(self, {"hidden": tuple(self.hidden), **open_fields})
-        assert isinstance(copy, MLP)
-        return copy
+        return self.filled(
+            {
+                "hidden": auto_hidden(widths, n_rows),
+                "weight_init": weights,
+                "bias_init": "spread" if weights == "spread" else "zeros",
+                "skip": widths.ordered,
+            }
+        )
 
     def linear_ends(self) -> bool:
         """Tell whether neither code nor output passes an activation."""
@@ -142,10 +141,11 @@ class MLP(Network):
         decoder = self._stack(up, self.output_activation, generator)
         first = next(layer for layer in decoder.modules() if isinstance(layer, nn.Linear))
         with torch.no_grad():
-            if self.weight_init == "spread":
-                # The weights that read the code, not its length.
+            # Where nothing is hidden, the first layer is the output.
+            if self.hidden and self.weight_init == "spread":
+                # Up to NARROW_CODE numbers; not the weights that read which numbers are given.
                 first.weight[:, : min(widths.code, NARROW_CODE - 1)].mul_(3.0)
-            if self.bias_init == "spread":
+            if self.hidden and self.bias_init == "spread":
                 first.bias.normal_(std=2.0, generator=generator)
         return encoder, ReadsPrefix(decoder, widths.code) if widths.ordered else decoder
 

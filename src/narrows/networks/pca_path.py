@@ -103,8 +103,7 @@ def pca_network(
     """Return PCA alone as a network of two linear layers: the yardstick."""
     if pca.cells is not None:
         cut = cell_path(pca, pca.cells, scaling)
-        into = -gathered(cut.mean[None], cut.axes, None, cut.cells)[0]
-        there = _CellMap(True, cut.axes, into, cut.cells).to(dtype)
+        there = _CellMap(True, cut.axes, cut.into_bias, cut.cells).to(dtype)
         back = _CellMap(False, cut.axes.T.contiguous(), cut.mean, cut.cells).to(dtype)
         return Autoencoding(scaling, there, back, cut.code_unit)
     path = linear_path(pca, scaling)

@@ -1,4 +1,4 @@
-"""Families of autoencoders: one file each, found by the name of the file."""
+"""Families of autoencoders: one file each, which `narrows.model.parts` finds."""
 
 from narrows.objectives.adversarial import Adversarial
 from narrows.objectives.base import Batch, Bounds, Needs, Noise, Objective, Step, Usual

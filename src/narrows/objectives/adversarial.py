@@ -148,7 +148,7 @@ class Adversarial(Objective):
         """Return the squared error of the clipped output, plus MMD²."""
         z_BK = self.code(net, batch.x).float()
         mmd_B = standard_normal.squared_discrepancies(z_BK, step.noise["prior"])
-        return (x_hat - batch.x.float()).square().mean(dim=1) + mmd_B
+        return super().held_out_loss(net, batch, step, x_hat) + mmd_B
 
     def diagnose(self, net: Autoencoding, x: Tensor) -> list[str]:
         """Say where codes do not follow N(0, 1)."""

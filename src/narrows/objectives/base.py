@@ -21,6 +21,7 @@ from narrows.networks.autoencoding import Autoencoding
 from narrows.networks.base import Network, Widths
 from narrows.networks.linear_plus import LinearPath
 from narrows.objectives.priors import Prior
+from narrows.objectives.shared.losses import clipped_squared_error
 
 Noise = dict[str, Tensor]
 """What a step draws at random, by name; the first axis of each is the rows of the batch."""
@@ -264,7 +265,7 @@ class Objective(ABC):
         It is measured on rows that training does not see, with the same noise each time.
         """
         del net, step
-        return (x_hat - batch.x.float()).square().mean(dim=1)
+        return clipped_squared_error(x_hat, batch.x)
 
     def diagnose(self, net: Autoencoding, x: Tensor) -> list[str]:
         """Say what went wrong in training: a sentence each, with what to type.

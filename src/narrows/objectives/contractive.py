@@ -103,7 +103,8 @@ class Contractive(Objective):
     def _squared_norm(self, z: Tensor, x: Tensor, noise: Noise, *, further: bool) -> Tensor:
         """Return ‖∂z/∂x‖² (B,); ``further`` says whether it can be differentiated again.
 
-        One backward pass serves all rows of a batch, since no code depends on another row.
+        One backward pass serves all rows of a batch, since no code depends on another row; batch
+        normalisation in modules of a user would break this.
         """
         # Without signs, one row of J after the other, so that the sum is exact.
         exact = "signs" not in noise

@@ -81,10 +81,9 @@ class Reconstruction(Objective):
         """Return the error of the clipped output, in the unit of the term."""
         if self.error == "bernoulli":
             return self.terms(net, batch, step)["cross_entropy"]
-        difference_BD = x_hat - batch.x.float()
         if self.error == "absolute":
-            return difference_BD.abs().mean(dim=1)
-        return difference_BD.square().mean(dim=1)
+            return (x_hat - batch.x.float()).abs().mean(dim=1)
+        return super().held_out_loss(net, batch, step, x_hat)
 
     def reconstruction(self, net: Autoencoding, z: Tensor) -> Tensor:
         """Return the rows (B, D) that codes decode to; for the cross-entropy, their means."""

@@ -230,8 +230,9 @@ class VQ(Objective):
     def diagnose(self, net: Autoencoding, x: Tensor) -> list[str]:
         """Say where rows take far fewer words than they could."""
         books = _books(net)
-        z_NGW = books.grouped(net.encoder(x))
-        indices_NG = books.nearest_at_once(net.encoder(x))
+        z_NK = net.encoder(x)
+        z_NGW = books.grouped(z_NK)
+        indices_NG = books.nearest_at_once(z_NK)
         largest = float(z_NGW.var(dim=0, correction=0).max())
         for group in range(z_NGW.shape[1]):
             z_NW = z_NGW[:, group]

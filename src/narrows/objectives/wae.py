@@ -83,7 +83,7 @@ class WAE(Objective):
 
     def held_out_loss(self, net: Autoencoding, batch: Batch, step: Step, x_hat: Tensor) -> Tensor:
         """Return the squared error of the clipped output, plus MMD² times its weight."""
-        error_B = (x_hat - batch.x.float()).square().mean(dim=1)
+        error_B = super().held_out_loss(net, batch, step, x_hat)
         return error_B + self.weight * self._mmd(self.code(net, batch.x), step)
 
     def _mmd(self, z: Tensor, step: Step) -> Tensor:

@@ -35,6 +35,8 @@ class NamedRows(NamedTuple):
 
 _FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
 """How a text begins that a spreadsheet may run, behind quotes that `escaped` has put before it."""
+MOSTLY_NUMBERS = 0.5
+"""Part of the values of a first column from which it holds numbers, of which some are mistyped."""
 _BLANK = {"", "na", "n/a", "nan", "null", "none"}
 
 
@@ -158,14 +160,14 @@ def _split_row_names(
     is_unique_text = (
         not _is_numeric(first)
         and first.is_unique
-        # One mistyped number makes a column text; that is no column of names.
-        and not any(_is_number(str(value)) for value in first)
+        # A few mistyped numbers make a column text; that is no column of names.
+        and np.mean([_is_number(str(value)) for value in first.dropna()]) < MOSTLY_NUMBERS
     )
     if not is_unique_text and not unnamed_first:
         return None, frame
     if frame.shape[1] == 1:
         raise DataError(f"{path} holds names of rows alone; narrows learns from numbers.")
-    return tuple(unescaped(str(name)) for name in first), frame.iloc[:, 1:]
+    return tuple(unescaped(str(name)) for name in first.fillna("")), frame.iloc[:, 1:]
 
 
 def _is_numeric(column: pd.Series[Any]) -> bool:

@@ -6,12 +6,12 @@ Legend: N rows, D features.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from narrows.common.blocks import slices
 from narrows.errors import DataError, ParameterError
 from narrows.sources.ambiguous import check_axes
 from narrows.sources.containers import as_array, is_tensor
@@ -22,7 +22,8 @@ PICTURE_SHARE = 0.001
 PART_ROWS = 4096
 """Rows that are looked at together."""
 LARGEST, LARGEST_FLOAT32 = 1e100, 1e30
-"""Magnitudes up to which, of float64, sums of squares and, of float32, codes stay in range."""
+"""Largest values: up to the one, sums of squares stay within float64, up to the other, codes within
+float32."""
 SMALLEST = 1e-100
 """Range of the data from which sums of squares stay far above zero in float64."""
 DOMINANT_SHARE = 0.95
@@ -77,9 +78,9 @@ def where_not_finite(X: Any, names: Any = None) -> str:
     table = np.asarray(X)
     if table.ndim != 2:
         return ""
-    for number, part in enumerate(_parts(table)):
+    for part in slices(len(table), PART_ROWS):
         try:
-            values = part.astype(np.float64)
+            values = table[part].astype(np.float64)
         except (TypeError, ValueError):
             return ""
         places = np.argwhere(~np.isfinite(values))
@@ -89,7 +90,7 @@ def where_not_finite(X: Any, names: Any = None) -> str:
             found = values[row, column]
             first = "Drop such rows, or" if np.isnan(found) else "Set infinities to NaN, and then"
             return (
-                f" The first such value is {found} in row {row + number * PART_ROWS},"
+                f" The first such value is {found} in row {row + part.start},"
                 f" column {column}{name}, counted from 0. {first} fill them in with"
                 " sklearn.impute.SimpleImputer."
             )
@@ -106,7 +107,8 @@ def check_magnitude(X: NDArray[np.generic]) -> None:
     ------
     DataError
     """
-    largest = max(abs(float(X.min())), abs(float(X.max())))
+    low, high = float(X.min()), float(X.max())
+    largest = max(abs(low), abs(high))
     is_short = X.dtype.kind == "f" and X.dtype.itemsize < 8
     most = LARGEST_FLOAT32 if is_short else LARGEST
     if largest > most:
@@ -115,7 +117,7 @@ def check_magnitude(X: NDArray[np.generic]) -> None:
             f"X holds values as large as {largest:.3g}; narrows takes up to {most:g} in {X.dtype}."
             f" To go on, {way_out} the data by a common number."
         )
-    span = float(X.max()) - float(X.min())
+    span = high - low
     if 0 < span < SMALLEST:
         raise DataError(
             f"The values of X differ by {span:.3g} or less, and squares of that are zero in"
@@ -139,7 +141,7 @@ def choose_bounds(bounds: Any, X: NDArray[np.generic]) -> tuple[float, float] | 
     if X.dtype.kind != "f" or X.min() != 0 or X.max() != 1:
         return None
     zeros = X.size - np.count_nonzero(X)
-    ones = sum(int(np.count_nonzero(rows == 1)) for rows in _parts(X))
+    ones = sum(int(np.count_nonzero(X[part] == 1)) for part in slices(len(X), PART_ROWS))
     return (0.0, 1.0) if min(int(zeros), ones) >= PICTURE_SHARE * X.size else None
 
 
@@ -163,11 +165,6 @@ def dominant_columns(variances: NDArray[np.float64], names: Any = None) -> list[
         " the code describes little else. If columns have different units, use"
         " scaling='standard' (on the command line: --scaling standard)."
     ]
-
-
-def _parts(X: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    """Give rows in parts, to bound the memory of temporary results."""
-    return (X[first : first + PART_ROWS] for first in range(0, len(X), PART_ROWS))
 
 
 def as_labels(y: Any, n_rows: int, names: tuple[str, str] = ("y", "X")) -> NDArray[Any]:
@@ -194,11 +191,22 @@ def as_labels(y: Any, n_rows: int, names: tuple[str, str] = ("y", "X")) -> NDArr
             f"{names[0]} has shape {labels.shape}, but {names[1]} has {n_rows} rows; give one label"
             " per row."
         )
-    if np.ma.is_masked(y) or any(label is None or label != label for label in labels.tolist()):
+    if np.ma.is_masked(y) or any(_is_missing(label) for label in labels.tolist()):
         raise DataError(
             f"{names[0]} holds missing labels; leave those rows out, or give them a class."
         )
+    kinds = {type(label).__name__ for label in labels.tolist()}
+    if not (kinds <= {"str"} or kinds <= {"int", "float", "bool"}):
+        raise DataError(
+            f"{names[0]} holds labels of type {' and '.join(sorted(kinds))}; give numbers"
+            " alone, or text alone, such as [str(label) for label in y]."
+        )
     return labels
+
+
+def _is_missing(label: Any) -> bool:
+    """Tell whether a label is None, NaN or NaT, or the NA of pandas, which no `!=` answers."""
+    return label is None or type(label).__name__ == "NAType" or label != label
 
 
 def rows_of(

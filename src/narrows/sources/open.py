@@ -8,6 +8,7 @@ Legend: N rows, D features.
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,7 +183,7 @@ def _read_npz(path: Path, name: str | None) -> NDArray[Any]:
         chosen = _chosen_member(path, archive.files, name)
         try:
             return np.asarray(archive[chosen])
-        except (ValueError, EOFError, zipfile.BadZipFile) as error:
+        except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             if "object" in str(error).lower():
                 raise _objects(f"{path}:{chosen}") from error
             raise DataError(

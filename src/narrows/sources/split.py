@@ -70,6 +70,11 @@ class Split:
         """Tell whether any row is held out."""
         return self.n_held_out > 0 or self.n_folds > 0
 
+    @property
+    def n_train_rows(self) -> int:
+        """Rows that one run trains on."""
+        return self.n_rows - (self.n_rows // self.n_folds if self.n_folds else self.n_held_out)
+
     def parts(self) -> list[RowNumbers]:
         """Return the held-out rows of each run: one part, each fold, or nothing."""
         if self.n_folds:

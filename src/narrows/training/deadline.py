@@ -13,7 +13,7 @@ import torch
 from narrows.training.loop import Pace, TrainingState
 
 TIMED_SECONDS = 0.5
-TIMED_STEPS = 10
+TIMED_STEPS = 3
 STEPS_PER_WAIT = 16
 """Steps that are timed together on a GPU, which takes steps later than they are handed to it."""
 CODED_AFTERWARDS = 60_000
@@ -89,26 +89,26 @@ def seconds_per_step(
     seconds: float,
     device: torch.device,
 ) -> float:
-    """Time a few steps of a trial; infinite where its loss is not finite.
+    """Time a few steps of a trial; infinite where it ends before the second.
 
     Parameters
     ----------
     train : callable
         Trains on until the callable that it is given, which sees each step, returns True.
     seconds : float
-        ``max_seconds``, of which a tenth is used at the most.
+        ``max_seconds``, of which a tenth is used, or what four steps take.
     device : torch.device
     """
     until = time.perf_counter() + min(TIMED_SECONDS, 0.1 * seconds)
     ticks: list[float] = []
-    on_gpu = device.type == "cuda"
+    on_gpu = device.type != "cpu"
     stride = STEPS_PER_WAIT if on_gpu else 1
 
     def note(state: TrainingState) -> bool:
         if state.step % stride:
             return False
         if on_gpu:
-            torch.cuda.synchronize(device)
+            torch.accelerator.synchronize(device)
         ticks.append(time.perf_counter())
         return ticks[-1] >= until and len(ticks) > TIMED_STEPS
 

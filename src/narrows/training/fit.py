@@ -18,6 +18,7 @@ from narrows.common.limits import is_integer
 from narrows.common.seeds import seed_of
 from narrows.common.threads import compute_threads
 from narrows.errors import DataError, ParameterError
+from narrows.linear.pca import PrincipalComponents
 from narrows.model.diagnosis import diagnose, rows_to_show
 from narrows.model.fitted import Record
 from narrows.model.model import Model
@@ -28,7 +29,7 @@ from narrows.objectives.priors import Normal
 from narrows.sources import inputs
 from narrows.sources.array import ArraySource
 from narrows.sources.protocol import Source
-from narrows.sources.split import Split, held_out_rows
+from narrows.sources.split import held_out_rows
 from narrows.training import align
 from narrows.training.batches import ScaledRows
 from narrows.training.data import Data
@@ -47,10 +48,6 @@ MOST_CODES = 30_000
 """Training rows whose codes are kept in memory, to fit priors to."""
 MOST_SUMMARISED, MOST_JUDGED = 5_000, 2_500
 """Rows whose codes are summarised for trust, and held-out rows that it is measured on."""
-CODED_VALUES = 1 << 24
-"""Values of training rows (128 MiB in float64) that are encoded at once after a fit."""
-VARIES = 1e-9
-"""Part of the largest variance from which a direction counts as one in which rows vary."""
 
 
 @dataclass
@@ -102,8 +99,7 @@ def fit(
         align.check_same_kind(origin, plan, wanted, data.names, data.classes)
         if params["learning_rate"] == "auto":
             plan = replace(plan, learning_rate=align.ALIGNED_RATE * plan.learning_rate)
-    split = Split(plan.n_rows, plan.n_held_out, plan.n_folds, seed)
-    if explained is not None and not split.holds_out:
+    if explained is not None and not plan.split.holds_out:
         raise ParameterError(
             f"`n_components`={explained:g} is judged by held-out rows, and"
             " validation_fraction=0 leaves none. Give a fraction above 0, or a number of"
@@ -116,10 +112,10 @@ def fit(
         request = Request(source, plan, wanted, bounds, deadline, explained, start_net)
         outcome = fit_model(request)
         shortened, complaints = _shortened(outcome, explained)
-        model = _model(outcome, plan, data, bounds, params, n_threads, split)
+        model = _model(outcome, plan, data, bounds, params, n_threads)
         result = Fit(model.changed(**shortened), complaints, outcome.interrupted)
         try:
-            _look_back(result, source, plan, outcome, origin)
+            _add_codes_and_trust(result, source, plan, outcome, origin)
         except KeyboardInterrupt as interrupt:  # the model stands
             result.interrupted = interrupt
     if params["scaling"] != "standard" and not data.came_shaped:
@@ -128,7 +124,7 @@ def fit(
     return result
 
 
-def _look_back(
+def _add_codes_and_trust(
     result: Fit, source: Source, plan: Plan, outcome: Outcome, origin: Model | None
 ) -> None:
     """Encode training rows: for priors, for trust, and to see whether all went well."""
@@ -186,7 +182,6 @@ def _model(
     bounds: tuple[float, float] | None,
     params: Mapping[str, Any],
     n_threads: int,
-    split: Split | None,
 ) -> Model:
     """Put a model together from what a fit gave."""
     # Of the columns as the PCA has them: errors are reported in the same unit.
@@ -202,7 +197,7 @@ def _model(
         precision=str(plan.dtype).removeprefix("torch."),
         n_threads=n_threads,
         ended=outcome.ended,
-        split=split,
+        split=plan.split,
         saw_all=outcome.saw_all,
     )
     return Model(
@@ -244,7 +239,7 @@ def with_codes(
         Of these rows.
     """
     chosen = held_out_rows(source.n_rows, min(source.n_rows, MOST_CODES), seed)
-    parts = slices(len(chosen), rows_at_once(source.n_features, CODED_VALUES))
+    parts = slices(len(chosen), rows_at_once(source.n_features, align.CODED_VALUES))
     codes = np.concatenate([model.encode(source.take(chosen[part])) for part in parts])
     kept, priors = codes, model.priors
     if further and model.codes is not None:
@@ -260,7 +255,7 @@ def _trust_scale(model: Model, source: Source) -> TrustScale:
     seen = everything if held is None else np.setdiff1d(everything, held)
 
     def some(rows: NDArray[np.int64], most: int) -> NDArray[np.generic]:
-        n_most = rows_at_once(source.n_features, CODED_VALUES, most)
+        n_most = rows_at_once(source.n_features, align.CODED_VALUES, most)
         return source.take(rows[evenly_spread(len(rows), n_most)])
 
     return trust_scale(
@@ -330,10 +325,11 @@ def partial_fit(
         if model is None:
             bounds = inputs.choose_bounds(params["bounds"], data.X)
             net, pca = start(source, wanted, plan, bounds)
-            _check_directions(pca.explained_variance_, plan)
+            _check_directions(pca, plan)
             begun = Outcome(net, pca, n_steps=0)
-            model = _model(begun, plan, data, bounds, params, n_threads, None)
-        state = _begun(model, plan) if state is None else state
+            model = _model(begun, plan, data, bounds, params, n_threads)
+        if state is None or state.made_for != (plan.device, plan.optimizer):
+            state = _resumed(model, plan)
         if not _pass_once(state, source, model, plan):
             raise DataError(
                 "Training diverged on these rows, so the model is left as it was. Use a smaller"
@@ -359,11 +355,11 @@ def partial_fit(
         return with_codes(trained, source, seed, further=not first)[0], state
 
 
-def _check_directions(variances: NDArray[np.float64], plan: Plan) -> None:
+def _check_directions(pca: PrincipalComponents, plan: Plan) -> None:
     """Refuse first rows that vary in fewer directions than a code has numbers."""
     # Cells of large pictures share their directions, so that there are fewer than numbers.
-    needed = min(plan.n_components, plan.n_features, len(variances))
-    found = int((variances > VARIES * variances.max(initial=0.0)).sum())
+    needed = min(plan.n_components, plan.n_features, len(pca.components_))
+    found = pca.n_directions
     if found < needed:
         raise DataError(
             f"The first call of partial_fit sets scaling and PCA for good, and its {plan.n_rows}"
@@ -372,10 +368,11 @@ def _check_directions(variances: NDArray[np.float64], plan: Plan) -> None:
         )
 
 
-def _begun(model: Model, plan: Plan) -> TrainingState:
+def _resumed(model: Model, plan: Plan) -> TrainingState:
     """Begin to train on from a model as it is, with the optimizer's running means empty."""
     net = converted(model.net, torch.float32, plan.device)
     state = start_training(net, plan.optimizer, plan.schedule)
+    state.made_for = plan.device, plan.optimizer
     if model.record.history:
         state.step = model.record.n_steps
         state.epoch = int(model.record.history[-1]["epoch"])

@@ -58,7 +58,7 @@ class HeldOut:
         divisor = scaling.divisor.cpu().numpy()
         # One common divisor is undone; where each column has its own, errors stay in deviations.
         self._unit = float(divisor[0]) if divisor.size == 1 else 1.0
-        self._n_parts = 1 if plan.n_folds else N_PARTS
+        self._n_parts = 1 if plan.split.n_folds else N_PARTS
         self.n_rows = source.n_rows
 
     def look_around(self, compact_rows: Floats32, near: Near, pca: PrincipalComponents) -> None:
@@ -86,7 +86,7 @@ class HeldOut:
     def reported(self, squares: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """Bring squared errors from the network's units to those that are reported.
 
-        Squared data units, or squared deviations of each column where each is scaled by its own.
+        Squared data units, or squared standard deviations of each column where each has its own.
         """
         found: NDArray[np.float64] = squares.astype(np.float64) * self._unit**2
         return found

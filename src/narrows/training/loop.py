@@ -33,6 +33,18 @@ from narrows.objectives.ordered import Loss, loss_of
 
 AVERAGE_EVERY, AVERAGE_GAMMA = 4, 8
 """Steps between two blendings of the average, and how much it prefers late steps."""
+_DRAWING = (
+    nn.Dropout,
+    nn.Dropout1d,
+    nn.Dropout2d,
+    nn.Dropout3d,
+    nn.AlphaDropout,
+    nn.FeatureAlphaDropout,
+    nn.RReLU,
+    nn.MultiheadAttention,
+    nn.RNNBase,
+)
+"""Layers of torch that draw from its global streams."""
 Batches = Callable[[int], Iterator[Batch]]
 
 
@@ -97,9 +109,16 @@ def _layer_draws(net: Autoencoding) -> Callable[[int], contextlib.AbstractContex
     It does nothing for a network that has no such layers, so that its steps wait for nobody.
     """
     device = net.code_unit.device
-    if any(isinstance(module, (Guest, nn.Dropout)) for module in net.modules()):
+    if any(_may_draw(module) for module in net.modules()):
         return lambda seed: torch_stream(seed, device)
     return lambda seed: contextlib.nullcontext()
+
+
+def _may_draw(module: nn.Module) -> bool:
+    """Tell whether a module may draw at random: one that neither torch nor narrows made may."""
+    of_torch = type(module).__module__.startswith("torch.nn.modules.")
+    known = of_torch or type(module).__module__.startswith("narrows.")
+    return not known or isinstance(module, (Guest, *_DRAWING))
 
 
 @dataclass
@@ -151,7 +170,7 @@ class TrainingState:
         A row per epoch: ``epoch``, ``step``, ``learning_rate``, the mean of every term over the
         epoch's rows and of the sum of the main phase's terms, ``loss``, and that sum on its last
         batch, ``last_loss``, in the units that the family states; ``validation_error`` where it
-        was measured in that epoch, mean squared error per value in data units, NaN elsewhere.
+        was measured in that epoch, in the unit of ``validation_error_``, NaN elsewhere.
     """
 
     net: Autoencoding
@@ -162,6 +181,8 @@ class TrainingState:
     history: list[HistoryRow] = field(default_factory=list)
     validation_error: float = math.nan
     """The latest held-out error measured in the running epoch, for its row of the history."""
+    made_for: tuple[torch.device, Optimizer] | None = None
+    """What `partial_fit` made it for; another device or optimizer begins anew."""
 
     @property
     def result(self) -> Autoencoding:
@@ -246,7 +267,8 @@ def train(
                     copy_of_net.refresh(phase)
                     record.add(terms, n_rows, in_loss=phase == phases[0])
             state.step += 1
-            if state.average is not None and state.step % AVERAGE_EVERY == 0:
+            early = state.step < AVERAGE_EVERY
+            if state.average is not None and (early or state.step % AVERAGE_EVERY == 0):
                 _blend(state.average, state.net, state.step)
             if is_last or state.step == pace.until:
                 state.epoch += 1

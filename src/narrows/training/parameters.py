@@ -54,7 +54,7 @@ LIMITS: dict[str, Limit] = {
         "a sequence of callables that take a Progress",
     ),
     "random_state": nothing()
-    | integer(0)
+    | integer(0, 2**32 - 1)
     | Limit(lambda v: isinstance(v, np.random.RandomState), "a numpy.random.RandomState"),
 }
 """Of every parameter but the parts, whose own fields have theirs."""

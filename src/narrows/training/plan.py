@@ -23,7 +23,7 @@ from narrows.networks.base import AXES
 from narrows.objectives import Objective
 from narrows.objectives.base import Usual
 from narrows.objectives.ordered import Loss, loss_of
-from narrows.sources.split import count_held_out
+from narrows.sources.split import Split, count_held_out
 from narrows.training.batches import CACHE_BYTES
 
 N_FOLDS = 5
@@ -63,10 +63,8 @@ class Plan:
         Optimizer steps per run; None until a short timing has fixed it (``max_seconds``).
     most_steps : int
         Steps that time may not exceed.
-    n_folds : int
-        Runs of the cross-fitting; 0 for a single held-out part or none.
-    n_held_out : int
-        Rows of the single held-out part; 0 for none.
+    split : Split
+        Which rows are held out.
     device : torch.device
     dtype : torch.dtype
         That training computes in.
@@ -93,8 +91,7 @@ class Plan:
     batch_size: int
     n_steps: int | None
     most_steps: int
-    n_folds: int
-    n_held_out: int
+    split: Split
     device: torch.device
     dtype: torch.dtype
     learning_rate: float
@@ -142,9 +139,7 @@ class Plan:
     @property
     def n_train_rows(self) -> int:
         """Rows that one run trains on."""
-        if self.n_folds:
-            return self.n_rows - self.n_rows // self.n_folds
-        return self.n_rows - self.n_held_out
+        return self.split.n_train_rows
 
     @property
     def steps_per_epoch(self) -> int:
@@ -167,8 +162,7 @@ class Plan:
     @property
     def n_runs(self) -> int:
         """Runs that a fit makes at the most: folds or one, and one more on all rows."""
-        held_out = self.n_folds > 0 or self.n_held_out > 0
-        return max(self.n_folds, 1) + (held_out and self.may_repeat)
+        return max(self.split.n_folds, 1) + (self.split.holds_out and self.may_repeat)
 
     def steps_in(self, seconds: float, per_step: float, per_run: float) -> int:
         """Return how many steps each of the remaining runs may take, at least one.
@@ -244,10 +238,9 @@ def make_plan(
     cells = cells_for_pca(shape, min(n_components, n_features))
     _check_together(params, objective, network, widths, cells)
     n_parameters, n_products = _counts(network, widths, cells, params["init"])
-    n_folds, n_held_out = (0, 0) if partial else _split(params, n_rows)
+    split = Split(n_rows, *((0, 0) if partial else _split(params, n_rows)), seed)
     batch_size = _batch_size(params["batch_size"], usual.batch_size, n_rows, n_features)
-    n_train_rows = n_rows - (n_rows // n_folds if n_folds else n_held_out)
-    steps_per_epoch = math.ceil(n_train_rows / batch_size)
+    steps_per_epoch = math.ceil(split.n_train_rows / batch_size)
     n_steps, most_steps = _budget(params, n_rows, steps_per_epoch)
     device = _device(params["device"])
     return Plan(
@@ -263,8 +256,7 @@ def make_plan(
         batch_size=batch_size,
         n_steps=steps_per_epoch if partial else n_steps,
         most_steps=most_steps,
-        n_folds=n_folds,
-        n_held_out=n_held_out,
+        split=split,
         device=device,
         dtype=_precision(params["precision"], device, n_products * batch_size, network),
         learning_rate=_learning_rate(params["learning_rate"], usual.rates, n_rows, partial),
@@ -272,7 +264,7 @@ def make_plan(
         patience=_patience(params["patience"], schedule),
         seed=seed,
         cells=cells,
-        n_neighbors=min(objective.needs.n_neighbors, max(n_train_rows - 1, 1)),
+        n_neighbors=min(objective.needs.n_neighbors, max(split.n_train_rows - 1, 1)),
     )
 
 
@@ -351,13 +343,13 @@ def _check_starts_as_pca(objective: Objective, cells: Cells) -> None:
 
 
 def _split(params: dict[str, Any], n_rows: int) -> tuple[int, int]:
-    """Return the number of folds and of rows in the single held-out part."""
+    """Return the number of rows in the single held-out part, and of folds."""
     fraction = params["validation_fraction"]
     if fraction == "auto":
         if params["keep"] == "best" and params["init"] == "pca" and n_rows < FEW_ROWS:
-            return min(N_FOLDS, n_rows), 0
+            return 0, min(N_FOLDS, n_rows)
         fraction = min(0.1, MOST_HELD_OUT / n_rows)
-    return 0, count_held_out(n_rows, float(fraction))
+    return count_held_out(n_rows, float(fraction)), 0
 
 
 def _batch_size(asked: str | int, many: int, n_rows: int, n_features: int) -> int:
@@ -387,6 +379,7 @@ def _device(asked: str) -> torch.device:
     try:
         device = torch.device(asked)
         torch.empty(0, device=device)
+        device = torch.device("cpu") if device.type == "cpu" else device  # "cpu:0" is the same
     except (RuntimeError, AssertionError) as error:
         raise ParameterError(
             f"`device`={asked!r} cannot be used here: {error}. Use 'auto' or 'cpu'."
@@ -396,7 +389,7 @@ def _device(asked: str) -> torch.device:
 
 def _precision(asked: str, device: torch.device, work: int, network: Network) -> torch.dtype:
     """Choose bfloat16 where the processor has it and the products outweigh the rounding."""
-    if asked == "auto" and not network.bfloat16:
+    if asked == "auto" and (not network.bfloat16 or device.type not in ("cpu", "cuda")):
         return torch.float32
     if asked == "auto":
         on_gpu = device.type == "cuda"

@@ -48,12 +48,12 @@ Callback = Callable[[Progress], object]
 
 def print_epochs() -> Callback:
     """Return a callback that prints a line for each epoch of each run."""
-    told = 0
+    told, run = 0, 0
 
     def show(progress: Progress) -> None:
-        nonlocal told
-        if progress.epoch < told:
-            told = 0  # another run has begun
+        nonlocal told, run
+        if progress.run != run:
+            told, run = 0, progress.run
         for row in progress.history[told:]:
             error = row["validation_error"]
             held_out = "" if math.isnan(error) else f"  held out {error:.6g}"

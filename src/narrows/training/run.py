@@ -151,7 +151,7 @@ class Run:
             if compact_rows is not None and self.rows.near is not None:
                 self.held_out.look_around(compact_rows, self.rows.near, self.pca)
         self.errors_at: dict[int, Errors] = {}
-        self.ordered = plan.widths.ordered and self.held_out is not None
+        self.measures_curve = plan.widths.ordered and self.held_out is not None
         self.curves_at: dict[int, Curve] = {}
         self.pca_curve: Curve | None = None
         self.best_step = 0
@@ -194,6 +194,8 @@ class Run:
         if deadline is not None:
             deadline.start_run()
         train(self.state, self._batches, rule, self._pace, self._after_step)
+        if deadline is not None and deadline.hurried and self.ended == "finished":
+            self.ended = "late"  # by a schedule that `max_steps` cannot repeat
         self._check_finite()
 
     @property
@@ -235,7 +237,7 @@ class Run:
         errors = self.held_out.errors(net)
         self.errors_at[step] = errors
         # Folds leave no networks behind, so their curves are measured as they go.
-        if self.ordered and self.plan.n_folds:
+        if self.measures_curve and self.plan.split.n_folds:
             self.curves_at[step] = self.held_out.curve(net)
         self.latest_error = float(self.held_out.reported(errors[:, SQUARES]).mean())
         if self.state.history and self.state.history[-1]["step"] == step:
@@ -245,7 +247,7 @@ class Run:
         if step == 0:
             pca_errors = self.held_out.squared_errors(self.pca_net)
             self.pca_error = float(self.held_out.reported(pca_errors[:, SQUARES]).mean())
-            if self.ordered:
+            if self.measures_curve:
                 self.pca_curve = self.held_out.curve(self.pca_net, pca=True)
         elif is_smaller(self._loss_at(step), self._loss_at(self.best_step)):
             self.best_step, self._unimproved = step, 0
@@ -266,7 +268,7 @@ class Run:
             if self._unimproved >= self.plan.patience and self.ended == "finished":
                 self.ended = "patience"
         answers = [callback(self._progress()) for callback in self.request.callbacks]
-        if any(answer is True for answer in answers) and self.ended == "finished":
+        if any(isinstance(a, bool | np.bool_) and a for a in answers) and self.ended == "finished":
             self.ended = "callback"
         return self.ended != "finished"
 
@@ -343,9 +345,9 @@ class Run:
         once = time.perf_counter() - began
         afterwards = once * min(2 * self.plan.n_rows, CODED_AFTERWARDS) / self.held_out.n_rows
         n_times = len(self.plan.evaluation_steps(self.plan.most_steps))
-        if self.ordered:
+        if self.measures_curve:
             # A measurement decodes each row as often as a step, and once whole.
             decoded = self.held_out.n_rows * (LENGTHS_PER_ROW + 1)
             curve = once * self.held_out.n_curve_codes / decoded
-            return n_times * once + (n_times if self.plan.n_folds else 1) * curve, afterwards
+            return n_times * once + (n_times if self.plan.split.n_folds else 1) * curve, afterwards
         return n_times * once, afterwards

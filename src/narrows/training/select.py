@@ -21,7 +21,6 @@ from narrows.linear.pca import PrincipalComponents
 from narrows.model.fitted import HistoryRow
 from narrows.model.size_curve import SizeCurve, size_curve
 from narrows.networks import Autoencoding, converted
-from narrows.sources.split import Split
 from narrows.training.held_out import LOSS, SQUARES, Curve
 from narrows.training.judge import Choice, choose, dealt
 from narrows.training.run import Request, Run, starting_point
@@ -78,12 +77,11 @@ def fit_model(request: Request) -> Outcome:
     holds the best state so far.
     """
     plan = request.plan
-    if plan.n_folds:
+    if plan.split.n_folds:
         outcome = Outcome(*_fallback(request))
         _caught(outcome, lambda: _cross_fit(request, outcome))
         return outcome
-    held = Split(plan.n_rows, plan.n_held_out, 0, plan.seed).parts() or [_NO_ROWS]
-    run = Run(request, held[0], 1)
+    run = Run(request, (plan.split.parts() or [_NO_ROWS])[0], 1)
     outcome = Outcome(run.fallback_net, run.pca)
     _caught(outcome, run.train)
     _caught(outcome, lambda: _hold_out(run, outcome))
@@ -102,7 +100,7 @@ def _caught(outcome: Outcome, work: Callable[[], object]) -> None:
 
 
 def _fallback(request: Request) -> tuple[Autoencoding, PrincipalComponents]:
-    """Return what is kept where training gained nothing: where it started, for all rows."""
+    """Return the model that is kept where training gained nothing, built from all rows."""
     return starting_point(request, request.source, fallback=True)
 
 
@@ -180,8 +178,8 @@ def _hold_out(run: Run, outcome: Outcome) -> None:
         return
     outcome.best_step, outcome.validation_error = 0, measured.start_error
     if run.pca_curve is not None:
-        start_net = converted(run.fallback_net, torch.float32, run.plan.device)
-        outcome.curve = _size_curve(run, run.held_out.curve(start_net))
+        fallback = converted(run.fallback_net, torch.float32, run.plan.device)
+        outcome.curve = _size_curve(run, run.held_out.curve(fallback))
     outcome.net, outcome.pca = _fallback(run.request)
     outcome.saw_all = True
 
@@ -221,7 +219,7 @@ def _cross_fit(request: Request, outcome: Outcome) -> None:
     """Choose between the start and a number of steps by errors on rows that each fold left out."""
     plan = request.plan
     found: list[_Fold] = []
-    for number, held in enumerate(Split(plan.n_rows, 0, plan.n_folds, plan.seed).parts(), start=1):
+    for number, held in enumerate(plan.split.parts(), start=1):
         run = Run(request, held, number)
         run.train()
         request = run.request  # the first fold has fixed the number of steps
@@ -300,6 +298,7 @@ def _repeat(request: Request, outcome: Outcome) -> bool:
     run = runs[0] if runs else None
     whole = run is not None and not run.diverged and run.state.step == outcome.best_step
     if outcome.interrupted is not None or run is None or not whole:
+        outcome.ended = outcome.ended if run is None else run.ended
         return False
     outcome.net, outcome.pca, outcome.saw_all = run.state.result, run.pca, True
     return True

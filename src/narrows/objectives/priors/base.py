@@ -6,8 +6,8 @@ Legend: N codes, K code size.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
-from typing import ClassVar
+from collections.abc import Iterable, Mapping
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -81,4 +81,21 @@ class Prior(nn.Module):
         ----------
         parts : iterable of (Tensor (B, K), Tensor (B, K), Tensor (B,) of int64)
             Means and log variances of the codes of rows, and the classes of these rows.
+        """
+
+
+class FittedPrior(Prior):
+    """A prior that can be fitted to the codes of a trained model; ``name`` stands for it."""
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, codes: Tensor, seed: int) -> Self:
+        """Fit to codes (N, K) in float64; ``seed`` is the only source of chance."""
+
+    @classmethod
+    @abstractmethod
+    def blank(cls, n_components: int, tensors: Mapping[str, Tensor]) -> Self:
+        """Return one of K = ``n_components`` whose tensors those of a file will fill.
+
+        What ``tensors`` hold bounds every size: a file may be forged.
         """

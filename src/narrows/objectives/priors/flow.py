@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from narrows.common.adam import AdamSteps
 from narrows.linear.varies import CODES, deviations
 from narrows.networks.layers import empty_linear
-from narrows.objectives.priors.base import Prior
+from narrows.objectives.priors.base import FittedPrior
 from narrows.objectives.priors.normal import ClassNormals
 
 N_COUPLINGS = 6
@@ -73,7 +73,7 @@ class Coupling(nn.Module):
         return bounded * moved, shift * moved
 
 
-class Flow(Prior):
+class Flow(FittedPrior):
     """A normalising flow of affine couplings over a normal distribution.
 
     ::
@@ -128,7 +128,7 @@ class Flow(Prior):
         codes = codes.float()[torch.randperm(len(codes), generator=generator)]
         n_held_out = max(1, math.ceil(HELD_OUT_SHARE * len(codes)))
         held_out, seen = codes[:n_held_out], codes[n_held_out:]
-        if len(seen):
+        if len(seen) > 1 and bool((scale > 0).any()):  # else there is no shape to learn
             _train(flow, seen, held_out, generator)
         return flow.requires_grad_(False)
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from narrows.common.threads import without_warnings
 from narrows.linear.varies import CODES, deviations
-from narrows.objectives.priors.base import Prior
+from narrows.objectives.priors.base import FittedPrior
 from narrows.objectives.priors.normal import cholesky, log_normal
 
 MOST_COMPONENTS = 64
@@ -21,7 +21,7 @@ CODES_PER_COMPONENT = 10
 """Codes that each component of the mixture needs, for each number of a code."""
 
 
-class Mixture(Prior):
+class Mixture(FittedPrior):
     """``Σ weights N(means, covariances)``, fitted by scikit-learn's `GaussianMixture`.
 
     Parameters
@@ -94,5 +94,7 @@ class Mixture(Prior):
         """Draw codes (N, K)."""
         del y
         chosen = torch.multinomial(self.log_weights.exp(), n, replacement=True, generator=generator)
-        draws = torch.randn(n, self.means.shape[1], 1, generator=generator, dtype=self.means.dtype)
-        return self.means[chosen] + temperature * (self.factors[chosen] @ draws).squeeze(-1)
+        draws = torch.randn(n, self.means.shape[1], generator=generator, dtype=self.means.dtype)
+        for part in chosen.unique():  # one factor at a time: a factor for each code is much
+            draws[chosen == part] @= self.factors[part].T
+        return self.means[chosen] + temperature * draws

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from narrows.errors import ParameterError
-from narrows.objectives.priors.base import Prior
+from narrows.objectives.priors.base import FittedPrior, Prior
 
 LOG_2PI = math.log(2 * math.pi)
 SMALLEST_SHARE = 1e-6
@@ -22,7 +22,7 @@ SMALLEST_VARIANCE = 1e-6
 """Floor on the variance of the codes of a class at the start."""
 
 
-class Normal(Prior):
+class Normal(FittedPrior):
     """``N(mean, covariance)``, fitted to codes.
 
     Parameters
