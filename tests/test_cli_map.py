@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from conftest import picture, write_small_data
+from conftest import picture, quick, write_small_data
 from narrows import Autoencoder, load
 from narrows.evaluation.map_accuracy import map_accuracy
 from narrows.evaluation.views import pca_inference
@@ -76,12 +76,23 @@ def test_a_table_has_names_places_and_labels(narrows):
         == y[i]
         for i in range(150)
     ]
-    said = re.search(r"10-NN accuracy +([\d.]+) \(PCA [\d.]+\) of (.*)", text)
+    said = re.search(r"10-NN accuracy +([\d.]+) \(PCA [\d.]+\) on (.*)", text)
     assert float(said[1]) == pytest.approx(np.mean(hits), abs=0.007)  # ties among distances
     assert said[2] == (
         "150 rows that training saw, though not their labels, each left out in turn"
-        " (leave-one-out), by the 10 nearest of 149 others"
+        " (leave-one-out); each is classified by its 10 nearest of 149 other rows"
     )
+
+
+def test_rows_without_a_label_are_not_judged_among_many_classes(narrows):
+    quick(2, max_steps=2).fit(np.load("digits.npy")).save("digits.safetensors")
+    labels = np.arange(300) % 100.0
+    labels[:40] = np.nan
+    np.save("labels.npy", labels)
+    line = "map digits.npy --model digits.safetensors --labels labels.npy --labels-are classes"
+    code, text, _ = narrows(f"{line} --out m.npy")
+    assert code == 0
+    assert "on 260 rows" in text and "of 259 other rows" in text
 
 
 def test_numbers_make_a_scale_and_no_accuracy(narrows):
@@ -127,7 +138,7 @@ def test_rows_that_training_held_out_are_judged_where_there_are_such():
         ("iris.csv --out m.png --labels-are class", "--labels-are must be one of auto, classes"),
         ("iris.csv --out m.png --n-components 4", "of a map must be 1 to 3, got 4"),
         ("iris.csv --out m.png --n-components 0.9", "of a map must be 1 to 3, got 0.9"),
-        ("iris.csv --out m.png --set objective=vae", "'objective' was given twice"),
+        ("iris.csv --out m.png --set objective=vae", "always trained with objective neighbors"),
         ("iris.csv --out m.png --set objective__n_neighbours=4", "n_neighbours"),
         (
             "iris.csv --out m.png --model five.safetensors --max-seconds 3 --save x.safetensors",

@@ -65,6 +65,12 @@ def test_a_fraction_and_a_largest_size_go_together(narrows):
     assert f"Recommended: --n-components {report['recommended']}, which explains 50 %" in text
 
 
+def test_the_largest_size_may_be_set_as_a_parameter(narrows):
+    line = f"size iris.csv --set n_components=2 {QUICK} --out c.json"
+    assert narrows(line)[0] == 0
+    assert json.loads(Path("c.json").read_text("utf-8"))["curve"]["n_components"] == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [

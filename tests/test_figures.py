@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib import font_manager, get_data_path, rcParams
+from matplotlib.colors import to_rgb
 from PIL import Image
 
 from conftest import assert_apart_and_inside, pixels, written
 from narrows import figures
-from narrows.errors import DataError
-from narrows.evaluation.pictures import _SHAPES
+from narrows.errors import DataError, ParameterError
 from narrows.figures import lettering as lettering_module
 from narrows.figures.lettering import lettering, shorten
-from narrows.figures.theme import MARKERS, PALETTE, THEMES
+from narrows.figures.theme import MARKER_SIGNS, MARKERS, PALETTE, THEMES
 from narrows.model.size_curve import size_curve
 
 RNG = np.random.default_rng(0)
@@ -144,6 +144,13 @@ def test_axes_of_errors_say_what_is_measured_and_in_which_unit():
             assert (axes.get_xlabel(), axes.get_ylabel()) == (x_label, error + unit)
 
 
+def test_names_of_axes_are_wrapped_by_the_columns_of_their_characters():
+    for letter, n in (("a", 50), ("误", 25)):
+        figure = figures.scree([2, 3], {"PCA": [0.2, 0.1]}, x_label=letter * 60, unit="")
+        first, *_ = figure.axes[0].get_xlabel().split("\n")
+        assert len(first) <= n + 2
+
+
 @pytest.mark.parametrize("n", [2, 3])
 def test_every_curve_of_several_equal_ones_is_seen(n):
     names = ["narrows", "PCA", "other"][:n]
@@ -179,7 +186,20 @@ def test_limits_follow_the_codes_whatever_their_size(scale):
 
 
 def test_shapes_of_the_page_and_of_the_pictures_are_as_many():
-    assert len(_SHAPES) == len(MARKERS)
+    assert len(MARKER_SIGNS) == len(MARKERS)
+
+
+DRAWN_IN_A_THEME = EVERY_FIGURE | {
+    "a sheet": lambda theme: figures.sheet(IMAGES, theme=theme),
+    "a map": lambda theme: figures.map_of(CODES, theme=theme),
+    "frames": lambda theme: next(figures.reconstruction_frames(IMAGES, [IMAGES], theme=theme)),
+}
+
+
+@pytest.mark.parametrize("name", DRAWN_IN_A_THEME)
+def test_an_unknown_theme_is_met_with_the_nearest(name):
+    with pytest.raises(ParameterError, match="Did you mean 'dark'"):
+        DRAWN_IN_A_THEME[name]("drak")
 
 
 def test_themes_keep_text_readable():
@@ -239,6 +259,13 @@ def test_rows_share_the_scale_of_the_originals_and_are_clipped():
     figure = figures.reconstructions(X, 4 * X - 1)
     assert cell(figure, 1, 0, 4, 4).min() == 0
     assert cell(figure, 1, 0, 4, 4).max() == 1
+
+
+def test_black_and_white_must_differ_and_may_be_exchanged():
+    with pytest.raises(ParameterError, match=r"two different values, got \(0, 0\)"):
+        figures.strip(IMAGES, bounds=(0, 0))
+    usual, inverted = (figures.strip(IMAGES, bounds=ends) for ends in ((0, 1), (1, 0)))
+    np.testing.assert_allclose(cell(usual, 0, 0), 1 - cell(inverted, 0, 0))
 
 
 def test_integers_are_black_at_0_and_white_at_255():
@@ -408,6 +435,26 @@ def test_constant_codes_draw(codes):
     assert pixels(figures.plane(codes, np.zeros(len(codes)))).size
 
 
+def test_rows_without_a_label_are_grey_and_the_legend_says_so():
+    codes, labels = RNG.normal(size=(4, 3)), [np.nan, 1, np.nan, 2]
+    muted = THEMES["light"].muted
+    named = figures.space(codes, labels, label_names={1: "a long name"})
+    for figure in (figures.plane(codes[:, :2], labels), named):
+        assert texts(figure)[-1] == "–"
+        colours = np.concatenate([c.get_facecolors() for c in figure.axes[0].collections])
+        assert (np.abs(colours[:, :3] - to_rgb(muted)).max(axis=1) < 1e-6).sum() == 2
+    drawn = figures.space(codes, labels).axes[0].texts
+    assert [text.get_text() for text in drawn] == ["–", "1", "–", "2"]
+    assert [text.get_color() for text in drawn] == [muted, PALETTE[0], muted, PALETTE[1]]
+
+
+def test_classes_are_named_in_the_order_of_a_map():
+    labels = [f"class {number}" for number in (10, 9, 2)] * 20
+    names = texts(figures.plane(CODES, labels))
+    assert names == ["class 2", "class 9", "class 10"]
+    assert names == texts(figures.map_of(CODES, labels))[-6::2]
+
+
 def test_unlabelled_plane_has_no_legend():
     assert not texts(figures.plane(CODES))
     assert not texts(figures.plane(CODES, np.arange(60), legend=False))
@@ -436,6 +483,17 @@ def test_space_writes_each_code_as_its_label():
     assert pixels(figures.space(np.ones((3, 3)), ["_a", "数", "$"])).size
     with pytest.raises(DataError, match=r"space draws codes of shape \(n, 3\)"):
         figures.space(CODES, np.zeros(60))
+    with pytest.raises(ParameterError, match="`limit` of space must be an integer ≥ 1, got 0"):
+        figures.space(codes, labels, limit=0)
+    with pytest.raises(DataError, match=r"\(250,\); got an array of shape \(240,\)"):
+        figures.space(codes, labels[:240])
+
+
+def test_space_names_no_class_that_the_limit_left_out():
+    names = {0: "the first one", 1: "the last one"}
+    labels = np.repeat([0, 1], 50)
+    figure = figures.space(RNG.normal(size=(100, 3)), labels, label_names=names, limit=50)
+    assert texts(figure) == ["the first one"]
 
 
 # Curves ----------------------------------------------------------------------------------------

@@ -208,8 +208,8 @@ def test_spots_are_far_apart_dense_first_and_leave_no_point_far_off():
 def test_what_labels_are(labels, given, kind, names):
     found = colouring(labels, 4, **given)
     assert (found.kind, found.names) == (kind, names)
-    assert sum(found.counts) + found.is_other.sum() == (
-        4 if kind == "classes" else found.is_other.sum()
+    assert found.known.sum() == (
+        sum(found.counts) if kind == "classes" else 4 - ("nan" in str(labels))
     )
 
 
@@ -219,13 +219,15 @@ def test_more_than_twenty_whole_numbers_are_a_scale():
 
 
 def test_of_a_hundred_classes_the_most_frequent_have_colours():
-    labels = np.concatenate([np.repeat(np.arange(100, 140), 3), np.repeat(np.arange(60), 5)])
+    rare = [np.repeat(np.arange(100, 140.0), 3), [np.nan] * 7]
+    labels = np.concatenate([*rare, np.repeat(np.arange(60), 5)])
     found = colouring(labels, len(labels), labels_are="classes")
     assert (found.names[0], found.names[-1], found.n_others) == ("0", "59", 40)
-    assert found.is_other.sum() == 120
+    assert np.flatnonzero(~found.known).tolist() == [*range(120, 127)]
     figure = figures.map_of(RNG.normal(size=(len(labels), 2)), labels, labels_are="classes")
     shown = texts(figure)
-    assert "120" in shown[shown.index("+ 40") :]
+    assert "120" in shown[shown.index("+ 40") : shown.index("–")]
+    assert "7" in shown[shown.index("–") :]
 
 
 def test_numbers_have_a_scale_with_their_ends():
@@ -316,7 +318,7 @@ def test_the_same_map_gives_the_same_bytes():
         (lambda: figures.map_of([[0, 0], [0, np.inf]]), DataError, "row 1"),
         (lambda: figures.map_of(CODES, KIND[:9]), DataError, r"\(400,\).*\(9,\)"),
         (lambda: figures.map_of(CODES, pictures=IMAGES[:9]), DataError, "400 of them; got 9"),
-        (lambda: figures.map_of(CODES, thumbnails=-1), ParameterError, "0 or more, got -1"),
+        (lambda: figures.map_of(CODES, thumbnails=-1), ParameterError, "an integer ≥ 0, got -1"),
         (lambda: figures.map_of(CODES, labels_are="x"), ParameterError, "got 'x'"),
         (lambda: figures.map_of(CODES[:2], ["a", "b"], labels_are="numbers"), DataError, "scale"),
     ],

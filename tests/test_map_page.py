@@ -106,12 +106,24 @@ def test_numbers_keep_their_range_and_what_has_none():
 
 def test_rare_classes_keep_their_names_for_the_pointer():
     labels = np.array([f"kind {i % 100}" for i in range(300)])
-    data = held(map_page(CODES, labels, name="x"))
+    html = map_page(CODES, labels, name="x")
+    assert "40 more classes" in html and "without a label" not in html
+    data = held(html)
     assert len(data["names"]) == 60
     rare = words(data["position"]) == 60
     assert rare.sum() == 120
     texts = np.array(data["texts"])[words(data["text_of"])]
     np.testing.assert_array_equal(texts[rare], labels[rare])
+
+
+def test_rows_without_a_label_are_no_class_among_many():
+    labels = np.arange(300) % 100.0
+    labels[:2] = np.nan
+    html = map_page(CODES, labels, name="x", labels_are="classes")
+    position = words(held(html)["position"])
+    assert np.flatnonzero(position == 61).tolist() == [0, 1]
+    entries = re.findall(r'data-class="(6[01])".*?<em>(\d+)</em>', html)
+    assert entries == [("60", str((position == 60).sum())), ("61", "2")]
 
 
 def test_spots_of_names_lie_in_their_class():

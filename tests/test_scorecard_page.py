@@ -121,7 +121,8 @@ def test_many_classes_are_named_and_drawn_as_far_as_there_is_room(digits):
     errors = report.measure("class_errors", "7")
     many = [dataclasses.replace(errors, name=f"class {number}") for number in range(50)]
     section = dataclasses.replace(report.sections[1], measures=many)
-    shown = dataclasses.replace(report.shown, drawn_names=[f"class {n}" for n in range(70)])
+    names = np.array([f"class {n % 70}" for n in range(len(report.shown.classes))], dtype=object)
+    shown = dataclasses.replace(report.shown, classes=names)
     html = scorecard_page([section], shown)
     assert html.count('<th scope="row">') == 40
     assert "10 further classes have smaller errors" in html
@@ -133,7 +134,7 @@ def test_many_classes_are_named_and_drawn_as_far_as_there_is_room(digits):
 def test_the_table_of_clusters_is_in_percent(digits):
     report, _ = digits
     shown = dataclasses.replace(
-        report.shown, clusters=np.array([[3, 1], [0, 0]]), class_names=("a", "b"), drawn_names=()
+        report.shown, clusters=np.array([[3, 1], [0, 0]]), class_names=("a", "b"), classes=None
     )
     (section,) = [part for part in report.sections if part.key == "clusters"]
     html = scorecard_page([section], shown)

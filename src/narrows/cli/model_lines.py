@@ -66,6 +66,12 @@ def step_lines(ae: Autoencoder) -> list[tuple[str, str]]:
     return [("steps", f"best {ae.best_step_:,} of {ae.n_steps_:,}{reason}")]
 
 
+def start_lines(ae: Autoencoder) -> list[tuple[str, str]]:
+    """Return that the model is PCA, where it is."""
+    words = "PCA, because no gain over it was clearly above the noise"
+    return [("model", words)] if is_start(ae) else []
+
+
 def is_start(ae: Autoencoder) -> bool:
     """Tell whether the model is the start at PCA, because training gained nothing."""
     return ae.best_step_ == 0 and ae.init == "pca"

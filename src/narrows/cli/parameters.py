@@ -30,7 +30,9 @@ def parsed(text: str) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def make_autoencoder(given: Mapping[str, str | None], settings: Sequence[str]) -> Autoencoder:
+def make_autoencoder(
+    given: Mapping[str, str | None], settings: Sequence[str], usual: Mapping[str, Any] | None = None
+) -> Autoencoder:
     """Return an estimator with the options that were given, checked.
 
     Parameters
@@ -39,6 +41,8 @@ def make_autoencoder(given: Mapping[str, str | None], settings: Sequence[str]) -
         Options by the name of their parameter; None for those left out.
     settings : sequence of str
         What stood after ``--set``: ``part__field=value`` or ``parameter=value``.
+    usual : mapping of str to value, optional
+        The verb's own defaults.
 
     Raises
     ------
@@ -61,6 +65,7 @@ def make_autoencoder(given: Mapping[str, str | None], settings: Sequence[str]) -
         if name in values:
             raise ParameterError(f"{name!r} was given twice; give it once.")
         values[name] = parsed(text)
+    values = {**(usual or {}), **values}
     _check_names([name for name in values if "__" not in name], Autoencoder)
     ae = Autoencoder()
     # Parts first: a field is set on the part that was chosen.

@@ -56,7 +56,7 @@ def scorecard_page(
         strips=[] if shown is None else pictures.strips(shown),
         planes=[] if shown is None or many < 2 else pictures.planes(shown),
         about_planes=[] if shown is None else _about_planes(shown),
-        class_legend=pictures.legend(() if shown is None else shown.drawn_names),
+        class_legend=pictures.legend(None if shown is None else shown.classes),
         bars=None if errors is None else pictures.class_bars(errors.measures),
         clusters=None if shown is None else pictures.cluster_shares(shown.clusters),
     )

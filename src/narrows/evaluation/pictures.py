@@ -20,10 +20,6 @@ MOST_BARS = 40
 """Classes that bars are drawn for; if there are more, those with the largest errors."""
 MOST_CLUSTERS = 20
 """Clusters up to which their table is shown."""
-MOST_NAMES = 60
-"""Classes that a legend names."""
-_SHAPES = "●■▲◆▼✚"
-"""As `narrows.figures.theme.MARKERS`."""
 
 
 def strips(shown: Shown) -> list[Panel]:
@@ -65,15 +61,17 @@ class Legend:
     n_more: int
 
 
-def legend(names: Sequence[str]) -> Legend:
-    """Return the legend of the planes."""
-    from narrows.figures.theme import marker_number, palette_colour
+def legend(classes: NDArray[np.object_] | None) -> Legend:
+    """Return the legend of the planes, from the class of each point."""
+    from narrows.figures.colouring import colouring
+    from narrows.figures.theme import MARKER_SIGNS, marker_number, palette_colour
 
+    found = colouring(classes, 0 if classes is None else len(classes), labels_are="classes")
     entries = [
-        (palette_colour(number), _SHAPES[marker_number(number)], name)
-        for number, name in enumerate(names[:MOST_NAMES])
+        (palette_colour(number), MARKER_SIGNS[marker_number(number)], name)
+        for number, name in enumerate(found.names)
     ]
-    return Legend(entries, len(names) - len(entries))
+    return Legend(entries, found.n_others)
 
 
 @dataclass(frozen=True)

@@ -57,10 +57,8 @@ class Shown:
     n_components : int
     n_rows : int
         Held-out rows, of which the planes show some.
-    classes : ndarray (n,) of int or None
+    classes : ndarray (n,) of str or None
         Of the codes on the planes.
-    drawn_names : tuple of str
-        Names of the classes that are drawn, as ``classes`` counts them.
     class_names : tuple of str
     clusters : ndarray (C, C) or None
         Rows by class and matched cluster.
@@ -73,8 +71,7 @@ class Shown:
     planes: Mapping[str, NDArray[np.float64]]
     n_components: int
     n_rows: int
-    classes: NDArray[np.int64] | None
-    drawn_names: tuple[str, ...]
+    classes: NDArray[np.object_] | None
     class_names: tuple[str, ...]
     clusters: NDArray[np.int64] | None
     facts: tuple[tuple[Label, Label], ...]
@@ -84,11 +81,9 @@ def gather(measured: Measurement, clusters: NDArray[np.int64] | None) -> Shown:
     """Choose what is shown of a model and of the rows it was measured on."""
     model, data = measured.model, measured.data
     chosen = evenly_spread(len(data.rows), MOST_POINTS)
-    classes, names = None, ()
+    classes = None
     if data.classes is not None:
-        # Only classes with a point, numbered anew: a figure has a colour for each number.
-        present, classes = np.unique(data.classes[chosen], return_inverse=True)
-        names = tuple(data.class_names[number] for number in present)
+        classes = np.array(data.class_names, dtype=object)[data.classes[chosen]]
     return Shown(
         sample_shape=model.picture_shape,
         strips=() if model.picture_shape is None else _strips(measured),
@@ -99,7 +94,6 @@ def gather(measured: Measurement, clusters: NDArray[np.int64] | None) -> Shown:
         n_components=model.n_components,
         n_rows=len(data.rows),
         classes=classes,
-        drawn_names=names,
         class_names=data.class_names,
         clusters=clusters,
         facts=_facts(model),

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from narrows.common.blocks import rows_at_once, slices
-from narrows.errors import DataError
+from narrows.errors import DataError, ParameterError
 from narrows.figures.layout import MARGIN, fit, new_figure, pen_for, thin_out
 from narrows.figures.lettering import shorten
 from narrows.figures.theme import DPI, ThemeName
@@ -138,6 +138,8 @@ def pictures(
 ) -> NDArray[np.float64]:
     """Return samples (n, …) as pictures (n, H, W, 3) in [0, 1]; NaN is black."""
     low, high = bounds
+    if low == high:
+        raise ParameterError(f"bounds must be two different values, got ({low:g}, {high:g}).")
     cells = X.reshape(-1, *shape).astype(np.float64)
     shares = np.clip((np.nan_to_num(cells, nan=low) - low) / (high - low), 0.0, 1.0)
     return np.repeat(shares, 3, axis=-1) if shape[2] == 1 else shares[..., :3]
@@ -154,7 +156,7 @@ def pixel_inches(images: Images) -> float:
 
 
 def pixel_within(sheet: NDArray[np.float64], longest: float) -> float:
-    """Return the largest side of a sample pixel with which a sheet is so long, in inches."""
+    """Return the largest pixel side, in inches, at which the sheet is at most `longest`."""
     inches = longest / float(max(sheet.shape[:2]))
     if math.isinf(inches):
         return inches

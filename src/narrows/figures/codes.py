@@ -13,9 +13,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
+from narrows.common.limits import check, integer
 from narrows.errors import DataError
-from narrows.figures.colouring import MOST_CLASSES, class_name, classes_of
-from narrows.figures.key import Entry, draw_classes
+from narrows.figures.colouring import (
+    NO_NAME,
+    Colouring,
+    checked_labels,
+    class_colour,
+    class_marker,
+    colouring,
+)
+from narrows.figures.key import class_entries, draw_classes
 from narrows.figures.layout import (
     AXIS_NAMES,
     Pen,
@@ -29,7 +37,7 @@ from narrows.figures.layout import (
     write_title,
 )
 from narrows.figures.lettering import shorten
-from narrows.figures.theme import MARKERS, Theme, ThemeName, marker_number, palette_colour
+from narrows.figures.theme import Theme, ThemeName
 
 SHORT_NAME = 3
 """Longest name, in columns, that is written in place of a point in space."""
@@ -76,11 +84,10 @@ def plane(
         If the codes are not finite pairs of numbers, or the labels are not one per code.
     """
     codes = checked_codes(Z, "plane", 2)
-    classes, position = classes_of(labels, len(codes))
-    names = [class_name(c, label_names) for c in classes]
-    pen, figure = pen_for([*names, title or ""], theme), new_figure(theme)
+    found = colouring(labels, len(codes), label_names=label_names, labels_are="classes")
+    pen, figure = pen_for([*found.names, title or ""], theme), new_figure(theme)
     axes = figure.add_axes((0, 0, side, side))
-    _scatter(axes, codes, position, bool(names), pen.colours, side)
+    _scatter(axes, codes, found, pen.colours, side)
     low, high = codes.min(axis=0), codes.max(axis=0)
     middle, reach = low / 2 + high / 2, 1.04 * half_width(low, high)
     (x0, y0), (x1, y1) = middle - reach, middle + reach
@@ -89,7 +96,7 @@ def plane(
         axis.set_major_locator(MaxNLocator(5, min_n_ticks=2))
     finish_axes(axes, AXIS_NAMES[:2], pen)
     if legend:
-        _draw_names(axes, names, pen, 0.28)
+        _draw_names(axes, found, pen, 0.28)
     write_title(axes, title, side, pen)
     return fit(figure)
 
@@ -109,8 +116,8 @@ def space(
     Z : array-like of shape (n, 3)
         The codes.
     labels : array-like of shape (n,)
-        Class of each code. Labels of at most three characters are drawn in place of points;
-        longer ones stand in a key.
+        Class of each code. Labels of at most three characters are drawn in place of points, if
+        at most 60 differ; others stand in a key.
     label_names : sequence or mapping, optional
         Names of the labels, as in `plane`.
     limit : int, default=200
@@ -127,24 +134,28 @@ def space(
     ------
     DataError
         If the codes are not finite triples of numbers, or the labels are not one per code.
+    ParameterError
+        For ``limit`` below 1.
     """
+    check("space", {"limit": limit}, {"limit": integer(1)})
     # Importing the toolkit is what makes the name "3d" known to Matplotlib.
     import_module("mpl_toolkits.mplot3d")
     codes = checked_codes(Z, "space", 3)
-    classes, position = classes_of(labels, len(codes))
-    codes, position = codes[:limit], position[:limit]
-    names = [class_name(c, label_names) for c in classes]
+    labels, codes = checked_labels(labels, len(codes))[:limit], codes[:limit]
+    found = colouring(labels, len(codes), label_names=label_names, labels_are="classes")
+    names = [*found.names, NO_NAME]
     pen, figure = pen_for(names, theme), new_figure(theme)
     axes: Any = figure.add_axes((0, 0, 5.6, 5.3), projection="3d")  # stubs: plain Axes
     axes.set_box_aspect((1, 1, 0.85))
-    if all(shorten(name, SHORT_NAME) == name for name in names):
-        for point, which in zip(codes, position, strict=True):
-            look = pen.style(10, palette_colour(which), "bold")
-            text = axes.text(*point, pen.letters.drawable(names[which]), ha="center", va="center")
-            text.set(**look)
+    if not found.n_others and all(shorten(name, SHORT_NAME) == name for name in names):
+        for point, which in zip(codes, found.position, strict=True):
+            colour = class_colour(which, len(found.names), pen.colours)
+            name = names[min(which, len(found.names))]
+            text = axes.text(*point, pen.letters.drawable(name), ha="center", va="center")
+            text.set(**pen.style(10, colour, "bold"))
     else:
-        _scatter(axes, codes, position, True, pen.colours, 5.0)
-        _draw_names(axes, names, pen, 0.6)
+        _scatter(axes, codes, found, pen.colours, 5.0)
+        _draw_names(axes, found, pen, 0.6)
     ends = [limits(values.min(), values.max()) for values in codes.T]
     axes.set(xlim=ends[0], ylim=ends[1], zlim=ends[2])
     _quiet_box(axes, pen)
@@ -175,27 +186,23 @@ def checked_codes(Z: ArrayLike, name: str, *widths: int) -> NDArray[np.float64]:
 
 
 def _scatter(
-    axes: Any,
-    codes: NDArray[np.float64],
-    position: NDArray[np.intp],
-    labelled: bool,
-    colours: Theme,
-    side: float,
+    axes: Any, codes: NDArray[np.float64], labels: Colouring, colours: Theme, side: float
 ) -> None:
     """Draw codes (n, 2) or (n, 3) in the colours and shapes of their classes, where there are."""
-    n = len(codes)
+    n, n_names = len(codes), len(labels.names)
     # In points², as the area of a marker is given: about the same ink for any n.
     area = float(np.clip(1100 * side**2 / n, 0.2 * side**2, 1.5 * side**2))
     look = {"depthshade": False} if codes.shape[1] == 3 else {}
     order = np.random.default_rng(0).permutation(n)
-    shape = np.array([marker_number(i) for i in position])
-    for kind in np.unique(shape):
-        rows = order[shape[order] == kind]
+    marker = np.array([class_marker(i, n_names) for i in labels.position])
+    colour = np.array([class_colour(i, n_names, colours) for i in labels.position])
+    for kind in np.unique(marker):
+        rows = order[marker[order] == kind]
         axes.scatter(
             *codes[rows].T,
             s=area,
-            c=[palette_colour(i) for i in position[rows]] if labelled else colours.accent,
-            marker=MARKERS[kind],
+            c=colour[rows] if labels.kind == "classes" else colours.accent,
+            marker=kind,
             alpha=0.8,
             linewidths=0,
             clip_on=False,
@@ -203,15 +210,10 @@ def _scatter(
         )
 
 
-def _draw_names(axes: Axes, names: Sequence[str], pen: Pen, gap: float) -> None:
-    """Name the classes right of the axes: the first 60, and how many more there are."""
-    entries = [
-        Entry(name, MARKERS[marker_number(i)], palette_colour(i))
-        for i, name in enumerate(names[:MOST_CLASSES])
-    ]
-    if len(names) > MOST_CLASSES:
-        entries.append(Entry(f"+ {len(names) - MOST_CLASSES}"))
-    if entries:
+def _draw_names(axes: Axes, labels: Colouring, pen: Pen, gap: float) -> None:
+    """Name the classes right of the axes, if there are any."""
+    if labels.kind == "classes":
+        entries = [entry._replace(n_rows="") for entry in class_entries(labels, pen.colours)]
         draw_classes(axes, entries, pen, gap=gap)
 
 

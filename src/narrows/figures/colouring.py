@@ -37,8 +37,8 @@ class Colouring:
     counts : tuple of int
         Rows of each of them.
     position : ndarray (n,)
-        Class of each row; ``len(names)`` for what has no colour of its own, such as a class beyond
-        the limit. Of numbers, 1 where there is no finite one.
+        Class of each row; ``len(names)`` for classes without a colour of their own, and one more
+        for rows without a label. Of numbers, 1 where there is no finite one.
     values : ndarray (n,)
         Numbers; zeros where labels are none.
     n_others : int
@@ -53,15 +53,14 @@ class Colouring:
     n_others: int = 0
 
     @property
-    def is_other(self) -> NDArray[np.bool_]:
-        """Tell which rows have no colour of their own."""
-        n_known = len(self.names) if self.kind == "classes" else 1
-        others: NDArray[np.bool_] = self.position >= n_known
-        return others
+    def known(self) -> NDArray[np.bool_]:
+        """Tell which rows have a label: a class, or a finite number."""
+        known: NDArray[np.bool_] = self.position <= len(self.names)
+        return known
 
     def range(self) -> tuple[float, float]:
         """Return the smallest and the largest number."""
-        finite = self.values[~self.is_other]
+        finite = self.values[self.known]
         return (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
 
 
@@ -85,11 +84,7 @@ def colouring(
     nowhere: NDArray[np.intp] = np.zeros(n, dtype=np.intp)
     if labels is None:
         return Colouring("nothing", (), (), nowhere, np.zeros(n))
-    given = np.asarray(labels)
-    if given.shape != (n,):
-        raise DataError(
-            f"labels must be one per code, of shape ({n},); got an array of shape {given.shape}."
-        )
+    given = checked_labels(labels, n)
     numbers = None if labels_are == "classes" or label_names is not None else _numbers(given)
     if numbers is None and labels_are == "numbers":
         raise DataError("labels are to be numbers on a scale, but they cannot be read as numbers.")
@@ -99,16 +94,19 @@ def colouring(
     return _of_classes(given, label_names)
 
 
-def classes_of(labels: ArrayLike | None, n: int) -> tuple[list[Any], NDArray[np.intp]]:
-    """Return the sorted classes and each row's position among them."""
-    if labels is None:
-        return [], np.zeros(n, dtype=np.intp)
-    values = np.asarray(labels)
-    if values.shape != (n,):
+def checked_labels(labels: ArrayLike, n: int) -> NDArray[Any]:
+    """Return labels as an array; raise a DataError if its shape is not (n,)."""
+    given = np.asarray(labels)
+    if given.shape != (n,):
         raise DataError(
-            f"labels must be one per code, of shape ({n},); got an array of shape {values.shape}."
+            f"labels must be one per code, of shape ({n},); got an array of shape {given.shape}."
         )
-    items = values.tolist()
+    return given
+
+
+def _classes_of(labels: NDArray[Any]) -> tuple[list[Any], NDArray[np.intp]]:
+    """Return the sorted classes and each row's position among them."""
+    items = labels.tolist()
     try:
         classes = sorted(set(items))
     except TypeError:  # classes of several types: 1, "a", None
@@ -120,7 +118,7 @@ def classes_of(labels: ArrayLike | None, n: int) -> tuple[list[Any], NDArray[np.
 def class_name(label: Any, names: Sequence[str] | Mapping[Any, str] | None) -> str:
     """Return the name of a class, or the class itself as text."""
     if isinstance(names, Mapping):
-        return str(names.get(label, label))
+        return str(names.get(label, names.get(str(label), label)))
     if names is not None and isinstance(label, int) and 0 <= label < len(names):
         return str(names[label])
     return str(label)
@@ -130,7 +128,7 @@ def _of_classes(
     given: NDArray[Any], label_names: Sequence[str] | Mapping[Any, str] | None
 ) -> Colouring:
     known = np.isfinite(given) if given.dtype.kind == "f" else np.ones(len(given), dtype=bool)
-    classes, found = classes_of(_whole(given[known]), int(known.sum()))
+    classes, found = _classes_of(_whole(given[known]))
     counts = np.bincount(found, minlength=len(classes))
     if all(isinstance(one, str) for one in classes):  # "class 2" before "class 10"
         order = sorted(range(len(classes)), key=lambda i: _natural(classes[i]))
@@ -140,7 +138,7 @@ def _of_classes(
     kept = np.sort(np.argsort(-counts, kind="stable")[:MOST_CLASSES])
     place = np.full(len(classes), len(kept), dtype=np.intp)
     place[kept] = np.arange(len(kept))
-    position = np.full(len(given), len(kept), dtype=np.intp)
+    position = np.full(len(given), len(kept) + 1, dtype=np.intp)
     position[known] = place[found]
     return Colouring(
         "classes",
@@ -231,7 +229,7 @@ def row_colours(labels: Colouring, heights: NDArray[np.float64], theme: ThemeNam
     colours = THEMES[theme]
     if labels.kind == "classes":
         n_names = len(labels.names)
-        table = [class_colour(number, n_names, colours) for number in range(n_names + 1)]
+        table = [class_colour(number, n_names, colours) for number in range(n_names + 2)]
         place = labels.position
     elif labels.kind == "nothing":
         table = hex_steps(density_colours(theme))
@@ -240,6 +238,6 @@ def row_colours(labels: Colouring, heights: NDArray[np.float64], theme: ThemeNam
         low, high = labels.range()
         share = (labels.values - low) / (high - low) if high > low else np.full(len(heights), 0.5)
         table = [*hex_steps(scale_colours(theme), 256), colours.muted]
-        place = np.where(labels.is_other, 256, np.rint(255 * np.clip(share, 0, 1))).astype(np.intp)
+        place = np.where(labels.known, np.rint(255 * np.clip(share, 0, 1)), 256).astype(np.intp)
     found: NDArray[Any] = np.array(table)[place]
     return found

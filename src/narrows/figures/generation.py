@@ -29,7 +29,7 @@ from narrows.figures.cells import (
 )
 from narrows.figures.layout import AXIS_NAMES, finish_axes, fit, new_figure, pen_for
 from narrows.figures.lettering import number_text, shorten
-from narrows.figures.theme import THEMES, ThemeName
+from narrows.figures.theme import ThemeName, theme_of
 
 
 def sheet(
@@ -86,7 +86,8 @@ def sheet(
             f" but {len(row_labels)} labels are given."
         )
     cells = pictures(samples, shape, bounds or value_range(samples))
-    missing = np.broadcast_to(to_rgb(THEMES[theme].paper), (n_rows * across - n, height, width, 3))
+    paper = to_rgb(theme_of(theme).paper)
+    missing = np.broadcast_to(paper, (n_rows * across - n, height, width, 3))
     images = np.concatenate([cells, missing]).reshape(n_rows, across, height, width, 3)
     return grid_figure(spaced(images), theme, row_names=row_labels, longest=side)
 

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 from matplotlib.axes import Axes
 
-from narrows.figures.colouring import Colouring, class_colour, class_marker, scale_colours
+from narrows.figures.colouring import (
+    NO_NAME,
+    Colouring,
+    class_colour,
+    class_marker,
+    scale_colours,
+)
 from narrows.figures.layout import Pen, add_colour_bar, add_marker, drawn_width, size_of
 from narrows.figures.lettering import shorten, tick_text
+from narrows.figures.theme import Theme
 
 NAME_COLUMNS = 28
 _LINE = 0.235
@@ -21,12 +29,12 @@ _BAR = (0.16, 2.6)
 
 
 class Entry(NamedTuple):
-    """A line of a key; without a colour it has no marker."""
+    """A line of a key."""
 
     name: str
-    marker: str = "o"
-    colour: str = ""
-    n_rows: str = ""
+    marker: str
+    colour: str
+    n_rows: str
 
 
 def draw_key(axes: Axes, labels: Colouring, name: str, pen: Pen) -> None:
@@ -37,17 +45,22 @@ def draw_key(axes: Axes, labels: Colouring, name: str, pen: Pen) -> None:
     if name:
         ink = pen.colours.ink
         pen.write(axes, shorten(name, NAME_COLUMNS), (1, 1), (_GAP, -0.08), size=10, colour=ink)
-    n_other = int(labels.is_other.sum())
     if labels.kind == "numbers":
-        _draw_scale(axes, labels, n_other, top, pen)
+        _draw_scale(axes, labels, int((~labels.known).sum()), top, pen)
         return
+    draw_classes(axes, class_entries(labels, pen.colours), pen, top)
+
+
+def class_entries(labels: Colouring, colours: Theme) -> list[Entry]:
+    """Return a line for each class, for classes without a colour, and for rows without a label."""
     n_names = len(labels.names)
-    names = [*labels.names, f"+ {labels.n_others:,}" if labels.n_others else "–"]
-    entries = [
-        Entry(name, class_marker(i, n_names), class_colour(i, n_names, pen.colours), f"{count:,}")
-        for i, (name, count) in enumerate(zip(names, [*labels.counts, n_other], strict=True))
+    counts = np.bincount(labels.position, minlength=n_names + 2)
+    names = [*labels.names, f"+ {labels.n_others:,}", NO_NAME]
+    return [
+        Entry(name, class_marker(i, n_names), class_colour(i, n_names, colours), f"{count:,}")
+        for i, (name, count) in enumerate(zip(names, counts, strict=True))
+        if count
     ]
-    draw_classes(axes, entries if n_other else entries[:-1], pen, top)
 
 
 def draw_classes(
@@ -62,8 +75,7 @@ def draw_classes(
         names, counts = [], []
         for line, entry in enumerate(entries[first : first + most]):
             y = -top - 0.08 - _LINE * line
-            if entry.colour:
-                add_marker(axes, entry.marker, entry.colour, (left + 0.06, y))
+            add_marker(axes, entry.marker, entry.colour, (left + 0.06, y))
             name, ink = shorten(entry.name, NAME_COLUMNS), pen.colours.ink
             names.append(pen.write(axes, name, (1, 1), (left + 0.22, y), size=9.5, colour=ink))
             if entry.n_rows:
@@ -74,20 +86,15 @@ def draw_classes(
         left = right + _GAP
 
 
-def _draw_scale(axes: Axes, labels: Colouring, n_other: int, top: float, pen: Pen) -> None:
+def _draw_scale(axes: Axes, labels: Colouring, n_unknown: int, top: float, pen: Pen) -> None:
     """Draw the colours of numbers, and how many rows have none."""
     width, height = _BAR[0], max(0.4, min(_BAR[1], size_of(axes)[1] - top - 0.4))
     low, high = labels.range()
     numbers = [(share, tick_text(low + share * (high - low), high - low)) for share in (0, 0.5, 1)]
+    numbers = numbers if high > low else [(0.5, tick_text(low, 0))]
     box = (_GAP, -top - height, width, height)
-    add_colour_bar(
-        axes,
-        scale_colours(pen.theme),
-        box,
-        numbers if high > low else [(0.5, tick_text(low, 0))],
-        pen,
-    )
-    if n_other:
+    add_colour_bar(axes, scale_colours(pen.theme), box, numbers, pen)
+    if n_unknown:
         y = -top - height - 0.25
         add_marker(axes, "o", pen.colours.muted, (_GAP + width / 2, y))
-        pen.write(axes, f"–  {n_other:,}", (1, 1), (_GAP + width + 0.1, y), size=9)
+        pen.write(axes, f"{NO_NAME}  {n_unknown:,}", (1, 1), (_GAP + width + 0.1, y), size=9)

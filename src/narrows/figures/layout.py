@@ -7,7 +7,6 @@ points; a picture shown at 100 pixels per inch reads at its intended size.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -23,9 +22,11 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox, ScaledTranslation, Transform
 from numpy.typing import NDArray
+from rich.console import Console
+from rich.text import Text as Columns
 
 from narrows.figures.lettering import BASE_FAMILY, Lettering, lettering, shorten
-from narrows.figures.theme import DPI, THEMES, Theme, ThemeName
+from narrows.figures.theme import DPI, THEMES, Theme, ThemeName, theme_of
 
 MARGIN = 0.1
 """Margin around the drawing, in inches."""
@@ -37,7 +38,7 @@ Corner = tuple[float, float]
 
 def new_figure(theme: ThemeName) -> Figure:
     """Return an empty figure, one inch by one."""
-    figure = Figure(figsize=(1, 1), dpi=100, facecolor=THEMES[theme].paper)
+    figure = Figure(figsize=(1, 1), dpi=100, facecolor=theme_of(theme).paper)
     FigureCanvasAgg(figure)
     return figure
 
@@ -181,9 +182,10 @@ def name_axis(axis: Axis, name: str, pen: Pen, inches: float, unit: str = "") ->
     elif factor:
         name += f" ({factor})" if factor[0] in "+−" else f" (×{factor})"
     lines = [name, f"({unit})"] if unit else [name]
-    width = max(12, int(inches * 13))  # letters of ten points in an inch
-    wrapped = [textwrap.wrap(pen.letters.drawable(line), width) for line in lines]
-    axis.set_label_text("\n".join(line for part in wrapped for line in part), **pen.style(10))
+    width = max(12, int(inches * 13))  # columns of ten points in an inch
+    text = Columns("\n".join(map(pen.letters.drawable, lines)))
+    wrapped = [line.plain.rstrip() for line in text.wrap(Console(), width)]
+    axis.set_label_text("\n".join(wrapped).strip(), **pen.style(10))
 
 
 def finish_axes(axes: Axes, names: Sequence[str], pen: Pen, unit: str = "") -> None:
@@ -197,7 +199,7 @@ def finish_axes(axes: Axes, names: Sequence[str], pen: Pen, unit: str = "") -> N
 
 
 def thin_out(texts: Sequence[Text]) -> None:
-    """Hide texts of a row or a column at even steps, never the last one, until none touch."""
+    """Hide texts at even steps until none touch; the last stays, unless it touches the first."""
     boxes = [drawn_box(text) for text in texts]
     for stride in range(1, len(texts)):
         kept = range(0, len(texts), stride)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from matplotlib import font_manager
 from matplotlib.font_manager import FontProperties
+from rich.cells import cell_len, set_cell_size
 
 BASE_FAMILY = "DejaVu Sans"
 MISSING_GLYPH = "□"
@@ -88,15 +89,7 @@ def lettering(texts: Iterable[str]) -> Lettering:
 
 def shorten(text: str, width: int) -> str:
     """Cut `text` to at most `width` columns, a wide (Chinese) character counting two."""
-    if sum(map(_columns, text)) <= width:
-        return text
-    kept, used = [], 1  # one column for the ellipsis
-    for character in text:
-        used += _columns(character)
-        if used > width:
-            break
-        kept.append(character)
-    return "".join(kept).rstrip() + "…"
+    return text if cell_len(text) <= width else set_cell_size(text, width - 1).rstrip() + "…"
 
 
 def number_text(value: float, digits: int = 3) -> str:
@@ -172,7 +165,3 @@ def _base_path() -> str:
 
 def _is_control(character: str) -> bool:
     return unicodedata.category(character) in {"Cc", "Cf", "Cs"}
-
-
-def _columns(character: str) -> int:
-    return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1

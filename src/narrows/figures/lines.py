@@ -127,7 +127,8 @@ def _scale(axes: Axes, which: str, values: Array, may_log: bool) -> None:
 def _stripes(axes: Axes, lines: Sequence[Line]) -> list[dict[str, Any]]:
     """Return dashes and the size of points for each line, by which all that coincide are seen.
 
-    Of m lines on one another the first is whole, and each other one fills a further m-th of it.
+    Of m lines that coincide, the first is solid and the others are dashed, so that each colour
+    covers 1/m.
     """
     drawn = [line.pixels(axes) for line in lines]
     looks = []

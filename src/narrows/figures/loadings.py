@@ -25,7 +25,7 @@ from narrows.figures.cells import (
 )
 from narrows.figures.layout import Pen, add_colour_bar, fit, pen_for, size_of
 from narrows.figures.lettering import number_text
-from narrows.figures.theme import ThemeName
+from narrows.figures.theme import ThemeName, theme_of
 from narrows.model.loadings import USUAL_SPOTS, representatives
 from narrows.model.model import Model, model_of
 from narrows.sources.inputs import codes_of
@@ -82,10 +82,11 @@ def loadings(
     DataTypeError
         If ``ae`` is no model.
     ParameterError
-        For ``spots`` below 1.
+        For ``spots`` below 1 or an unknown theme.
     """
     model = model_of("loadings", ae)
     check("loadings", {"spots": spots}, {"spots": integer(1)})
+    theme_of(theme)
     codes = codes_of(Z)
     model.check_codes(codes)
     codes = codes[representatives(codes, spots)]

@@ -159,7 +159,6 @@ def _draw_points(axes: Axes, panel: Panel, colours: NDArray[Any]) -> None:
     # In points², as the area of a marker is given: a quarter of the plane's, shared by all.
     width, height = panel.size
     area = float(np.clip(0.2 * 72**2 * width * height / n, 1.0, 36))
-    # This is the place where a row's own opacity would come in.
     opacity = float(np.clip(1.25 - 0.17 * np.log10(n), 0.35, 0.85))
     places, n_names = _to_axes(axes, panel.points), len(panel.labels.names)
     markers = [class_marker(number, n_names) for number in range(n_names + 2)]

@@ -18,8 +18,8 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from numpy.typing import ArrayLike, NDArray
 
-from narrows.common.limits import is_integer
-from narrows.errors import DataError, ParameterError
+from narrows.common.limits import check, integer
+from narrows.errors import DataError
 from narrows.figures.cells import Bounds, picture_shape, value_range
 from narrows.figures.cells import pictures as pictures_of
 from narrows.figures.codes import checked_codes
@@ -119,9 +119,8 @@ def map_of(  # one call draws a map: its arguments are what may stand on it
     ParameterError
         For ``thumbnails`` below 0 or an unknown ``labels_are``.
     """
+    check("map_of", {"thumbnails": thumbnails}, {"thumbnails": integer(0)})
     codes = checked_codes(Z, "A map", *MAP_WIDTHS)
-    if not is_integer(thumbnails) or thumbnails < 0:
-        raise ParameterError(f"thumbnails must be a whole number of 0 or more, got {thumbnails!r}.")
     found = colouring(labels, len(codes), label_names=label_names, labels_are=labels_are)
     most = thumbnails if codes.shape[1] < 3 else -(-thumbnails // 2)
     shown = thumbnails_of(pictures, len(codes), sample_shape, bounds, most)
@@ -137,9 +136,9 @@ def map_of(  # one call draws a map: its arguments are what may stand on it
         # The height of a strip's points already shows how densely rows lie.
         shaded = density and codes.shape[1] > 1
         draw_panel(axes, Panel(plane.points, found, shown, shaded, (side, height)), pen)
-        names = _name_sides(axes, plane, pen)
+        name = _name_sides(axes, plane, pen)
         if number == 0:
-            _draw_length(axes, plane, len(codes), side - drawn_width(names), pen)
+            _draw_length(axes, plane, len(codes), side - drawn_width([name]), pen)
             write_title(axes, title, len(planes) * side, pen)
     draw_key(axes, found, labels_name, pen)
     return fit(figure)
@@ -205,13 +204,13 @@ def thumbnails_of(
     return Thumbnails(rows, lambda some: pictures_of(some, shape, ends), shape[:2], most)
 
 
-def _name_sides(axes: Axes, plane: Plane, pen: Pen) -> list[Text]:
-    """Write the names of the dimensions where they grow to; return those below the axes."""
+def _name_sides(axes: Axes, plane: Plane, pen: Pen) -> Text:
+    """Write the names of the dimensions where they grow to; return the one below the axes."""
     names = [f"latent dimension {name} →" for name in plane.names if name]
     below = pen.write(axes, names[0], (1, 0), (0, _BELOW), ha="right")
     for name in names[1:]:
         pen.write(axes, name, (0, 1), (-0.12, 0), ha="center").set(rotation=90, va="top")
-    return [below]
+    return below
 
 
 def _draw_length(axes: Axes, plane: Plane, n_rows: int, room: float, pen: Pen) -> None:

@@ -39,7 +39,7 @@ class Relief:
         return np.clip(found, 0.0, 1.0)
 
     def above(self, points: Points, shares: Sequence[float]) -> list[float]:
-        """Return for each share the height that so large a part of the points lies above."""
+        """Return for each share the height above which that share of the points lies."""
         heights = np.sort(self.at(points))
         return [float(np.quantile(heights, 1 - share)) for share in shares]
 

@@ -23,7 +23,7 @@ from narrows.figures.cells import (
     spaced,
     value_range,
 )
-from narrows.figures.theme import THEMES, Theme, ThemeName
+from narrows.figures.theme import Theme, ThemeName, theme_of
 
 
 def reconstructions(
@@ -65,7 +65,7 @@ def reconstructions(
         If an array has another shape than the originals, or no picture can be made of it.
     """
     named = [(original_label, X), *named_rows(X_hat, "x̂")]
-    images = image_rows([array for _, array in named], sample_shape, columns, named)
+    images = image_rows(named, sample_shape, columns)
     return grid_figure(spaced(images), theme, row_names=[name for name, _ in named])
 
 
@@ -110,12 +110,8 @@ def denoised(
     DataError
         If arrays differ in shape, or no picture can be made of them.
     """
-    named = [
-        (labels[2], clean),
-        (labels[0], noisy),
-        *named_rows(denoised, labels[1]),
-    ]
-    images = image_rows([array for _, array in named], sample_shape, columns, named, bounds)
+    named = [(labels[2], clean), (labels[0], noisy), *named_rows(denoised, labels[1])]
+    images = image_rows(named, sample_shape, columns, bounds)
     names = [name for name, _ in named]
     order = [*range(1, len(named)), 0]  # the clean ones set the scale, and stand below
     return grid_figure(spaced(images[order]), theme, row_names=[names[number] for number in order])
@@ -155,7 +151,7 @@ def strip(
     DataError
         If no picture can be made of the samples.
     """
-    images = image_rows([X], sample_shape, columns, [("X", X)], bounds)
+    images = image_rows([("X", X)], sample_shape, columns, bounds)
     return grid_figure(spaced(images), theme, margin=0.0)
 
 
@@ -198,11 +194,11 @@ def reconstruction_frames(
     DataError
         If a snapshot has another shape than the originals.
     """
-    colours = THEMES[theme]
+    colours = theme_of(theme)
     notes = iter(captions) if captions is not None else None
     for number, snapshot in enumerate(snapshots):
         pair = [("X", X), (f"snapshot {number}", snapshot)]
-        images = image_rows([X, snapshot], sample_shape, columns, pair)
+        images = image_rows(pair, sample_shape, columns)
         factor = scale or max(1, round(84 / images.shape[2]))
         caption = next(notes, "") if notes is not None else None
         yield _frame(spaced(images).sheet(colours.paper), factor, caption, colours)
@@ -282,10 +278,9 @@ def named_rows(X_hat: Any, name: str) -> list[tuple[str, ArrayLike]]:
 
 
 def image_rows(
-    arrays: Sequence[ArrayLike],
+    named: Sequence[tuple[str, ArrayLike]],
     sample_shape: Sequence[int] | None,
     columns: int,
-    named: Sequence[tuple[str, object]],
     bounds: tuple[float, float] | None = None,
 ) -> Images:
     """Return (rows, n, H, W, 3) in [0, 1], all on the first array's scale or within bounds.
@@ -295,13 +290,13 @@ def image_rows(
     DataError
         Where an array has another shape than the first, or no picture can be made of it.
     """
-    first = np.asarray(arrays[0])
+    first = np.asarray(named[0][1])
     if columns < 1:
         raise DataError(f"columns must be at least 1, got {columns}.")
     shape, shown = picture_shape(first, sample_shape), min(columns, len(first))
     ends = bounds or value_range(first[:columns])
     rows = []
-    for (name, _), array in zip(named, arrays, strict=True):
+    for name, array in named:
         values = np.asarray(array)
         if values.shape[:1] < (shown,) or values[:1].size != first[:1].size:
             raise DataError(

@@ -32,9 +32,9 @@ def dense_spots(
 ) -> Rows:
     """Choose points that lie far apart, the densest first.
 
-    Two of them are at least a distance apart in one of the two directions, and every other point
-    is nearer than that to one of them: the distance is the smallest with which they are no more
-    than ``most``, and never below ``apart``.
+    Chosen points are at least a distance d apart, horizontally or vertically, and every other
+    point is closer than d to a chosen one. d is the smallest distance that leaves at most ``most``
+    points, and never below ``apart``.
 
     Parameters
     ----------

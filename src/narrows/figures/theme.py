@@ -11,6 +11,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
+from narrows.common.limits import check, one_of
+
 ThemeName = Literal["light", "dark"]
 THEME_NAMES: tuple[ThemeName, ...] = ("light", "dark")
 DPI = 200  # pixels per inch of a PNG file; cells of samples are aligned to it
@@ -48,6 +50,14 @@ PALETTE = (
 )
 # Past ten classes the colours start again with the next shape.
 MARKERS = ("o", "s", "^", "D", "v", "P")
+MARKER_SIGNS = "●■▲◆▼✚"
+"""The same as characters, for pages."""
+
+
+def theme_of(name: ThemeName) -> Theme:
+    """Return the colours of a theme; raise a ParameterError for an unknown name."""
+    check("a figure", {"theme": name}, {"theme": one_of(*THEME_NAMES)})
+    return THEMES[name]
 
 
 def palette_colour(number: int) -> str:

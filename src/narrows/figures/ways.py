@@ -168,10 +168,5 @@ def _strip_figure(
 ) -> Figure:
     cells = pictures(rows, shape, bounds or value_range(rows))
     images: Images = cells.reshape(*rows.shape[:2], *cells.shape[1:])
-    return grid_figure(
-        spaced(images, breaks),
-        theme,
-        row_names=row_labels,
-        column_names=names,
-        longest=LONGEST,
-    )
+    grid = spaced(images, breaks)
+    return grid_figure(grid, theme, row_names=row_labels, column_names=names, longest=LONGEST)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from narrows.cli.actions.fit import learn
 from narrows.cli.exit import INTERRUPTED, complain, expected_failures
 from narrows.cli.model_files import kept_if_writing_fails, save
-from narrows.cli.model_lines import error_lines, is_start, movement_lines
+from narrows.cli.model_lines import error_lines, is_start, movement_lines, start_lines
 from narrows.cli.outputs import picture_shape, rows_for, write_figure
 from narrows.cli.parameters import make_autoencoder
 from narrows.cli.print import say, say_pairs
@@ -26,7 +26,7 @@ from narrows.errors import DataError, ParameterError, near_miss
 from narrows.estimator import load
 from narrows.evaluation.map_accuracy import Accuracy, map_accuracy
 from narrows.evaluation.reconstruction import unit_words
-from narrows.sources import inputs
+from narrows.model.parts import named_part
 from narrows.sources.labels import read_labels
 from narrows.sources.open import Table, read_table
 from narrows.sources.write import write_frame, write_table
@@ -184,7 +184,11 @@ def _check_unused(
 
 
 def _new_map(given: Mapping[str, str | None], settings: Sequence[str]) -> Autoencoder:
-    ae = make_autoencoder({**given, "objective": "neighbors"}, settings)
+    ae = make_autoencoder(given, settings, usual={"objective": "neighbors"})
+    if named_part("objective", ae.objective).name != "neighbors":
+        raise ParameterError(
+            "A map is always trained with objective neighbors; leave --set objective out."
+        )
     if ae.n_components not in (1, 2, 3):
         raise ParameterError(f"--n-components of a map must be 1 to 3, got {ae.n_components!r}.")
     return ae
@@ -220,26 +224,19 @@ def _place(
 ) -> Found:
     """Encode the rows, and measure the 10-NN accuracy where labels are classes."""
     with expected_failures(asked.data):
-        rows = inputs.rows_of(ae, rows_for(ae, table), reset=False)[0]
         codes = ae.transform(rows_for(ae, table))
-    accuracy = None
+    accuracy, rows = None, np.asarray(table.values).reshape(len(codes), -1)
     if labels is not None and colours.kind == "classes":
-        known = ~colours.is_other if not colours.n_others else np.ones(len(codes), dtype=bool)
-        accuracy = map_accuracy(ae, rows, codes, labels, known, fitted=fitted)
+        accuracy = map_accuracy(ae, rows, codes, labels, colours.known, fitted=fitted)
     return Found(ae, table, codes, labels, accuracy)
 
 
 def _lines(found: Found) -> list[tuple[str, str]]:
     ae = found.ae
-    lines = [*error_lines(ae), *movement_lines(ae)]
-    if is_start(ae):
-        lines.append(("model", "PCA, because no gain over it was clearly above the noise"))
+    lines = [*error_lines(ae), *movement_lines(ae), *start_lines(ae)]
     if found.accuracy is not None:
         lines.append(("10-NN accuracy", found.accuracy.words().en))
     return lines
-
-
-# ---------------------------------------------------------------------- writing
 
 
 def _write(asked: Asked, found: Found) -> None:

@@ -152,13 +152,14 @@ def size(
     fraction = action.USUAL_FRACTION if explained is None else parsed(explained)
     check("size", {"explained": fraction}, {"explained": real(0, 1, low_open=True)})
     given = {
-        "n_components": n_components or str(fraction),
+        "n_components": n_components,
         "objective": objective,
         "network": network,
         "max_seconds": max_seconds,
         "random_state": random_state,
     }
-    action.size(make_autoencoder(given, settings or []), data, fraction, out, model)
+    ae = make_autoencoder(given, settings or [], usual={"n_components": fraction})
+    action.size(ae, data, fraction, out, model)
 
 
 def map_(
@@ -177,8 +178,8 @@ def map_(
         str,
         option(
             "NAME",
-            "classes, numbers (on a colour scale), or auto: numbers if some are not whole or more"
-            " than 20 differ.",
+            "classes, numbers (on a colour scale), or auto: text is classes; numbers are classes if"
+            " they are whole and at most 20 differ.",
         ),
     ] = "auto",
     n_components: Annotated[

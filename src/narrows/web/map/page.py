@@ -81,9 +81,9 @@ def map_page(
     Returns
     -------
     str
-        One HTML file. Of more than 400 rows it holds pictures of 400, spread out over the map, and
-        a row without one shows the nearest that has one. `#lang=zh&theme=dark` at the end of its
-        address chooses language and theme.
+        One HTML file. It holds pictures of at most 400 rows, fewer if they are large, spread out
+        over the map, and a row without one shows the nearest that has one. `#lang=zh&theme=dark`
+        at the end of its address chooses language and theme.
 
     Raises
     ------
@@ -117,8 +117,9 @@ def map_page(
         notes=notes,
         data=data,
         labels_name=labels_name,
-        n_other=int(found.is_other.sum()),
+        n_beyond=int((found.position == len(found.names)).sum()),
         n_other_classes=found.n_others,
+        n_unknown=int((~found.known).sum()),
         ends=[tick_text(end, high - low) for end in (low, high)],
         still=themed(draw, say("map.still", name=name), palette=True),
         help=_help(data, trusted),

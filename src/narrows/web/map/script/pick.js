@@ -70,5 +70,5 @@ function labelText(i) {
     return Number(number.toPrecision(4)).toLocaleString('en', { maximumSignificantDigits: 4 });
   }
   if (group[i] < nClasses) return data.names[group[i]];
-  return data.texts ? data.texts[textOf[i]] : '–';
+  return data.texts && group[i] === nClasses ? data.texts[textOf[i]] : '–';
 }

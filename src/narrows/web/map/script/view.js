@@ -11,10 +11,10 @@ export const view = { k: 1, x: 0.5, y: 0.5 };
 export const screen = { width: 0, height: 0, pixels: 1, side: 1 };
 export const now = { plane: planes[0], hovered: -1, moving: false };
 export const wanted = { density: true, pictures: true, names: true, doubtful: false };
-export const shown = new Array(nClasses + 1).fill(true);
+export const shown = new Array(nClasses + 2).fill(true);
 const CLOSEST = 400;
 
-export function isShown(i) { return shown[Math.min(group[i], nClasses)]; }
+export function isShown(i) { return shown[group[i]]; }
 export function toX(x) { return screen.width / 2 + (x - view.x) * screen.side * view.k; }
 export function toY(y) { return screen.height / 2 - (y - view.y) * data.aspect * screen.side * view.k; }
 export function fromX(px) { return view.x + (px - screen.width / 2) / (screen.side * view.k); }
