@@ -272,6 +272,35 @@ def test_evaluate_learns_from_training_rows_and_writes_two_files(narrows):
     assert "m.safetensors on test.npy" in Path("card.html").read_text("utf-8")
 
 
+@pytest.mark.parametrize(
+    ("data", "train", "words", "said"),
+    [
+        (
+            "X_train.npy",
+            "X_train.npy",
+            "X and X_train are the same",
+            "X_train.npy and --train X_train.npy are the same",
+        ),
+        ("a.npy", "my_train.npy", "X_train: X has 3", "--train my_train.npy: X has 3"),
+        (
+            "a.npy",
+            "y_train.npy",
+            "y_train has 2, but X_train 3",
+            "--train-labels has 2, but --train y_train.npy 3",
+        ),
+        ("a.npy", "b.npy", "X has 3, not X_train", "X has 3, not X_train"),
+    ],
+)
+def test_errors_about_training_rows_name_options_and_leave_names_of_files(data, train, words, said):
+    from narrows.cli.actions import evaluate
+    from narrows.errors import DataError
+
+    given = evaluate.Labelled(None, train, None)
+    with pytest.raises(DataError) as caught, evaluate._in_words_of_options(data, given):
+        raise DataError(words)
+    assert str(caught.value) == said
+
+
 def test_evaluate_takes_mnists_labels(narrows, monkeypatch):
     import narrows.sources.open as files
     from narrows.cli.actions import evaluate
@@ -284,6 +313,18 @@ def test_evaluate_takes_mnists_labels(narrows, monkeypatch):
     monkeypatch.setattr("narrows.cli.actions.fit.read_table", few)
     assert narrows("fit mnist:test --out m.safetensors --max-steps 2")[0] == 0
     assert "accuracy" in narrows("evaluate m.safetensors mnist:test")[1]
+    np.save("half.npy", files.read_table("mnist:train").values[:20])
+    monkeypatch.setattr(
+        evaluate,
+        "read_table",
+        lambda data: few(data) if "mnist" in data else files.read_table(data),
+    )
+    line = "evaluate m.safetensors half.npy --train mnist:test"
+    assert narrows(line)[0] == 0  # nobody asked for the labels that came with --train
+    Path("labels.txt").write_text("0\n1\n" * 100)
+    code, _, complaint = narrows(f"{line} --train-labels labels.txt")
+    assert code == 1
+    assert "--train-labels was given without labels of the held-out rows" in complaint
     line = "evaluate m.safetensors mnist:test --samples 50 --prior normal --out report.json"
     code, text, _ = narrows(line)
     assert code == 0

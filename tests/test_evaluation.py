@@ -11,6 +11,7 @@ from narrows.common.blocks import evenly_spread
 from narrows.errors import DataError, DataTypeError
 from narrows.evaluation import classifiers, map_accuracy
 from narrows.evaluation.classifiers import classify, knn_accuracy
+from narrows.evaluation.density import measure_density
 from narrows.evaluation.views import pca_inference
 
 
@@ -81,6 +82,8 @@ def test_votes_need_ten_rows():
     assert 0 <= knn_accuracy(Z, y, Z, y) <= 1
     with pytest.raises(DataError, match="9 rows are too few for the votes of 10 neighbours"):
         knn_accuracy(Z, y)
+    with pytest.raises(DataError, match="Z_test and y_test go together"):
+        knn_accuracy(Z, y, Z)
 
 
 def test_a_row_is_not_its_own_neighbour():
@@ -134,3 +137,6 @@ def test_arguments_the_wrong_way_round_are_named_without_printing_the_rows(digit
     ae, X_test, _ = digits
     with pytest.raises(DataTypeError, match=r"Autoencoder first, .* is of type ndarray\.$"):
         evaluate(X_test, ae)
+    for measured in (evaluate, measure_density):
+        with pytest.raises(DataTypeError, match=r"Autoencoder first, .* is of type Model\.$"):
+            measured(ae.model_, X_test)

@@ -9,11 +9,12 @@ from scipy.linalg import sqrtm
 from scipy.spatial.distance import cdist
 
 from conftest import quick
-from narrows import MLP, evaluate
+from narrows import MLP, evaluate, load
 from narrows.datasets import load_mnist
 from narrows.errors import DataError, NarrowsWarning, ParameterError
 from narrows.evaluation import sample_quality
 from narrows.evaluation.digit_features import digit_classes, digit_features, network
+from narrows.evaluation.round_trip import Measurement
 from narrows.evaluation.sample_quality import as_grey_pictures, frechet_distance, precision_recall
 
 README = Path(network.__file__).parent / "README.md"
@@ -211,5 +212,16 @@ def test_wrong_requests(model, digits):
         evaluate(model, X, samples=-1)
     with pytest.raises(ParameterError, match="Did you mean 'mixture'"):
         evaluate(model, X, samples=10, prior="mixtur")
-    with pytest.raises(DataError, match="at least 8"):
+
+
+def test_samples_that_cannot_be_had_are_refused_before_anything_is_measured(
+    model, digits, tmp_path, monkeypatch
+):
+    X = digits[0][:20]
+    model.save(tmp_path / "m.safetensors")
+    read = load(tmp_path / "m.safetensors")
+    monkeypatch.setattr(Measurement, "of", lambda *given: pytest.fail("measured"))
+    with pytest.raises(ParameterError, match="`samples` of evaluate must be 0, or an integer ≥ 8"):
         evaluate(model, X, samples=7)
+    with pytest.raises(DataError, match="holds no codes"):
+        evaluate(read, X, samples=10, prior="flow")

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from rich.cells import cell_len
 from scipy.sparse import csr_array
 from scipy.spatial.distance import pdist
 from scipy.stats import spearmanr, t
@@ -25,6 +26,7 @@ from narrows import VAE, evaluate, load
 from narrows.errors import DataError, DataTypeError, NarrowsWarning, ParameterError
 from narrows.evaluation import neighbors, probes, splitting
 from narrows.evaluation.clusters import k_means, matched_table, mixture
+from narrows.evaluation.report import aligned
 from narrows.evaluation.rows import MeasuredRows
 from narrows.evaluation.scores import Measure, Score, Section, measure, merged, number_text
 from narrows.evaluation.seeds import fitted_again
@@ -195,14 +197,14 @@ def test_labels_of_chance_are_not_learned(model):
 def test_the_random_network_has_the_architecture_and_other_weights(model):
     X = digits()[2]
     before = model.transform(X)
-    drawn = untrained(model, 0).encode(X)
+    drawn = untrained(model.model_, 0).encode(X)
     assert drawn.shape == before.shape
-    assert np.array_equal(drawn, untrained(model, 0).encode(X))
-    assert not np.allclose(drawn, untrained(model, 1).encode(X))
+    assert np.array_equal(drawn, untrained(model.model_, 0).encode(X))
+    assert not np.allclose(drawn, untrained(model.model_, 1).encode(X))
     assert np.array_equal(model.transform(X), before)
     hidden = [
         layer
-        for layer in untrained(model, 0)._net.encoder.modules()
+        for layer in untrained(model.model_, 0)._net.encoder.modules()
         if isinstance(layer, nn.Linear)
     ]
     assert [layer.out_features for layer in hidden] == [16, 3]
@@ -213,8 +215,8 @@ def test_the_users_own_modules_are_drawn_anew():
     X, _, held_out, _ = digits()
     pair = nn.Linear(64, 2), nn.Linear(2, 64)
     ae = quick(2, network=pair, init="random").fit(X)
-    drawn = untrained(ae, 0).encode(held_out)
-    assert not np.allclose(drawn, untrained(ae, 1).encode(held_out))
+    drawn = untrained(ae.model_, 0).encode(held_out)
+    assert not np.allclose(drawn, untrained(ae.model_, 1).encode(held_out))
     with_own_weights = ((held_out - X.mean(axis=0)) @ pair[0].weight.detach().numpy().T)[:, 0]
     assert abs(np.corrcoef(drawn[:, 0], with_own_weights)[0, 1]) < 0.999
 
@@ -273,7 +275,7 @@ def test_errors_are_in_the_unit_of_training():
     report = evaluate(ae, X_test, np.arange(40) % 2)
     scaled = (ae.reconstruct(X_test) - X_test) / X.std(axis=0, ddof=1)
     errors = np.square(scaled).mean(axis=1)
-    assert report.error_unit == "squared deviations of each column"
+    assert report.error_unit == "squared standard deviations of each column"
     assert report.error == pytest.approx(errors.mean(), rel=1e-6)
     assert report.worst_error == pytest.approx(np.quantile(errors, 0.95), rel=1e-6)
     of_class = report.measure("class_errors", "1").scores["narrows"].mean
@@ -288,8 +290,8 @@ def test_errors_are_in_the_unit_of_training():
     assert np.square(scaled[:, 3]).sum() / np.square(scaled).sum() < 0.9
     raw = np.square(ae.reconstruct(X_test) - X_test).sum(axis=0)
     assert raw[3] / raw.sum() > 0.99
-    assert "squared deviations of each column" in str(report)
-    assert "in squared deviations of each column" in report.to_html()
+    assert "squared standard deviations of each column" in str(report)
+    assert "in squared standard deviations of each column" in report.to_html()
     assert report.as_dict()["error_unit"] == report.error_unit
 
 
@@ -368,18 +370,21 @@ def test_few_rows_are_measured_as_far_as_they_go(model):
     assert "too few for 10 neighbours" in notes(report)
     assert "100 of them is left out" in notes(report)
     assert report.measure("neighbours", "neighbours_kept").name.en == "6 neighbours kept"
+    few = evaluate(model, X, y, X_train=digits()[0][:9], y_train=y[:9])
+    assert few.knn_accuracy is None
+    assert "9 labels are too few for 10 neighbours." in notes(few)
     one = evaluate(model, X[:1])
     assert keys(one, "neighbours") == []
     assert one.error == pytest.approx(np.square(model.reconstruct(X[:1]) - X[:1]).mean())
 
 
-def test_labels_may_be_texts_of_any_script_and_kind(model):
+def test_labels_may_be_texts_of_any_script(model):
     _, _, X, y = digits()
     names = np.array(["猫", "a <b>", "x" * 80] * 4, dtype=object)[y]
     report = evaluate(model, X, names)
     assert set(keys(report, "class_errors")) == {"猫", "a <b>", "x" * 80}
-    mixed = evaluate(model, X, np.array([1, "1", 2.5] * 80, dtype=object))
-    assert keys(mixed, "class_errors") == ["1", "2.5"]
+    with pytest.raises(DataError, match="labels of type float and int and str"):
+        evaluate(model, X, np.array([1, "1", 2.5] * 80, dtype=object))
 
 
 @pytest.mark.parametrize(
@@ -458,6 +463,14 @@ def test_a_fit_with_a_time_limit_is_repeated_by_its_steps(tmp_path):
     assert fitted_again(ae, 1, X, None)[0].callbacks == ()
 
 
+def test_seeds_go_round_at_the_largest_one(model):
+    X_train, _, X, _ = digits()
+    last = 2**32 - 1
+    ae = clone(model).set_params(random_state=last, max_steps=2).fit(X_train)
+    assert fitted_again(ae, 1, X_train, None)[0].random_state == 0
+    assert evaluate(ae, X, X_train=X_train, seeds=2, random_state=last).n_seeds == 2
+
+
 def test_a_model_of_classes_needs_them_again():
     X, y, held_out, _ = digits()
     ae = quick(2, objective=VAE(conditional=True), max_steps=3).fit(X / 16, y)
@@ -482,6 +495,8 @@ def test_what_is_wrong_with_training_rows_is_said_of_them(model):
         evaluate(model, X, y, X_train=X_train, y_train=[0, 1])
     with pytest.raises(DataError, match="without X_train"):
         evaluate(model, X, y, y_train=y_train)
+    with pytest.raises(DataError, match="y_train was given without labels of the held-out rows"):
+        evaluate(model, X, X_train=X_train, y_train=y_train)
     with pytest.raises(DataTypeError, match=r"^X_train: Sparse"):
         evaluate(model, X, X_train=csr_array(X_train))
     with pytest.raises(DataError, match="missing labels"):
@@ -541,6 +556,13 @@ def test_many_classes_are_cut_in_the_table_and_whole_in_json(model):
     assert block.notes == ["10 further classes have smaller errors."]
 
 
+def test_columns_are_as_wide_as_their_characters_and_not_endless():
+    rows = [["class", "error"], ["猫", "1.5"], ["x" * 5000, "12.5"]]
+    lines = aligned(rows, n_left=1)
+    assert len({cell_len(line) for line in lines}) == 1
+    assert cell_len(lines[0]) < 60 and "…" in lines[2]
+
+
 def test_a_score_of_one_seed_has_no_interval():
     assert Score((0.5,)).half_width is None
     assert Score((0.5,)).text("share") == "0.5000"
@@ -558,7 +580,9 @@ def test_a_score_of_one_seed_has_no_interval():
         (0.5, "share", 0.01, "0.5000 ± 0.0100"),
         (0.85, "ratio", None, "0.850"),
         (1234567, "count", None, "1,234,567"),
+        (7.5, "count", 1.23, "7.5 ± 1.2"),
         (1500, "bytes", None, "1.5 kB"),
+        (1500, "bytes", 20, "1.5 kB ± 20 bytes"),
         (2.31, "seconds", 0.2, "2.3 ± 0.2 s"),
         (0.4991, "seconds", 0.18, "499 ± 180 ms"),
         (52e-6, "seconds", None, "52 µs"),

@@ -49,7 +49,7 @@ def say_pairs(pairs: Iterable[tuple[str, str]], title: str = "") -> None:
 
 def say_columns(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table with right-aligned columns."""
-    widths = [max(map(len, column)) for column in zip(titles, *rows, strict=True)]
-    for number, row in enumerate((titles, *rows)):
-        line = "  " + "  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True))
-        out().print(Text(line, style="" if number else "dim"), soft_wrap=True)
+    from narrows.evaluation.report import aligned
+
+    for number, line in enumerate(aligned([titles, *rows])):
+        out().print(Text(f"  {line}", style="" if number else "dim"), soft_wrap=True)

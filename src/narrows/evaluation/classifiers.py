@@ -45,10 +45,12 @@ def knn_accuracy(
     Raises
     ------
     DataError
-        If fewer than 10 rows can vote.
+        If fewer than 10 rows can vote, or test rows have no labels.
     """
     from sklearn.neighbors import NearestNeighbors
 
+    if (Z_test is None) != (y_test is None):
+        raise DataError("Z_test and y_test go together; give both, or none.")
     trained = evenly_spread(len(Z), MOST_ROWS if Z_test is None else MOST_VOTERS)
     n_voters = len(trained) - (Z_test is None)
     if n_voters < NEIGHBORS:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from narrows.common.limits import check, integer
+from narrows.evaluation.rows import check_estimator
 from narrows.model.density import Density, density_of
-from narrows.model.model import model_of
 from narrows.sources.inputs import rows_of
 
 
@@ -33,12 +33,14 @@ def measure_density(
 
     Raises
     ------
+    DataTypeError
+        If ``ae`` is no `Autoencoder`.
     ParameterError
         For a family without a density, or ``n_samples`` below 1.
     """
     from sklearn.utils import check_random_state
 
-    model = model_of("measure_density", ae)
+    check_estimator("measure_density", ae)
     check("measure_density", {"n_samples": n_samples}, {"n_samples": integer(1)})
     rows, _ = rows_of(ae, X, reset=False)
-    return density_of(model, rows, n_samples, check_random_state(random_state))
+    return density_of(ae.model_, rows, n_samples, check_random_state(random_state))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+from rich.cells import cell_len
+from rich.text import Text
 
 from narrows.common.atomic_files import replacing
 from narrows.errors import ParameterError, near_miss
@@ -22,6 +25,8 @@ SUFFIXES = (".json", ".html")
 """Suffixes of the files that a report is saved to."""
 LISTED_CLASSES = 20
 """Classes whose errors a table lists."""
+WIDEST = 48
+"""Width of a column of a table at the most; a Chinese character counts two."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +47,12 @@ class Report:
     worst_error : float
         95th percentile over rows of the error of a row, in the same unit.
     error_unit : str
-        "squared data units" or, for a model of ``scaling="standard"``, "squared deviations of each
-        column".
+        "squared data units" or, for a model of ``scaling="standard"``, "squared standard deviations
+        of each column".
     knn_accuracy, pca_knn_accuracy : float or None
         10-NN accuracy of codes, with training rows as voters; without labelled training rows
-        leave-one-out accuracy of the held-out rows. None without labels that are classes.
+        leave-one-out accuracy of the held-out rows. None without labels that are classes, and
+        with fewer than 10 labelled training rows.
     measured : tuple of Section
         All numbers, with their values for each seed; `measure` finds one by its names.
     costs : Section or None
@@ -167,11 +173,8 @@ class Report:
             temporary.write_text(text, encoding="utf-8")
 
     def __str__(self) -> str:
-        pairs, blocks = self.intro(), self.blocks()
-        width = max(len(name) for name, _ in pairs)
-        found = ["\n".join(f"{name:<{width}}  {value}" for name, value in pairs)]
-        found += ["\n".join([*block.lines(), *block.notes]) for block in blocks]
-        return "\n\n".join(found)
+        blocks = ([*block.lines(), *block.notes] for block in self.blocks())
+        return "\n\n".join(map("\n".join, (aligned(self.intro(), n_left=2), *blocks)))
 
 
 @dataclass(frozen=True)
@@ -193,12 +196,19 @@ class Block:
 
     def lines(self) -> list[str]:
         """Return the head and the rows with columns as wide as they need."""
-        whole = [self.head, *self.rows]
-        widths = [max(map(len, column)) for column in zip(*whole, strict=True)]
-        return [
-            "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
-            for row in whole
-        ]
+        return aligned([self.head, *self.rows], n_left=1)
+
+
+def aligned(rows: Sequence[Sequence[str]], n_left: int = 0) -> list[str]:
+    """Return rows as lines, in columns as wide as they need; the first ones are aligned left."""
+    widths = [min(WIDEST, max(map(cell_len, column))) for column in zip(*rows, strict=True)]
+    lines = []
+    for row in rows:
+        cells = [Text(text, overflow="ellipsis") for text in row]
+        for number, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+            cell.align("left" if number < n_left else "right", width)
+        lines.append("  ".join(cell.plain for cell in cells).rstrip())
+    return lines
 
 
 def _block(part: Section) -> Block:

@@ -22,7 +22,7 @@ from narrows.web.words import Words, say
 MOST_VALUES = 1 << 25
 """Values of rows (256 MiB in float64) that are used at once, if rows are very large."""
 MOST_CLASSES = 200
-"""Labels that count as classes; with more, probes would take minutes."""
+"""Most different labels that count as classes; with more, probes would take minutes."""
 Numbers = NDArray[np.int64]
 
 
@@ -49,6 +49,18 @@ class MeasuredRows:
     train: NDArray[np.generic] | None = None
     train_classes: Numbers | None = None
     no_classes: Words | None = None
+
+
+def check_estimator(owner: str, ae: Any) -> None:
+    """Raise a DataTypeError for anything but a fitted `Autoencoder`, or a NotFittedError."""
+    from sklearn.utils.validation import check_is_fitted
+
+    if not isinstance(ae, Autoencoder):  # scikit-learn would print the whole array
+        raise DataTypeError(
+            f"{owner} takes a fitted Autoencoder first, then the rows; its first argument is of"
+            f" type {type(ae).__name__}."
+        )
+    check_is_fitted(ae)
 
 
 def read_rows(ae: Autoencoder, X: Any, y: Any, X_train: Any, y_train: Any) -> MeasuredRows:

@@ -16,6 +16,8 @@ from narrows.evaluation.digit_features import HEIGHT, WIDTH, digit_features
 
 NTH_NEIGHBOR = 3
 """The neighbor that lies on the border of the ball about a row."""
+LEAST = 2 * (NTH_NEIGHBOR + 1)
+"""Pictures of either kind that can be compared."""
 WORKING_MIB = 64
 """Memory of a block of distances, at most."""
 Features = NDArray[np.floating[Any]]
@@ -29,8 +31,8 @@ class SampleQuality:
     ----------
     n_samples : int
     frechet : float
-        Fréchet distance between samples and real pictures. Over the training digits of MNIST the
-        features have a mean variance of 1.
+        Squared Fréchet distance between samples and real pictures. Over the training digits of
+        MNIST the features have a mean variance of 1.
     frechet_floor : float
         The same between two random halves of the real pictures. Fewer rows make the distance a
         little larger, so it can be larger than ``frechet`` of very good samples.
@@ -64,10 +66,10 @@ def sample_quality(generated: Any, real: Any, random_state: int = 0) -> SampleQu
         For another shape or range, or fewer than 8 pictures of either kind.
     """
     ours, theirs = digit_features(generated), digit_features(real)
-    if min(len(ours), len(theirs)) < 2 * (NTH_NEIGHBOR + 1):
+    if min(len(ours), len(theirs)) < LEAST:
         raise DataError(
             f"{len(ours)} samples and {len(theirs)} real pictures are too few to compare; give at"
-            f" least {2 * (NTH_NEIGHBOR + 1)} of each."
+            f" least {LEAST} of each."
         )
     order = np.random.default_rng(random_state).permutation(len(theirs))
     half = len(theirs) // 2

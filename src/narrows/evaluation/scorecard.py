@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from narrows.common.limits import check, integer, is_integer
+from narrows.common.limits import Limit, check, integer, is_integer
 from narrows.common.seeds import seed_of
 from narrows.common.threads import one_blas_thread
 from narrows.common.warn import warn
-from narrows.errors import DataTypeError
+from narrows.errors import DataError
 from narrows.estimator import Autoencoder
 from narrows.evaluation import generation
 from narrows.evaluation.clusters import clusters
@@ -26,19 +26,17 @@ from narrows.evaluation.probes import nothing_to_probe, probes
 from narrows.evaluation.reconstruction import reconstruction, worst_columns
 from narrows.evaluation.report import Report
 from narrows.evaluation.round_trip import Measurement
-from narrows.evaluation.rows import MeasuredRows, read_rows
-from narrows.evaluation.sample_quality import SampleQuality, as_grey_pictures
+from narrows.evaluation.rows import MeasuredRows, check_estimator, read_rows
+from narrows.evaluation.sample_quality import LEAST, SampleQuality, as_grey_pictures
 from narrows.evaluation.scores import Section, merged
-from narrows.evaluation.seeds import check_seeds, fitted_again
+from narrows.evaluation.seeds import MOST_SEEDS, check_seeds, fits_with_classes, fitted_again
 from narrows.evaluation.shown import Shown, gather
 from narrows.evaluation.splitting import split
 from narrows.evaluation.views import views
 from narrows.model.density import Density, density_of, is_probabilistic
 from narrows.model.model import Model
-from narrows.model.sampling import check_prior_name
 
-MOST_SEEDS = 1 << 32
-"""Seeds that scikit-learn takes."""
+_SAMPLES = Limit(lambda n: is_integer(n) and (n == 0 or n >= LEAST), f"0, or an integer ≥ {LEAST}")
 __all__ = ["Report", "evaluate"]
 
 
@@ -65,7 +63,7 @@ def evaluate(  # many arguments: each is an option of the scorecard, by keyword
     tested on other rows than they learn from.
 
     Errors are in the unit in which the model was trained, which the report names: squared data
-    units or, with ``scaling="standard"``, squared deviations of each column.
+    units or, with ``scaling="standard"``, squared standard deviations of each column.
 
     Parameters
     ----------
@@ -81,7 +79,8 @@ def evaluate(  # many arguments: each is an option of the scorecard, by keyword
         clusters learn from them. Without, 10-NN accuracy is a leave-one-out accuracy of ``X``, and
         probes and clusters learn from one half of ``X`` and are tested on the other.
     y_train : array-like (M,), optional
-        Labels of the training rows.
+        Labels of the training rows. Without ``y`` they serve further seeds alone, of an objective
+        that learns from classes.
     seeds : int, default=1
         Models to measure: the given one, and others fitted on ``X_train`` with the same parameters
         and other seeds. Numbers are then means, with Student's 95 % interval.
@@ -107,37 +106,41 @@ def evaluate(  # many arguments: each is an option of the scorecard, by keyword
     ------
     DataError
         If there is not one label per row, or fewer than 12 rows have labels; for training rows
-        that are ``X``; or for fewer than 8 samples or rows to compare.
+        that are ``X``, or their labels without use; for fewer than 8 rows to compare samples with,
+        or a prior that the model cannot fit.
     DataTypeError
         If ``ae`` is no `Autoencoder`.
     ParameterError
-        For ``seeds`` below 1, or above it without ``X_train``; for ``samples`` or
-        ``importance_samples`` below 0, or an unknown prior.
+        For ``seeds`` below 1, or above it without ``X_train``; for 1 to 7 ``samples`` or a number
+        below 0, ``importance_samples`` below 0, or an unknown prior.
     """
-    from sklearn.utils.validation import check_is_fitted
-
-    if not isinstance(ae, Autoencoder):  # scikit-learn would print the whole array
-        raise DataTypeError(
-            "evaluate(ae, X, y) takes a fitted Autoencoder first, then the rows; its first"
-            f" argument is of type {type(ae).__name__}."
-        )
-    check_is_fitted(ae)
-    counts = {"samples": samples, "importance_samples": importance_samples}
-    check("evaluate", counts, dict.fromkeys(counts, integer(0)))
-    check("evaluate", {"seeds": seeds}, {"seeds": integer(1)})
-    check_prior_name(prior, more=("auto",))
+    check_estimator("evaluate(ae, X, y)", ae)
+    counts = {"samples": samples, "importance_samples": importance_samples, "seeds": seeds}
+    limits = {"samples": _SAMPLES, "importance_samples": integer(0), "seeds": integer(1)}
+    check("evaluate", counts, limits)
+    model = ae.model_
+    prior_name = model.fitted_prior_for(prior)
     check_seeds(ae, seeds, X_train, y_train)
+    if y_train is not None and y is None and not fits_with_classes(ae, seeds):
+        raise DataError(
+            "y_train was given without labels of the held-out rows, so nothing would use it; give"
+            " these too, or leave y_train out."
+        )
     data = read_rows(ae, X, y, X_train, y_train)
     known = is_integer(random_state) and random_state >= 0
     seed = int(random_state) % MOST_SEEDS if known else seed_of(random_state)
-    asked = _Asked(_n_samples(ae.model_, data, samples), prior, importance_samples)
-    cards = [_card(Measurement.of(ae.model_, data, seed), asked)]
+    n_samples = _n_samples(model, data, samples)
+    if n_samples and prior_name not in (None, *model.priors):
+        model = model.with_prior(prior)
+    asked = _Asked(n_samples, prior, importance_samples)
+    cards = [_card(Measurement.of(model, data, seed), asked)]
     for number in range(1, seeds):
         if verbose:
             print(f"narrows: fitting seed {number + 1} of {seeds}", file=sys.stderr, flush=True)
         again, seconds = fitted_again(ae, number, X_train, y_train)
-        cards.append(_card(Measurement.of(again.model_, data, seed + number), asked, seconds))
-    return _report(ae.model_, data, cards)
+        measured = Measurement.of(again.model_, data, (seed + number) % MOST_SEEDS)
+        cards.append(_card(measured, asked, seconds))
+    return _report(model, data, cards)
 
 
 def _n_samples(model: Model, data: MeasuredRows, samples: int) -> int:

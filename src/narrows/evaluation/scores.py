@@ -190,14 +190,15 @@ def number_text(value: float, kind: Kind, half: float | None = None) -> str:
     if half is not None and half < LEAST_INTERVAL * abs(value):
         half = 0.0  # rounding alone
     if kind == "bytes":
-        return in_bytes(value)
+        return in_bytes(value) + ("" if half is None else f" ± {in_bytes(half)}")
     if kind in ("share", "ratio"):
         digits = 4 if kind == "share" else 3
         return f"{value:.{digits}f}" + ("" if half is None else f" ± {half:.{digits}f}")
     if kind in ("error", "number"):
         return four_digits(value) + ("" if half is None else f" ± {half:.2g}")
     if kind == "count":
-        return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
+        numbers = [value] if half is None else [value, half]
+        return " ± ".join(f"{n:,.0f}" if n == round(n) else f"{n:,.1f}" for n in numbers)
     unit, factor = next(one for one in _SECONDS if value * one[1] >= 1 or one[0] == "µs")
     decimals = 1 if value * factor < 10 else 0
     beside = "" if half is None else f" ± {half * factor:.{decimals}f}"

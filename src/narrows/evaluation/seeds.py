@@ -9,6 +9,14 @@ from narrows.common.limits import is_integer
 from narrows.errors import DataError, ParameterError
 from narrows.estimator import Autoencoder
 
+MOST_SEEDS = 1 << 32
+"""Seeds that scikit-learn takes."""
+
+
+def fits_with_classes(ae: Autoencoder, seeds: int) -> bool:
+    """Tell whether there are further fits, and these learn from classes."""
+    return seeds > 1 and ae.model_.objective.needs.classes
+
 
 def check_seeds(ae: Autoencoder, seeds: int, X_train: Any, y_train: Any) -> None:
     """Check that further fits have what they need.
@@ -28,7 +36,7 @@ def check_seeds(ae: Autoencoder, seeds: int, X_train: Any, y_train: Any) -> None
             " holds no training rows; pass them as X_train (on the command line: --train DATA), or"
             " leave `seeds` at 1."
         )
-    if ae.model_.objective.needs.classes and y_train is None:
+    if fits_with_classes(ae, seeds) and y_train is None:
         raise DataError(
             "This objective learns from classes, and y_train is None; give one label per row of"
             " X_train."
@@ -52,7 +60,7 @@ def fitted_again(
 
     again: Autoencoder = clone(ae)
     first: Any = ae.random_state if is_integer(ae.random_state) else 0
-    again.set_params(random_state=int(first) + number, callbacks=(), verbose=0)
+    again.set_params(random_state=(int(first) + number) % MOST_SEEDS, callbacks=(), verbose=0)
     if ae.max_seconds is not None:
         again.set_params(max_seconds=None, max_steps=ae.model_.record.n_steps)
     started = time.perf_counter()

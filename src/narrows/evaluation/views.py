@@ -55,13 +55,12 @@ def scaled(model: Model, rows: NDArray[np.generic]) -> Array64:
     return found
 
 
-def untrained(ae: Autoencoder | Model, seed: int) -> Inference:
+def untrained(model: Model, seed: int) -> Inference:
     """Return a network of a model's architecture with random weights, ready to encode.
 
     It is what ``init="random"`` starts from: no linear path, the model's scaling, and, if the
     model's encoder reads principal components, those components.
     """
-    model = model_of("untrained", ae)
     ours, n = model.net.encoder, model.n_classes
     widths = model.objective.widths(
         model.n_features,

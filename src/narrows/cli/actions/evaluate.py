@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -51,6 +52,7 @@ def evaluate(
         For options that need the rows that the model was trained on.
     """
     import narrows
+    from narrows.evaluation.seeds import fits_with_classes
 
     if given.train is None and (seeds > 1 or given.train_labels is not None):
         asked = f"--seeds {seeds}" if seeds > 1 else "--train-labels"
@@ -60,6 +62,8 @@ def evaluate(
         check_prior(ae, prior, model)
     X, y = _read(ae, data, given.labels)
     X_train, y_train = _read(ae, given.train, given.train_labels)
+    if given.train_labels is None and y is None and not fits_with_classes(ae, seeds):
+        y_train = None  # labels that came with --train, and that nothing would use
     with _in_words_of_options(data, given), expected_failures(data):
         report = narrows.evaluate(
             ae,
@@ -97,9 +101,9 @@ def _in_words_of_options(data: str, given: Labelled) -> Iterator[None]:
         words = str(error).removeprefix(f"{data}: ")
         if given.train is None or not words.startswith(("X_train", "y_train", "X and X_train")):
             raise
-        words = words.replace("X and X_train", f"{data} and X_train")
-        words = words.replace("X_train", f"--train {given.train}")
-        raise type(error)(words.replace("y_train", "--train-labels")) from error
+        options = {"X": data, "X_train": f"--train {given.train}", "y_train": "--train-labels"}
+        named = r"^X(?= and X_train)|\b(X|y)_train\b"
+        raise type(error)(re.sub(named, lambda found: options[found[0]], words)) from error
 
 
 def _say(report: Report, title: str) -> None:

@@ -92,7 +92,7 @@ def digit_classes(X: Any) -> NDArray[np.int64]:
 
 @functools.cache
 def digit_net() -> DigitNet:
-    """Return the trained classifier; its weights are read once, checked, and never run.
+    """Return the trained classifier; its file, read once and checked, holds tensors only, no code.
 
     Raises
     ------
