@@ -2,12 +2,14 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from conftest import outcome, picture, write_small_data
 from narrows import load
+from narrows.cli.actions import generate
 from narrows.sources.open import read_table
 
 QUICK = ["--max-steps", "20", "--random-state", "0", "--set", "network__hidden=8,"]
@@ -81,6 +83,13 @@ def test_samples_of_a_class_named_in_text(narrows):
 
 
 # ---------------------------------------------------------------------- interpolate, traverse
+
+
+def test_a_class_may_have_a_comma_in_its_name():
+    known = np.array(["red", "red, dark"])
+    ae = SimpleNamespace(model_=SimpleNamespace(classes=known))
+    assert generate._labels(ae, "red, dark") == "red, dark"
+    assert generate._labels(ae, "red,red") == ["red", "red"]
 
 
 def test_interpolate_writes_each_way_with_its_name(narrows):
@@ -202,9 +211,11 @@ def test_ctrl_c_while_a_prior_is_fitted_saves_the_model(narrows, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Autoencoder, "fit_prior", interrupted)
-    code, _, complaint = narrows("fit digits.npy --max-steps 2 --prior flow --out m.safetensors")
+    line = "fit digits.npy --max-seconds 60 --max-steps 2 --random-state 0 --prior flow"
+    code, text, complaint = narrows(f"{line} --out m.safetensors")
     assert code == 130
-    assert complaint.endswith("the best state so far is saved in m.safetensors.\n")
+    assert complaint.endswith("narrows: Interrupted; not all priors are in m.safetensors.\n")
+    assert "--max-steps 2 repeats this model" in text
     assert set(load("m.safetensors").priors_) == {"normal"}
 
 

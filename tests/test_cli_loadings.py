@@ -45,6 +45,15 @@ def test_pictures_are_drawn(narrows):
     assert "… 340 more" in text
 
 
+def test_codes_as_wide_as_rows_are_taken_for_rows_and_it_says_so(narrows):
+    quick(4, max_steps=2).fit(read_table("iris.csv").values).save("wide.safetensors")
+    np.save("rows.npy", read_table("iris.csv").values)
+    code, _, complaint = narrows("loadings wide.safetensors rows.npy --spots 2 --top 1")
+    assert code == 0
+    assert "rows.npy is read as rows. If it holds codes" in complaint
+    assert narrows("loadings digits.safetensors digits.npy --top 1")[2] == ""
+
+
 @pytest.mark.parametrize(
     ("line", "code", "said"),
     [

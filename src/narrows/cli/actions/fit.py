@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Sequence
@@ -16,10 +17,10 @@ from narrows.cli.exit import INTERRUPTED, complain, expected_failures
 from narrows.cli.model_files import save
 from narrows.cli.model_lines import (
     error_lines,
-    is_start,
     loss_lines,
     movement_lines,
     size_lines,
+    start_lines,
     step_lines,
 )
 from narrows.cli.print import err, say, say_pairs
@@ -79,14 +80,18 @@ def fit_to_file(
     """
     for prior in priors:
         check_prior_name(prior)
-    interrupted, seconds = learn(ae, data, labels=labels, priors=priors, align_to=align_to)
+    interrupted, started = learn(ae, data, labels=labels, align_to=align_to)
+    with contextlib.suppress(KeyboardInterrupt):
+        for prior in () if interrupted else dict.fromkeys(priors):
+            complain(f"fitting a {prior} prior to codes")
+            ae.fit_prior(prior)
+    seconds = time.perf_counter() - started
     written = save(ae, out)
     repeats = ""
     timed = ae.max_seconds is not None and ae.random_state is not None
     if timed and ae.model_.record.repeatable and not interrupted:
         repeats = f"; --max-steps {ae.n_steps_} repeats this model"
     ((steps, words),) = step_lines(ae)
-    start = [("model", "PCA, because no gain over it was clearly above the noise")]
     pairs = [
         *size_lines(ae),
         *error_lines(ae),
@@ -94,13 +99,14 @@ def fit_to_file(
         *loss_lines(ae),
         (steps, words + repeats),
         ("priors", ", ".join(ae.priors_)),
-        *(start if is_start(ae) else []),
+        *start_lines(ae),
         ("time", in_seconds(seconds)),
         ("file", f"{written} ({in_bytes(written.stat().st_size)})"),
     ]
     say_pairs(pairs, title="result")
-    if interrupted:
-        complain(f"Interrupted; the best state so far is saved in {written}.")
+    if interrupted or not {*priors} <= {*ae.priors_}:
+        lacks = "the best state so far is saved" if interrupted else "not all priors are"
+        complain(f"Interrupted; {lacks} in {written}.")
         raise typer.Exit(INTERRUPTED)
     say(f"Next: narrows evaluate {written} DATA, with rows that it never saw.")
 
@@ -111,10 +117,9 @@ def learn(
     *,
     table: Table | None = None,
     labels: str | None = None,
-    priors: Sequence[str] = (),
     align_to: str | None = None,
 ) -> tuple[bool, float]:
-    """Read DATA, print the plan, train; return whether Ctrl-C ended it, and seconds taken.
+    """Read DATA, print the plan, train; return whether Ctrl-C ended it, and when training began.
 
     Parameters and errors as for `fit_to_file`; ``table`` is DATA where it has been read already.
     `typer.Exit` where Ctrl-C came before there was a model.
@@ -129,15 +134,12 @@ def learn(
     try:
         with expected_failures(data), progress.shown(ae, err()):
             ae.fit(table.frame(), y, align_to=origin)
-        for prior in dict.fromkeys(priors):
-            complain(f"fitting a {prior} prior to codes")
-            ae.fit_prior(prior)
     except KeyboardInterrupt:
         interrupted = True
     if not hasattr(ae, "network_"):
         complain("Interrupted before there was a state to save; nothing was written.")
         raise typer.Exit(INTERRUPTED)
-    return interrupted, time.perf_counter() - started
+    return interrupted, started
 
 
 def _classes(ae: Autoencoder, table: Table, labels: str | None, data: str) -> NDArray[Any] | None:
@@ -186,9 +188,9 @@ def _plan(
 def _plan_lines(ae: Autoencoder, plan: Plan, table: Table) -> list[tuple[str, str]]:
     """Return the plan as lines of a name and a value with its unit."""
     seconds = estimate_seconds(plan, ae.max_seconds)
-    held_out = f"{plan.n_held_out:,} held out" if plan.n_held_out else "none held out"
-    if plan.n_folds:
-        held_out = f"each held out once, in {plan.n_folds} folds"
+    held_out = f"{plan.split.n_held_out:,} held out" if plan.split.n_held_out else "none held out"
+    if plan.split.n_folds:
+        held_out = f"each held out once, in {plan.split.n_folds} folds"
     steps = "as many as fit the time" if plan.n_steps is None else f"{plan.n_steps:,}"
     n_classes = len(plan.widths.class_shares)
     data_size, dtype = in_bytes(table.values.nbytes), str(plan.dtype).removeprefix("torch.")

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from narrows.cli.exit import expected_failures
 from narrows.cli.outputs import picture_shape, rows_for, write_figure, write_rows
@@ -39,24 +38,12 @@ def sample(
     labels = None if y is None else _labels(ae, y)
     rows = ae.sample(n, prior=prior, temperature=temperature, y=labels, random_state=random_state)
     if kind == "sheet":
-        shape = picture_shape(ae)
-        from narrows import figures
-
-        write_figure(target, figures.sheet(rows, sample_shape=shape, bounds=ae.bounds_))
-        say(f"wrote {target}: {count(n, 'sample')}")
+        _write_sheet(ae, target, count(n, "sample"), "sheet", rows)
         return
     write_rows(ae, rows, target, pictures=kind == "folder")
 
 
-def interpolate(
-    model: str,
-    data: str,
-    pairs: list[str],
-    out: str,
-    *,
-    steps: int,
-    how: str,
-) -> None:
+def interpolate(model: str, data: str, pairs: list[str], out: str, *, steps: int, how: str) -> None:
     """Write rows between the two rows of each pair."""
     check_options("interpolate", steps=steps, how=how)
     numbers = [_pair(text) for text in pairs]
@@ -70,34 +57,19 @@ def interpolate(
         ]
     labels = [f"{names[a]} → {names[b]}" for a, b in numbers]
     if kind == "sheet":
-        first, last = (table.values[[pair[end] for pair in numbers]] for end in (0, 1))
-        shape = picture_shape(ae)
-        from narrows import figures
-
-        figure = figures.interpolations(
-            ways,
-            ends=(np.asarray(first).reshape(-1, *shape), np.asarray(last).reshape(-1, *shape)),
-            sample_shape=shape,
-            row_labels=labels,
-            bounds=ae.bounds_,
-        )
-        write_figure(target, figure)
-        say(f"wrote {target}: {count(len(ways), 'way')} of {steps} steps")
+        chosen = (np.asarray(table.values[[pair[end] for pair in numbers]]) for end in (0, 1))
+        ends = [rows.reshape(len(rows), -1) for rows in chosen]
+        words = f"{count(len(ways), 'way')} of {steps} steps"
+        _write_sheet(ae, target, words, "interpolations", ways, ends=ends, row_labels=labels)
         return
     shares = [f"{share:.3g}" for share in np.linspace(0, 1, steps)]
     step_names = tuple(f"{label} {share}" for label in labels for share in shares)
-    _write_strips(ae, ways, target, kind, step_names)
+    rows = np.concatenate(ways)
+    write_rows(ae, rows, target, pictures=kind == "folder", row_names=step_names)
 
 
 def traverse(
-    model: str,
-    data: str,
-    row: int,
-    dimensions: str | None,
-    out: str,
-    *,
-    steps: int,
-    span: float,
+    model: str, data: str, row: int, dimensions: str | None, out: str, *, steps: int, span: float
 ) -> None:
     """Write what a row becomes as latent dimensions change, one after the other."""
     check_options("traverse", steps=steps, span=span)
@@ -110,16 +82,13 @@ def traverse(
         start = _row(ae, table, row)
         ways = {number: ae.traverse(start, number, steps, span=span) for number in chosen}
     if kind == "sheet":
-        shape = picture_shape(ae)
-        from narrows import figures
-
-        figure = figures.traversals(ways, span=span, sample_shape=shape, bounds=ae.bounds_)
-        write_figure(target, figure)
-        say(f"wrote {target}: {count(len(ways), 'number')} of a code, {steps} steps each")
+        words = f"{count(len(ways), 'number')} of a code, {steps} steps each"
+        _write_sheet(ae, target, words, "traversals", ways, span=span)
         return
     moves = [f"{move:+.3g}" for move in np.linspace(-span, span, steps)]
     step_names = tuple(f"z{number} {move}" for number in ways for move in moves)
-    _write_strips(ae, list(ways.values()), target, kind, step_names)
+    rows = np.concatenate([*ways.values()])
+    write_rows(ae, rows, target, pictures=kind == "folder", row_names=step_names)
 
 
 def check_prior(ae: Autoencoder, prior: str, model: str) -> None:
@@ -157,7 +126,8 @@ def _labels(ae: Autoencoder, text: str) -> Any:
             " --set objective__conditional=true, or leave --y out."
         )
     by_text = {str(label): label for label in classes}
-    given = [word.strip() for word in text.split(",")]
+    # A name may hold a comma itself.
+    given = [text] if text in by_text else [word.strip() for word in text.split(",")]
     unknown = [word for word in given if word not in by_text]
     if unknown:
         listed = ", ".join(by_text)
@@ -213,12 +183,12 @@ def _most_varied(ae: Autoencoder) -> list[int]:
     return order
 
 
-def _write_strips(
-    ae: Autoencoder,
-    strips: list[NDArray[Any]],
-    target: Path,
-    kind: str,
-    names: tuple[str, ...],
+def _write_sheet(
+    ae: Autoencoder, target: Path, words: str, figure: str, rows: Any, **options: Any
 ) -> None:
-    rows = np.concatenate(strips)
-    write_rows(ae, rows, target, pictures=kind == "folder", row_names=names)
+    """Draw a figure by its name, and say what is on it."""
+    from narrows import figures
+
+    draw, shape = getattr(figures, figure), picture_shape(ae)
+    write_figure(target, draw(rows, sample_shape=shape, bounds=ae.bounds_, **options))
+    say(f"wrote {target}: {words}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from narrows.cli.exit import expected_failures
+from narrows.cli.exit import complain, expected_failures
 from narrows.cli.outputs import picture_shape, rows_for, write_figure
 from narrows.cli.print import say, say_columns
 from narrows.common.limits import check, integer
@@ -63,6 +63,11 @@ def _codes(ae: Autoencoder, table: Table, model: str, data: str) -> Any:
     """Return the codes of rows; codes stay as they are."""
     n_rows, width = len(table.values), table.values[0].size
     if width == ae.n_features_in_:
+        if width == ae.n_components_:
+            complain(
+                f"{data} is read as rows. If it holds codes, which have as many numbers here, call"
+                " narrows.loadings_table in Python."
+            )
         return ae.transform(rows_for(ae, table))
     if width == ae.n_components_:
         return table.values.reshape(n_rows, width)

@@ -6,13 +6,7 @@ from pathlib import Path
 
 from narrows.cli.exit import expected_failures
 from narrows.cli.model_lines import error_lines, step_lines
-from narrows.cli.outputs import (
-    feature_names,
-    picture_shape,
-    rows_for,
-    write_rows,
-    write_sheet,
-)
+from narrows.cli.outputs import feature_names, picture_shape, rows_for, write_rows, write_sheet
 from narrows.cli.paths import kind_of
 from narrows.cli.print import say, say_pairs
 from narrows.common.text import count, in_bytes
