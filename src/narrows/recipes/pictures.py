@@ -40,7 +40,7 @@ def file_name(recipe: str, picture: Picture, live: bool) -> str | None:
 
 
 class Frames:
-    """Keep, or show in a window, the reconstructions of a few rows after every so many steps."""
+    """Keep, or show in a window, a few rows' reconstructions: at step 1 and every so many steps."""
 
     def __init__(self, X: NDArray[np.float32], every: int, *, live: bool) -> None:
         self.X, self.every = X, every
@@ -50,7 +50,7 @@ class Frames:
 
     def __call__(self, progress: Progress) -> None:
         """Take the reconstructions of this step, if it is one of those asked for."""
-        if progress.step % self.every:
+        if progress.step % self.every and progress.step != 1:
             return
         X_hat = progress.model.reconstruct(self.X)
         if self._window is not None:

@@ -265,8 +265,8 @@ def _measured(
         noise, error, pca_error = (float(np.square(rows - X).mean()) for rows in found)
         before = f" of noisy digits ({noise:.6f} before)"
     tell(
-        f"test error{before} {error:.6f}, PCA's {pca_error:.6f} at the same"
-        f" {ae.n_components_} numbers, {in_seconds(seconds)}"
+        f"test error{before} {error:.6f}, PCA's {pca_error:.6f} with as many numbers,"
+        f" {in_seconds(seconds)}"
     )
     if report.density is not None:
         for name, value in report.density.lines():

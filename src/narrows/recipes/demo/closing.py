@@ -72,15 +72,6 @@ def closing_table(
             f"{program.seconds:.1f}",
         )
     tour.console.print(table)
-    for program in tour.maps:
-        tour.console.print(
-            f"{program.name.en}: trained in {program.seconds:.1f} s to keep neighbours together,"
-            f" error {program.error:.4f}"
-        )
-    for program in tour.generators.values():
-        tour.console.print(
-            f"{program.name.en}: trained in {program.seconds:.1f} s to draw new digits"
-        )
     pca, tutorial, ours = accuracies
     tour.console.print(
         f"10-NN accuracy on the plane: PCA {pca:.3f}, tutorial {tutorial:.3f}, narrows {ours:.3f}"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from narrows import figures
 from narrows.evaluation.classifiers import ClassifierResult, knn_accuracy
 from narrows.evaluation.views import pca_inference
-from narrows.recipes.demo.programs import SIZES, Labels, Pixels, Tour
+from narrows.recipes.demo.programs import SIZES, TUTORIAL, Labels, Pixels, Tour
 from narrows.web.demo import Classifier, Result, Scree
 from narrows.web.page import Panel, Picture, themed
 from narrows.web.words import Label, Words, say
@@ -27,7 +27,7 @@ def planes(
     tour: Tour, X: Pixels, y: Labels, X_test: Pixels, y_test: Labels
 ) -> list[tuple[Panel, float]]:
     """Draw the test digits on three planes, each with the accuracy of its neighbours."""
-    (ours,), tutorial = tour.maps, tour.programs["tensorflow-map"]
+    ours, tutorial = tour.programs["map"], tour.programs["tensorflow-map"]
     encoders: list[tuple[Label, Callable[[Pixels], NDArray[Any]]]] = [
         ("PCA", pca_inference(ours.model).encode),
         (say("demo.restored.tutorial"), tutorial.model.transform),
@@ -47,20 +47,15 @@ def planes(
 
 
 def results(tour: Tour) -> list[Result]:
-    """List the programs by falling code size, PCA after ours of the same size."""
+    """List programs that restore by falling code size, PCA after ours of the same size."""
     results = []
-    for program in tour.programs.values():
+    for name in ("narrows-2", "narrows-32", "narrows-128", *TUTORIAL):
+        program = tour.programs[name]
         size = program.model.n_components_
-        if size not in (2, 32, 128):
-            continue
-        results.append(
-            Result(
-                program.name, size, program.error, program.pca_error, program.seconds, program.ours
-            )
-        )
+        errors = (program.error, program.pca_error)
+        results.append(Result(program.name, size, *errors, program.seconds, program.ours))
         if program.ours:
-            pca_error, seconds = program.pca_error, tour.pca_seconds
-            results.append(Result("PCA", size, pca_error, pca_error, seconds))
+            results.append(Result("PCA", size, errors[1], errors[1], tour.pca_seconds))
     return sorted(results, key=lambda result: -result.n_components)
 
 
@@ -86,7 +81,7 @@ def restored(tour: Tour, digits: Pixels) -> list[Panel]:
 
 def generated(tour: Tour) -> list[Panel]:
     """Draw a hundred new digits, and the plane of a generator with two numbers, decoded."""
-    many, flat = (tour.generators[name].model for name in ("sheet", "plane"))
+    many, flat = (tour.programs[name].model for name in ("sheet", "plane"))
     new, Z = many.sample(N_NEW, random_state=0), flat.model_.lattice(PLACES)
     sheet = partial(figures.sheet, new, bounds=(0, 1), side=SIDE)
     plane = partial(figures.lattice, flat.inverse_transform(Z), Z, bounds=(0, 1), side=SIDE)
@@ -106,7 +101,7 @@ def generated(tour: Tour) -> list[Panel]:
 
 def ways(tour: Tour, digits: Pixels) -> Picture:
     """Draw interpolations between test digits, four of them."""
-    model, steps = tour.generators["sheet"].model, 9
+    model, steps = tour.programs["sheet"].model, 9
     first, last = digits[0:8:2], digits[1:8:2]
     strips = [model.interpolate(a, b, steps) for a, b in zip(first, last, strict=True)]
     return themed(
@@ -129,10 +124,9 @@ def scree(tour: Tour) -> Scree:
         "PCA": [program.pca_error for program in programs],
         "narrows": [program.error for program in programs],
     }
-    picture = themed(
-        partial(figures.scree, list(SIZES), curves),
-        say("demo.scree.alt"),
-    )
+    unit = programs[0].model.model_.error_unit
+    draw = partial(figures.scree, list(SIZES), curves, unit=unit)
+    picture = themed(draw, say("demo.scree.alt"))
     return Scree(picture, list(SIZES), curves)
 
 
@@ -141,7 +135,10 @@ def training(tour: Tour) -> Picture:
     model = tour.programs["narrows-128"].model
     measured = [row for row in model.history_ if np.isfinite(row["validation_error"])]
     curve = ([row["epoch"] for row in measured], [row["validation_error"] for row in measured])
-    return themed(
-        partial(figures.training, {"narrows": curve}, pca_error=model.pca_validation_error_),
-        say("demo.restored.training_alt"),
+    draw = partial(
+        figures.training,
+        {"narrows": curve},
+        pca_error=model.pca_validation_error_,
+        unit=model.model_.error_unit,
     )
+    return themed(draw, say("demo.restored.training_alt"))

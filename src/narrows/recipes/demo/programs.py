@@ -19,7 +19,7 @@ from narrows.errors import NarrowsWarning
 from narrows.estimator import Autoencoder
 from narrows.evaluation.classifiers import ClassifierResult, classify
 from narrows.evaluation.scorecard import evaluate
-from narrows.recipes import read_recipe
+from narrows.recipes.runner import Recipe
 from narrows.training.progress import Progress
 from narrows.web.demo import Timing
 from narrows.web.words import Words, say
@@ -29,6 +29,7 @@ Labels = NDArray[np.uint8]
 SIZES = {2: 30.0, 3: 12.0, 10: 12.0, 32: 25.0, 128: 20.0}
 """Seconds of training for each code size of the programs that restore."""
 MAP_SECONDS = 40.0
+TUTORIAL = ("tensorflow-reconstruct", "tensorflow-map")
 
 
 @dataclass
@@ -50,8 +51,6 @@ class Tour:
     console: Console
     pca_seconds: float = 0.0
     programs: dict[str, Program] = field(default_factory=dict)
-    generators: dict[str, Program] = field(default_factory=dict)
-    maps: list[Program] = field(default_factory=list)
     timings: list[Timing] = field(default_factory=list)
 
     @contextmanager
@@ -62,35 +61,18 @@ class Tour:
         self.timings.append(Timing(say(part), time.perf_counter() - started))
 
 
-def train(tour: Tour, name: str, X: Pixels, X_test: Pixels, **arguments: Any) -> None:
-    """Train one program and keep it with its errors; a tutorial's name is that of its recipe."""
-    ours = name.startswith("narrows")
-    size = arguments.get("n_components")
-    title = say("demo.programs.restoring", size=size)
-    if not ours:
-        recipe = read_recipe(name)
-        title, arguments = Words(recipe.title, recipe.title_zh), recipe.autoencoder
-    tour.programs[name] = _trained(tour, title, X, X_test, ours=ours, **arguments)
+def train(
+    tour: Tour, name: str, what: Words | Recipe, X: Pixels, X_test: Pixels, **arguments: Any
+) -> None:
+    """Train a program of ours, or a recipe, behind a progress bar; measure it on the test digits.
 
-
-def train_map(tour: Tour, X: Pixels, X_test: Pixels, max_seconds: float) -> None:
-    """Train the map: two numbers, where similar digits get codes next to each other."""
-    title = say("demo.programs.map")
-    arguments = {"n_components": 2, "objective": "neighbors", "max_seconds": max_seconds}
-    tour.maps.append(_trained(tour, title, X, X_test, ours=True, **arguments))
-
-
-def train_generator(tour: Tour, name: str, X: Pixels, X_test: Pixels, **arguments: Any) -> None:
-    """Train a variational autoencoder, apart from the programs that restore."""
-    size = arguments["n_components"]
-    title = say("demo.programs.generator", size=size)
-    tour.generators[name] = _trained(tour, title, X, X_test, ours=True, **arguments)
-
-
-def _trained(
-    tour: Tour, title: Words, X: Pixels, X_test: Pixels, *, ours: bool, **arguments: Any
-) -> Program:
-    """Train behind a progress bar, and measure on the test digits."""
+    ``tour.programs`` holds it by its name.
+    """
+    ours = isinstance(what, Words)
+    if isinstance(what, Words):
+        title = what
+    else:
+        title, arguments = Words(what.title, what.title_zh), what.autoencoder
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -117,7 +99,7 @@ def _trained(
         report = evaluate(model, X_test, importance_samples=0)
         bars.update(task, error=f"test {report.error:.4f}, PCA {report.pca_error:.4f}")
     tour.timings.append(Timing(title, seconds))
-    return Program(title, model, seconds, report.error, report.pca_error, ours)
+    tour.programs[name] = Program(title, model, seconds, report.error, report.pca_error, ours)
 
 
 def classifiers(

@@ -18,14 +18,13 @@ from narrows.recipes.demo import closing, panels
 from narrows.recipes.demo.programs import (
     MAP_SECONDS,
     SIZES,
+    TUTORIAL,
     Pixels,
     Tour,
     classifiers,
     train,
-    train_generator,
-    train_map,
 )
-from narrows.recipes.runner import refuse_existing
+from narrows.recipes.runner import read_recipe, refuse_existing
 from narrows.sources.array import ArraySource
 from narrows.sources.mnist import load_mnist
 from narrows.web.demo import DemoContent, Timing, demo_page
@@ -37,7 +36,6 @@ GENERATORS: dict[str, dict[str, Any]] = {
     "plane": {"n_components": 2, "objective": VAE(likelihood="bernoulli")},
 }
 GENERATOR_SECONDS = {"sheet": 24.0, "plane": 12.0}
-TUTORIAL = ("tensorflow-reconstruct", "tensorflow-map")
 SHOWN = 10
 
 
@@ -83,13 +81,17 @@ def run_demo(
         fit_pca(ArraySource(X).blocks, max(SIZES), 0)
     tour.pca_seconds = tour.timings[-1].seconds
     for size, seconds in SIZES.items():
-        train(tour, f"narrows-{size}", X, X_test, n_components=size, max_seconds=share * seconds)
+        title = say("demo.programs.restoring", size=size)
+        given: dict[str, Any] = {"n_components": size, "max_seconds": share * seconds}
+        train(tour, f"narrows-{size}", title, X, X_test, **given)
     for name in TUTORIAL:
-        train(tour, name, X, X_test)
-    train_map(tour, X, X_test, share * MAP_SECONDS)
+        train(tour, name, read_recipe(name), X, X_test)
+    given = {"n_components": 2, "objective": "neighbors", "max_seconds": share * MAP_SECONDS}
+    train(tour, "map", say("demo.programs.map"), X, X_test, **given)
     for name, arguments in GENERATORS.items():
+        title = say("demo.programs.generator", size=arguments["n_components"])
         seconds = share * GENERATOR_SECONDS[name]
-        train_generator(tour, name, X, X_test, **arguments, max_seconds=seconds)
+        train(tour, name, title, X, X_test, **arguments, max_seconds=seconds)
     with tour.timed("demo.times.classifiers"):
         encoder = tour.programs["narrows-32"].model
         console.print("classifiers on 32 numbers and on pixels …")
