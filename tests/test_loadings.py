@@ -15,7 +15,7 @@ from narrows.model.loadings import representatives
 
 @pytest.fixture(scope="module")
 def digits():
-    return load_digits().images / 16
+    return (load_digits().images / 16).astype(np.float32)
 
 
 def finite_differences(ae, Z, step):

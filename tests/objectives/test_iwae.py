@@ -74,7 +74,7 @@ def test_gradients_of_the_decoder_are_those_of_the_bound():
 
 
 def test_gradients_of_the_encoder_have_the_same_mean_and_less_noise():
-    net, n_draws = network(), 3000
+    net, n_draws = network(), 1000
     doubly, plain = [], []
     for number in range(n_draws):
         epsilon = torch.randn(B, 4, K, generator=torch.Generator().manual_seed(number))

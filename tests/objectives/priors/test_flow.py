@@ -60,7 +60,8 @@ def test_every_number_is_moved_by_a_coupling():
     assert (masks.max(dim=0).values == 1).all()
 
 
-def test_it_learns_moons_that_a_normal_distribution_cannot():
+def test_it_learns_moons_that_a_normal_distribution_cannot(monkeypatch):
+    monkeypatch.setattr("narrows.objectives.priors.flow.FIT_STEPS", 500)
     seen, unseen = moons(), torch.from_numpy(make_moons(500, noise=0.05, random_state=1)[0])
     flow = Flow.fit(seen, 0)
     normal = float(Normal.fit(seen, 0).log_prob(unseen).mean())
@@ -72,7 +73,8 @@ def test_it_learns_moons_that_a_normal_distribution_cannot():
 @pytest.mark.parametrize("Z", [torch.zeros(1, 2), torch.ones(2, 2), torch.ones(9, 1)])
 def test_codes_without_spread(Z):
     flow = Flow.fit(Z.double(), 0)
-    assert torch.isfinite(flow.sample(4, generator())).all()
+    drawn = flow.sample(2000, generator()).double()
+    torch.testing.assert_close(drawn.mean(dim=0), Z[0].double(), atol=0.2, rtol=0)
 
 
 def test_classes_are_those_of_its_base():
