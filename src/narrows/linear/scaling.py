@@ -23,7 +23,7 @@ LARGEST_UNSCALED = 1e15
 FLOAT32_SHARE = 1e-6
 """Part of float32's range that scaling may fill, so that rows of many deviations fit, too."""
 CONSTANT_SHARE = 1e-6
-"""Part of a constant column's size that its divisor is, where that is more than 1."""
+"""A constant column is divided by this part of its size, but at least by 1."""
 
 
 class Scaling(nn.Module):

@@ -25,7 +25,7 @@ class Rounding:
     epsilon : float
         Relative rounding of the dtype that the data came in.
     origin : ndarray (D,) or float
-        What was subtracted from the columns since, in their present units.
+        What was subtracted from the columns before, in the units that they have now.
     """
 
     epsilon: float = EPSILON

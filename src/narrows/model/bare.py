@@ -40,8 +40,8 @@ def bare_network(
     if axes is not None and not linear:
         encoder = OnAxes(encoder, *axes)
     if linear and cells is not None:
-        each, mean = torch.zeros(widths.code // cells.n_cells, cells.size), widths.features
-        cut = CellPath(cells, each, torch.zeros(mean), torch.ones(widths.code), 0.0, 1.0)
+        each = torch.zeros(widths.code // cells.n_cells, cells.size)
+        cut = CellPath(cells, each, torch.zeros(widths.features), torch.ones(widths.code), 0.0, 1.0)
         encoder, decoder = cut.around(encoder, decoder)
     elif linear:
         D, K, out = widths.features, widths.code, widths.decoder_out

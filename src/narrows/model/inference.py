@@ -144,7 +144,7 @@ class Inference:
         return np.square((X_hat - X.astype(np.float64)) / unit)
 
     def error_unit(self, *, reported: bool) -> float:
-        """Return the root of the squared error that the network takes for one.
+        """Return the root mean squared error that is 1 in the network's units.
 
         In data units, or in those that `squared_errors` reports.
         """

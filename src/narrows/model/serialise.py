@@ -240,6 +240,27 @@ def _check_consistent(config: dict[str, Any], tensors: dict[str, NDArray[Any]]) 
     ValueError, LookupError, TypeError
         Saying what does not fit.
     """
+    _check_limits(config)
+    n_features, names = config["n_features_in_"], config["feature_names"]
+    if math.prod(config["sample_shape"]) != n_features:
+        raise ValueError(f"sample_shape does not hold {n_features} values")
+    named = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if names is not None and not (named and len(names) == n_features):
+        raise ValueError(f"feature_names are not {n_features} names")
+    axes, spare = config["axes"], config["code_size"] - config["n_components_"]
+    if spare < 0 or (spare and not config["ordered"]):
+        raise ValueError(f"codes of {config['n_components_']} numbers are not what the network has")
+    known = _check_shapes(config, tensors)
+    if axes and tensors["network.encoder.weight"].shape != (axes, n_features):
+        raise ValueError(f"tensor network.encoder.weight does not hold {axes} axes")
+    groups = ("network.", *(f"prior.{name}." for name in config["priors"]))
+    strange = [name for name in tensors if name not in known and not name.startswith(groups)]
+    if strange:
+        raise ValueError(f"tensor {strange[0]} belongs to no part of a model")
+
+
+def _check_limits(config: dict[str, Any]) -> None:
+    """Check every plain value alone."""
     numbers = ("n_features_in_", "n_components_", "n_samples", "code_size")
     limits = {name: integer(1) for name in numbers}
     limits |= {"axes": integer(0), "ordered": boolean(), "size_curve": boolean()}
@@ -251,15 +272,12 @@ def _check_consistent(config: dict[str, Any], tensors: dict[str, NDArray[Any]]) 
     check("a model file", config, limits)
     if config["split"] is not None:
         check("a model file's split", config["split"], dict.fromkeys(_SPLIT, integer(0)))
-    n_features = config["n_features_in_"]
-    cells = _cells(config)
+
+
+def _check_shapes(config: dict[str, Any], tensors: dict[str, NDArray[Any]]) -> set[str]:
+    """Check the tensors of PCA and scaling; return the names that tensors outside groups have."""
+    n_features, cells = config["n_features_in_"], _cells(config)
     n_axes = min(config["n_components_"], n_features) // (1 if cells is None else cells.n_cells)
-    names = config["feature_names"]
-    if math.prod(config["sample_shape"]) != n_features:
-        raise ValueError(f"sample_shape does not hold {n_features} values")
-    named = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    if names is not None and not (named and len(names) == n_features):
-        raise ValueError(f"feature_names are not {n_features} names")
     shapes: dict[str, tuple[int, ...]] = {f"pca.{name}": (n_axes,) for name in _PCA_TENSORS}
     shapes |= {"pca.mean_": (n_features,), "pca.variances_": (n_features,)}
     shapes["pca.components_"] = (n_axes, n_features if cells is None else cells.size)
@@ -271,16 +289,7 @@ def _check_consistent(config: dict[str, Any], tensors: dict[str, NDArray[Any]]) 
             raise ValueError(f"tensor {name} has shape {tensors[name].shape}")
     known = {*shapes, *(f"history.{column}" for column in config["history_columns"])}
     known |= _curve_names(config)
-    known |= TRUST_TENSORS if config["trust"] else set()
-    axes, spare = config["axes"], config["code_size"] - config["n_components_"]
-    if spare < 0 or (spare and not config["ordered"]):
-        raise ValueError(f"codes of {config['n_components_']} numbers are not what the network has")
-    if axes and tensors["network.encoder.weight"].shape != (axes, n_features):
-        raise ValueError(f"tensor network.encoder.weight does not hold {axes} axes")
-    groups = ("network.", *(f"prior.{name}." for name in config["priors"]))
-    strange = [name for name in tensors if name not in known and not name.startswith(groups)]
-    if strange:
-        raise ValueError(f"tensor {strange[0]} belongs to no part of a model")
+    return known | (TRUST_TENSORS if config["trust"] else set())
 
 
 def _curve_names(config: dict[str, Any]) -> set[str]:

@@ -23,9 +23,10 @@ Floats64 = NDArray[np.float64]
 N_QUANTILES = 512
 """Kept of each kind of strangeness, and of what is strangest."""
 ROUNDING = 1e-5
-"""Drift in deviations of the codes, and root of an error in the network's units: less is none."""
+"""Smaller drifts (in deviations of the codes) and smaller root errors (in the network's units)
+count as this much."""
 SMALLEST = 1e-300
-"""Added before a logarithm, so that zero has one."""
+"""Added before a logarithm, so that it is finite for zero."""
 CODES_AT_ONCE = 4096
 FARTHEST_CODE = 1e100
 """Numbers of a code beyond it count as so large, for their squares must be finite."""

@@ -21,7 +21,8 @@ LEAST_SIDE = 16
 LEAST_PHOTOGRAPH = 256
 """Pixels on a side from which a table of uint8 is looked at as one grey photograph."""
 ALIKE = 0.5
-"""Difference of neighbours, by that of values far apart, below which a table looks like one."""
+"""A table looks like a photograph where neighbouring lines differ by less than this part of the
+difference between far lines."""
 LOOKED_AT = 128
 """Lines of a table that are compared with their neighbours."""
 

@@ -111,9 +111,9 @@ def fit(
         start_net = None if origin is None else origin.net
         request = Request(source, plan, wanted, bounds, deadline, explained, start_net)
         outcome = fit_model(request)
-        shortened, complaints = _shortened(outcome, explained)
+        complaints = _shorten(outcome, explained)
         model = _model(outcome, plan, data, bounds, params, n_threads)
-        result = Fit(model.changed(**shortened), complaints, outcome.interrupted)
+        result = Fit(model, complaints, outcome.interrupted)
         try:
             _add_codes_and_trust(result, source, plan, outcome, origin)
         except KeyboardInterrupt as interrupt:  # the model stands
@@ -156,15 +156,15 @@ def _n_threads(asked: Any, plan: Plan) -> int:
     return plan.threads(torch.get_num_threads()) if asked == "auto" else int(asked)
 
 
-def _shortened(outcome: Outcome, explained: float | None) -> tuple[dict[str, Any], list[str]]:
-    """Return what changes where the smallest code that explains enough is chosen."""
-    curve, pca = outcome.curve, outcome.pca
+def _shorten(outcome: Outcome, explained: float | None) -> list[str]:
+    """Cut codes, in the outcome, to the smallest that explain enough; return complaints."""
+    curve = outcome.curve
     if curve is None or explained is None:
-        return {}, []
+        return []
     size = curve.smallest(explained)
     if size is None:
         most = int(curve.n_components[-1])
-        return {}, [
+        return [
             f"{most} numbers explain {curve.explained[-1]:.4g} of the variance of held-out rows,"
             f" less than the {explained:g} asked for; these rows are not enough to learn more. The"
             " model has all of them."
@@ -172,7 +172,8 @@ def _shortened(outcome: Outcome, explained: float | None) -> tuple[dict[str, Any
     place = int(np.searchsorted(curve.n_components, size))
     outcome.validation_error = float(curve.error[place])
     outcome.pca_validation_error = float(curve.pca_error[place])
-    return {"n_components": size, "pca": pca.first(size)}, []
+    outcome.n_components = size
+    return []
 
 
 def _model(
@@ -184,6 +185,7 @@ def _model(
     n_threads: int,
 ) -> Model:
     """Put a model together from what a fit gave."""
+    n_components = outcome.n_components or plan.n_components
     # Of the columns as the PCA has them: errors are reported in the same unit.
     variance = float(outcome.pca.variances_.mean())
     record = Record(
@@ -204,9 +206,9 @@ def _model(
         net=on_cpu(outcome.net).eval(),
         architecture=plan.network,
         objective=plan.objective,
-        n_components=plan.n_components,
+        n_components=n_components,
         sample_shape=data.sample_shape,
-        pca=outcome.pca.first(plan.n_components),
+        pca=outcome.pca.first(n_components),
         came_shaped=data.came_shaped,
         bounds=bounds,
         feature_names=data.names,

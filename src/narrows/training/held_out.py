@@ -29,7 +29,7 @@ from narrows.training.loop import drawn
 from narrows.training.plan import Plan
 
 Errors = NDArray[np.float32]
-"""Held-out errors of rows, in the network's units; so many are kept that they are float32."""
+"""Held-out errors of rows, in the network's units; float32, because many are kept."""
 Curve = NDArray[np.float64]
 """Mean squared errors of codes cut to each length, in the network's units."""
 Interval = tuple[float, float]
@@ -181,7 +181,7 @@ def find_neighbors(
         Of these rows.
     plan : Plan
     encoder : nn.Module
-        Of scores on principal axes, where it reads those, neighbours are kept as such.
+        If it reads scores on principal axes, neighbours are kept as such scores.
 
     Returns
     -------

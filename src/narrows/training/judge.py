@@ -24,7 +24,8 @@ SAME_LOSS = 1e-6
 ROW_DEVIATES = 3.0
 """Standard errors, from rows, by which the gains that decide must lie above zero.
 
-Not two: where parts agree on a lucky state, judged gains of nothing deviate by 1.6 such errors."""
+Two would be too few: where all parts choose the same lucky state and there is no real gain, judged
+gains have a standard deviation of 1.6 such errors."""
 PART_DEVIATES = 1.96
 """The same from the means of parts, each of which shares a training or a choice."""
 PLAIN_DEVIATES = 1.75

@@ -62,7 +62,7 @@ class Plan:
     n_steps : int or None
         Optimizer steps per run; None until a short timing has fixed it (``max_seconds``).
     most_steps : int
-        Steps that time may not exceed.
+        Most steps that ``max_seconds`` may be turned into.
     split : Split
         Which rows are held out.
     device : torch.device

@@ -55,6 +55,8 @@ class Outcome:
         Whether the returned network has learned from all rows, the held-out ones too.
     interrupted : KeyboardInterrupt or None
         To be raised again once the model is in place.
+    n_components : int or None
+        Numbers of a code that are handed out, where codes are cut short; None for all.
     """
 
     net: Autoencoding
@@ -68,6 +70,7 @@ class Outcome:
     ended: str = "finished"
     saw_all: bool = True
     interrupted: KeyboardInterrupt | None = None
+    n_components: int | None = None
 
 
 def fit_model(request: Request) -> Outcome:

@@ -83,7 +83,7 @@ def start(
             decoder.left_over.copy_(left_over)
         net = Autoencoding(scaling, encoder, decoder, extra=extra)
         return _with_classes(net, source, plan), whole
-    if pca.cells is not None:  # planning has seen to it that the family starts as PCA leaves it
+    if pca.cells is not None:  # `make_plan` has checked that this family starts at PCA itself
         cut = cell_path(pca, pca.cells, scaling)
         return Autoencoding(scaling, *cut.around(encoder, decoder), cut.code_unit), whole
     path = linear_path(pca, scaling)
