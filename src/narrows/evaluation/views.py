@@ -18,6 +18,7 @@ from narrows.estimator import Autoencoder
 from narrows.model.inference import Inference
 from narrows.model.model import Model, model_of
 from narrows.networks import Autoencoding, OnAxes
+from narrows.networks.base import even_shares
 from narrows.networks.own import Own
 from narrows.networks.pca_path import pca_network
 from narrows.objectives import Reconstruction
@@ -61,12 +62,12 @@ def untrained(model: Model, seed: int) -> Inference:
     It is what ``init="random"`` starts from: no linear path, the model's scaling, and, if the
     model's encoder reads principal components, those components.
     """
-    ours, n = model.net.encoder, model.n_classes
+    ours = model.net.encoder
     widths = model.objective.widths(
         model.n_features,
         model.code_size,
         sample_shape=model.sample_shape,
-        class_shares=(1 / n,) * n if n else (),
+        class_shares=even_shares(model.n_classes),
         ordered=model.ordered,
         axes=len(ours.bias) if isinstance(ours, OnAxes) else 0,
     )

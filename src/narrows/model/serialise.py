@@ -37,6 +37,7 @@ from narrows.model.parts import check_given, from_json, is_own, to_json
 from narrows.model.size_curve import SizeCurve
 from narrows.model.trust import Clusters, TrustScale
 from narrows.networks import Autoencoding, LinearPlus, Network, OnAxes, is_finite
+from narrows.networks.base import even_shares
 from narrows.objectives import Objective
 from narrows.objectives.ordered import loss_of
 from narrows.objectives.priors import PRIORS, Prior
@@ -418,12 +419,11 @@ def _network(
     n_features, n_components = config["n_features_in_"], config["code_size"]
     n_classes = len(config["classes"] or ())
     # The shares of classes are tensors of the file; here their number is enough.
-    shares = (1 / n_classes,) * n_classes if n_classes else ()
     described = objective.widths(
         n_features,
         n_components,
         sample_shape=tuple(config["sample_shape"]),
-        class_shares=shares,
+        class_shares=even_shares(n_classes),
         ordered=config["ordered"],
         axes=config["axes"],
     )

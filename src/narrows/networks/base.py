@@ -50,6 +50,11 @@ class Widths(NamedTuple):
     axes: int = 0
 
 
+def even_shares(n_classes: int) -> tuple[float, ...]:
+    """Return the parts of classes where only their number matters."""
+    return (1 / max(n_classes, 1),) * n_classes
+
+
 class Network(ABC):
     """An architecture: typed fields that say how to build an encoder and a decoder."""
 
