@@ -9,6 +9,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 from sklearn.neighbors import NearestNeighbors
+from threadpoolctl import threadpool_info
 
 from narrows.errors import MissingExtra
 from narrows.linear import neighbors as room
@@ -48,8 +49,12 @@ def test_the_smallest_of_many_values_are_found_by_stretches():
 def test_many_rows_are_searched_by_pynndescent(rows, monkeypatch):
     exact = nearest_rows(rows, 5, 0)
     monkeypatch.setattr(room, "MOST_EXACT", 100)
+    threads = torch.get_num_threads(), threadpool_info()
     found = nearest_rows(rows, 5, 0)
     assert found.shape == exact.shape
+    loaded = {info["filepath"]: info["num_threads"] for info in threadpool_info()}
+    assert torch.get_num_threads() == threads[0]
+    assert all(loaded[info["filepath"]] == info["num_threads"] for info in threads[1])
     assert (found != np.arange(300)[:, None]).all()
     common = [len(set(a) & set(b)) / 5 for a, b in zip(found, exact, strict=True)]
     assert np.mean(common) > 0.95

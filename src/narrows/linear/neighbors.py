@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from narrows.common.blocks import rows_at_once, slices
+from narrows.common.threads import compute_threads
 from narrows.errors import MissingExtra
 from narrows.linear.pca import Blocks, PrincipalComponents
 from narrows.linear.scaling import Scaling
@@ -86,7 +87,8 @@ def nearest_rows(rows: Floats32, n_neighbors: int, seed: int) -> Numbers:
             f"{len(rows):,} rows are too many for exact neighbours (at most {MOST_EXACT:,}), and"
             " pynndescent is not installed: pip install 'narrows[map]'."
         ) from error
-    index = NNDescent(rows, n_neighbors=n_neighbors + 1, random_state=seed)
+    with compute_threads(torch.get_num_threads()):  # numba sets another number for good
+        index = NNDescent(rows, n_neighbors=n_neighbors + 1, random_state=seed)
     return _without_self(np.asarray(index.neighbor_graph[0], dtype=np.int64))
 
 
