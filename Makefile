@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-oldest check lint types bench bench-peers docs wheel clean
+.PHONY: help setup demo test test-long test-oldest check lint types bench bench-peers docs wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ test: $(VENV)/.dev ## run lint, types and the tests with coverage
 	$(BIN)/mypy
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --cov --cov-report=term:skip-covered
 
+test-long: $(VENV)/.dev ## run the tests that make test leaves out because they take long
+	$(BIN)/python -m pytest -m long
+
 $(OLDEST)/.dev: pyproject.toml constraints-oldest.txt
 	$(OLDEST_PYTHON) -m venv $(OLDEST)
 	$(OLDEST_PIP) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch==$(OLDEST_TORCH)
@@ -46,7 +49,7 @@ $(OLDEST)/.dev: pyproject.toml constraints-oldest.txt
 	@touch $@
 
 test-oldest: $(OLDEST)/.dev ## run the tests with the oldest versions that narrows takes
-	$(OLDEST)/bin/python -m pytest --numprocesses 2 --dist worksteal
+	$(OLDEST)/bin/python -m pytest --numprocesses 2 --dist worksteal -m "long or not long"
 
 check: $(VENV)/.dev ## run the tests alone, stopping at the first failure
 	$(BIN)/python -m pytest -x
@@ -59,7 +62,7 @@ types: $(VENV)/.dev ## check types
 	$(BIN)/mypy
 
 docs: $(VENV)/.dev ## run every command and snippet of the documents
-	$(BIN)/python -m pytest tests/test_documents.py
+	$(BIN)/python -m pytest tests/test_documents.py -m "long or not long"
 
 wheel: $(VENV)/.dev ## build the wheel into dist/
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist .

@@ -43,8 +43,15 @@ def test_every_check_of_scikit_learn_passes(init):
     assert_passes_every_check(Autoencoder(init=init, max_steps=20))
 
 
+UNLIKE = ("adversarial", "neighbors", "vae", "vq")
+"""Families that differ most from each other; the others are checked by `make test-long`."""
+OTHERS = sorted(set(PARTS["objective"]) - {"reconstruction", *UNLIKE})
+
+
 @ITS_OWN_WARNINGS
-@pytest.mark.parametrize("objective", sorted(set(PARTS["objective"]) - {"reconstruction"}))
+@pytest.mark.parametrize(
+    "objective", [*UNLIKE, *(pytest.param(name, marks=pytest.mark.long) for name in OTHERS)]
+)
 def test_every_check_passes_for_each_family(objective):
     few = {"network": MLP(hidden=(16,)), "max_steps": 4, "validation_fraction": 0.1}
     assert_passes_every_check(Autoencoder(objective=objective, **few))

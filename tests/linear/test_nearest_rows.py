@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
 from sklearn.neighbors import NearestNeighbors
-from threadpoolctl import threadpool_info
+from threadpoolctl import ThreadpoolController, threadpool_info
 
 from narrows.errors import MissingExtra
 from narrows.linear import neighbors as room
@@ -46,6 +47,7 @@ def test_the_smallest_of_many_values_are_found_by_stretches():
     assert torch.equal(room._smallest(values, 5), expected)
 
 
+@pytest.mark.long
 def test_many_rows_are_searched_by_pynndescent(rows, monkeypatch):
     exact = nearest_rows(rows, 5, 0)
     monkeypatch.setattr(room, "MOST_EXACT", 100)
@@ -59,6 +61,20 @@ def test_many_rows_are_searched_by_pynndescent(rows, monkeypatch):
     common = [len(set(a) & set(b)) / 5 for a, b in zip(found, exact, strict=True)]
     assert np.mean(common) > 0.95
     np.testing.assert_array_equal(found, nearest_rows(rows, 5, 0))
+
+
+def test_a_search_is_asked_for_and_threads_stay_as_they_were(rows, monkeypatch):
+    def searched(data, *, n_neighbors, random_state):
+        for pool in ThreadpoolController().select(user_api="openmp").lib_controllers:
+            pool.set_num_threads(2)
+        graph = nearest(data, data, n_neighbors)
+        return SimpleNamespace(neighbor_graph=(graph, None))
+
+    exact, threads = nearest_rows(rows, 5, 0), threadpool_info()
+    monkeypatch.setattr(room, "MOST_EXACT", 100)
+    monkeypatch.setitem(sys.modules, "pynndescent", SimpleNamespace(NNDescent=searched))
+    np.testing.assert_array_equal(nearest_rows(rows, 5, 0), exact)
+    assert threadpool_info() == threads
 
 
 def test_without_pynndescent_it_says_what_to_install(rows, monkeypatch):

@@ -114,6 +114,7 @@ def test_training_beats_its_start(X):
     assert ae.validation_error_ < 0.7 * ae.pca_validation_error_
 
 
+@pytest.mark.long
 def test_samples_follow_the_data():
     X, objective = curved(900), VAE(prior="flow")
     ae = quick(3, objective=objective, max_steps=1000, learning_rate=0.005)
