@@ -26,7 +26,7 @@ ROW_DEVIATES = 3.0
 
 Two would be too few: where all parts choose the same lucky state and there is no real gain, judged
 gains have a standard deviation of 1.6 such errors."""
-PART_DEVIATES = 1.96
+PART_DEVIATES = 2.25
 """The same from the means of parts, each of which shares a training or a choice."""
 PLAIN_DEVIATES = 1.75
 """The same, from rows, for plain gains where relative ones decide."""
