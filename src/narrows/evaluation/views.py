@@ -6,20 +6,16 @@ Legend: N rows, D features, K code size.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
-from narrows.common.threads import torch_stream
 from narrows.estimator import Autoencoder
 from narrows.model.inference import Inference
 from narrows.model.model import Model, model_of
 from narrows.networks import Autoencoding, OnAxes
 from narrows.networks.base import even_shares
-from narrows.networks.own import Own
 from narrows.networks.pca_path import pca_network
 from narrows.objectives import Reconstruction
 
@@ -73,19 +69,9 @@ def untrained(model: Model, seed: int) -> Inference:
     )
     generator = torch.Generator().manual_seed(seed)
     encoder, decoder = model.architecture.build(widths, generator)
-    if isinstance(model.architecture, Own):
-        _draw_again(encoder, seed)
+    model.architecture.redraw(encoder, seed)
     if isinstance(ours, OnAxes):
         encoder = OnAxes(encoder, ours.weight, ours.bias)
     extra = model.objective.build(widths, None, generator)
     net = Autoencoding(model.net.scaling, encoder, decoder, extra=extra)
     return Inference(net, model.objective, model.bounds, model.n_components)
-
-
-def _draw_again(module: nn.Module, seed: int) -> None:
-    """Draw the weights of a user's own module again: it may come with trained ones."""
-    with torch_stream(seed, torch.device("cpu")):
-        for part in module.modules():
-            reset: Any = getattr(part, "reset_parameters", None)
-            if callable(reset):
-                reset()

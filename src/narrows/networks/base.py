@@ -73,6 +73,10 @@ class Network(ABC):
     def build(self, widths: Widths, generator: torch.Generator) -> tuple[nn.Module, nn.Module]:
         """Return a fresh encoder, (B, D) to (B, encoder_out), and decoder, (B, K) to outputs."""
 
+    def redraw(self, encoder: nn.Module, seed: int) -> None:
+        """Draw the weights of a built encoder anew, where it was built with weights that it had."""
+        del encoder, seed
+
     @abstractmethod
     def n_parameters(self, widths: Widths) -> int:
         """Count the trainable numbers of what `build` returns, without building it.

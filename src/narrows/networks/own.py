@@ -90,6 +90,14 @@ class Own(Network):
             return Guest(encoder), ReadsPrefix(Guest(decoder), widths.code, told=False)
         return Guest(encoder), Guest(decoder)
 
+    def redraw(self, encoder: nn.Module, seed: int) -> None:
+        """Draw the weights of the user's module anew, layer by layer."""
+        with torch_stream(seed, torch.device("cpu")):
+            for layer in encoder.modules():
+                reset: Any = getattr(layer, "reset_parameters", None)
+                if callable(reset):
+                    reset()
+
     def n_parameters(self, widths: Widths) -> int:
         """Count the parameters of both modules."""
         del widths
