@@ -84,10 +84,11 @@ class Masking:
 
     input_range: ClassVar[tuple[float, float] | None] = None
     most: ClassVar[float] = 1.0
+    share: ClassVar[float] = 0.3
 
     def usual(self, scaling: Scaling) -> Tensor:
-        """Return three values in ten."""
-        return torch.full((1,), 0.3, device=scaling.divisor.device)
+        """Return the part of the values."""
+        return torch.full((1,), self.share, device=scaling.divisor.device)
 
     def draw(self, generator: torch.Generator, x: Tensor) -> Drawn:
         """Return uniform numbers (B, D)."""
@@ -102,19 +103,11 @@ class Masking:
         return torch.where(drawn["uniform"] < level, nothing, x)
 
 
-class SaltAndPepper:
+class SaltAndPepper(Masking):
     """A part of the values set to one end of the data's range, drawn at random."""
 
     input_range: ClassVar[tuple[float, float] | None] = (0.0, 1.0)
-    most: ClassVar[float] = 1.0
-
-    def usual(self, scaling: Scaling) -> Tensor:
-        """Return two values in ten."""
-        return torch.full((1,), 0.2, device=scaling.divisor.device)
-
-    def draw(self, generator: torch.Generator, x: Tensor) -> Drawn:
-        """Return uniform numbers (B, D)."""
-        return {"uniform": torch.rand(x.shape, generator=generator, device=x.device)}
+    share: ClassVar[float] = 0.2
 
     def apply(
         self, x: Tensor, drawn: Drawn, level: Tensor, scaling: Scaling, shape: Shape
