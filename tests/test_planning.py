@@ -34,8 +34,8 @@ def test_nothing_is_automatic_afterwards(n_rows, n_features, changes):
     assert isinstance(found.network.hidden, tuple)
     assert isinstance(found.optimizer, AdamW)
     assert 0 <= found.split.n_held_out < found.n_rows
-    assert 1 <= found.n_train_rows <= found.n_rows
-    assert found.steps_per_epoch == math.ceil(found.n_train_rows / found.batch_size)
+    assert 1 <= found.split.n_train_rows <= found.n_rows
+    assert found.steps_per_epoch == math.ceil(found.split.n_train_rows / found.batch_size)
 
 
 def test_what_is_asked_is_done():
@@ -105,7 +105,7 @@ def test_a_pass_of_partial_fit():
     found = plan(1_000, 20, partial=True, batch_size=32)
     assert (found.n_steps, found.split.n_held_out, found.split.n_folds) == (32, 0, 0)
     assert found.schedule == "constant"
-    assert found.n_train_rows == 1_000
+    assert found.split.n_train_rows == 1_000
 
 
 def test_precision_follows_the_work(monkeypatch):

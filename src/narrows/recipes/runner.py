@@ -119,15 +119,9 @@ def read_recipe(name: str) -> Recipe:
         )
     text = (resources.files("narrows.recipes") / f"{name}.toml").read_text("utf-8")
     content = tomllib.loads(text)
-    return Recipe(
-        name=name,
-        title=content["title"],
-        title_zh=content["title_zh"],
-        summary=content["summary"].strip(),
-        data=content["data"],
-        arguments={"random_state": 0, **content["autoencoder"]},
-        pictures=tuple(content["pictures"]),
-    )
+    arguments = {"random_state": 0, **content.pop("autoencoder")}
+    content |= {"summary": content["summary"].strip(), "pictures": tuple(content["pictures"])}
+    return Recipe(name=name, arguments=arguments, **content)
 
 
 def load_part(data: str) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:

@@ -8,10 +8,10 @@ Legend: B batch, D features, N held-out rows.
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import math
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,18 +33,6 @@ from narrows.objectives.ordered import Loss, loss_of
 
 AVERAGE_EVERY, AVERAGE_GAMMA = 4, 8
 """Steps between two blendings of the average, and how much it prefers late steps."""
-_DRAWING = (
-    nn.Dropout,
-    nn.Dropout1d,
-    nn.Dropout2d,
-    nn.Dropout3d,
-    nn.AlphaDropout,
-    nn.FeatureAlphaDropout,
-    nn.RReLU,
-    nn.MultiheadAttention,
-    nn.RNNBase,
-)
-"""Layers of torch that draw from its global streams."""
 Batches = Callable[[int], Iterator[Batch]]
 
 
@@ -70,6 +58,8 @@ class StepRule:
         Of the noise, together with the epoch and the batch.
     ordered : bool
         Whether codes are cut short at random.
+    own : bool
+        Whether the architecture is a user's own.
     """
 
     objective: Objective
@@ -81,6 +71,7 @@ class StepRule:
     n_components: int = 1
     seed: int = 0
     ordered: bool = False
+    own: bool = False
 
     @property
     def loss(self) -> Loss:
@@ -103,22 +94,16 @@ def drawn(loss: Loss, x: Tensor, n_components: int, seed: int | tuple[int, ...])
     return loss.draw(generator, x, n_components)
 
 
-def _layer_draws(net: Autoencoding) -> Callable[[int], contextlib.AbstractContextManager[None]]:
+def _layer_draws(net: Autoencoding, own: bool) -> Callable[[int], AbstractContextManager[None]]:
     """Return what seeds torch's global stream for a step, from which layers such as dropout draw.
 
-    It does nothing for a network that has no such layers, so that its steps wait for nobody.
+    It does nothing for a network without such layers, so that its steps wait for nobody. Those of
+    a user's own architecture are not known.
     """
     device = net.code_unit.device
-    if any(_may_draw(module) for module in net.modules()):
+    if own or any(isinstance(module, nn.Dropout) for module in net.modules()):
         return lambda seed: torch_stream(seed, device)
-    return lambda seed: contextlib.nullcontext()
-
-
-def _may_draw(module: nn.Module) -> bool:
-    """Tell whether a module may draw at random: one that neither torch nor narrows made may."""
-    of_torch = type(module).__module__.startswith("torch.nn.modules.")
-    known = of_torch or type(module).__module__.startswith("narrows.")
-    return not known or isinstance(module, (Guest, *_DRAWING))
+    return lambda seed: nullcontext()
 
 
 @dataclass
@@ -243,7 +228,7 @@ def train(
     """
     loss, phases = rule.loss, rule.objective.needs.phases
     copy_of_net = _ComputeCopy(state.net, rule.dtype, rule.objective)
-    layer_draws = _layer_draws(state.net)
+    layer_draws = _layer_draws(state.net, rule.own)
     stopped = False
     while state.step < pace.until and not stopped:
         record = _EpochRecord()

@@ -137,14 +137,9 @@ class Plan:
         return 1 if self.flops(1) < SMALL_STEP else available
 
     @property
-    def n_train_rows(self) -> int:
-        """Rows that one run trains on."""
-        return self.split.n_train_rows
-
-    @property
     def steps_per_epoch(self) -> int:
         """Optimizer steps that see every training row once."""
-        return math.ceil(self.n_train_rows / self.batch_size)
+        return math.ceil(self.split.n_train_rows / self.batch_size)
 
     def flops(self, n_steps: int) -> float:
         """Return the arithmetic of one run: 2 per product and row forward, 4 backward."""
@@ -193,7 +188,7 @@ class Plan:
         """Bytes that finding neighbours takes."""
         if not self.n_neighbors:
             return 0
-        return neighbor_memory(self.n_train_rows, self.n_axes, self.n_neighbors)
+        return neighbor_memory(self.split.n_train_rows, self.n_axes, self.n_neighbors)
 
 
 def make_plan(

@@ -19,6 +19,7 @@ from narrows.common.warn import warn
 from narrows.linear.pca import PrincipalComponents
 from narrows.model.fitted import HistoryRow
 from narrows.model.inference import Inference
+from narrows.model.parts import is_own
 from narrows.networks import Autoencoding, converted, is_finite
 from narrows.networks.pca_path import pca_network
 from narrows.objectives import Batch, Bounds
@@ -92,6 +93,7 @@ def step_rule(plan: Plan, bounds: Bounds | None) -> StepRule:
         n_components=plan.n_components,
         seed=plan.seed,
         ordered=plan.widths.ordered,
+        own=is_own(plan.network),
     )
 
 

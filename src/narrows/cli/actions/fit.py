@@ -216,5 +216,5 @@ def _code_words(ae: Autoencoder, plan: Plan) -> str:
 
 def _neighbor_words(plan: Plan) -> str:
     """Return how neighbours are found, and the memory for them."""
-    how = "exactly" if is_exact(plan.n_train_rows) else "by pynndescent"
+    how = "exactly" if is_exact(plan.split.n_train_rows) else "by pynndescent"
     return f"{plan.n_neighbors} of each row, found {how} in about {in_bytes(plan.graph_memory)}"
