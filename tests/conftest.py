@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 # One thread a process, those that tests start included: pytest runs as many as there are cores.
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
@@ -123,6 +126,36 @@ def write_small_data(folder):
     (folder / "kinds.txt").write_text("\n".join(iris.target_names[iris.target]))
     np.save(folder / "digits.npy", (digits.images[:300] / 16).astype(np.float32))
     return iris, digits
+
+
+def python(code, **options):
+    """Start Python as a terminal-less process of 100 columns."""
+    env = {name: text for name, text in os.environ.items() if "COLOR" not in name}
+    env |= {"COLUMNS": "100", "OMP_NUM_THREADS": "1", **options.pop("env", {})}
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=env,
+        text=True,
+        stdout=options.pop("stdout", subprocess.PIPE),
+        stderr=subprocess.PIPE,
+        **options,
+    )
+
+
+def write_small_models(made):
+    """Write small data of each kind, and a model of it."""
+    _, digits = write_small_data(made)
+    np.save(made / "flat.npy", digits.data[:100])
+    np.save(made / "three.npy", digits.data[:100, :3])
+    (made / "nan.csv").write_text("a,b\n" + "1,2\n" * 6 + "3,\n")
+    quick = ["--max-steps", "20", "--random-state", "0", "--set", "network__hidden=8,"]
+    for data, model in (("iris.csv", "iris"), ("digits.npy", "digits"), ("three.npy", "three")):
+        arguments = ["fit", str(made / data), "--out", str(made / f"{model}.safetensors"), *quick]
+        assert outcome(arguments) == 0
+
+
+def new_files(path="."):
+    return sorted(entry.name for entry in Path(path).iterdir() if not entry.is_symlink())
 
 
 def outcome(arguments):

@@ -185,9 +185,10 @@ def _check_unused(
 
 def _new_map(given: Mapping[str, str | None], settings: Sequence[str]) -> Autoencoder:
     ae = make_autoencoder(given, settings, usual={"objective": "neighbors"})
-    if named_part("objective", ae.objective).name != "neighbors":
+    if not named_part("objective", ae.objective).needs.n_neighbors:
         raise ParameterError(
-            "A map is always trained with objective neighbors; leave --set objective out."
+            "A map is trained with objective neighbors, or one that looks at neighbours as it does;"
+            " leave --set objective out."
         )
     if ae.n_components not in (1, 2, 3):
         raise ParameterError(f"--n-components of a map must be 1 to 3, got {ae.n_components!r}.")
