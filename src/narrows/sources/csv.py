@@ -36,7 +36,7 @@ class NamedRows(NamedTuple):
 _FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
 """How a text begins that a spreadsheet may run, behind quotes that `escaped` has put before it."""
 MOSTLY_NUMBERS = 0.5
-"""Part of the values of a first column from which it holds numbers, of which some are mistyped."""
+"""A first column of text holds names if less than this part of its values look like numbers."""
 _BLANK = {"", "na", "n/a", "nan", "null", "none"}
 
 
@@ -160,7 +160,7 @@ def _split_row_names(
     is_unique_text = (
         not _is_numeric(first)
         and first.is_unique
-        # A few mistyped numbers make a column text; that is no column of names.
+        # One mistyped number makes a column text; where most are numbers, it holds no names.
         and np.mean([_is_number(str(value)) for value in first.dropna()]) < MOSTLY_NUMBERS
     )
     if not is_unique_text and not unnamed_first:

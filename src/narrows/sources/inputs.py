@@ -22,8 +22,8 @@ PICTURE_SHARE = 0.001
 PART_ROWS = 4096
 """Rows that are looked at together."""
 LARGEST, LARGEST_FLOAT32 = 1e100, 1e30
-"""Largest values: up to the one, sums of squares stay within float64, up to the other, codes within
-float32."""
+"""Largest values: up to the first, sums of squares stay within float64; up to the second, which is
+for rows in float32, codes stay within float32."""
 SMALLEST = 1e-100
 """Range of the data from which sums of squares stay far above zero in float64."""
 DOMINANT_SHARE = 0.95
