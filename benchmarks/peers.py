@@ -41,7 +41,7 @@ from numpy.typing import NDArray
 
 import machine
 
-DEFAULT_DATA = Path(__file__).resolve().parent.parent / "src" / "narrows" / "datasets" / "mnist"
+DEFAULT_DATA = Path(__file__).resolve().parent.parent / "src" / "narrows" / "sources" / "mnist"
 PROGRAMS = (
     "narrows-fp32",
     "narrows-bf16",

@@ -191,7 +191,8 @@ def test_warnings_are_one_line(narrows):
 
 def test_no_memory_is_a_failure_in_one_line(narrows):
     code, _, complaint = narrows(
-        "fit flat.npy --out m.safetensors --max-steps 2 --set network__hidden=16_000_000,16_000_000"
+        "fit flat.npy --out m.safetensors --max-steps 2"
+        " --set network__hidden=1,16_000_000,16_000_000"
     )
     assert code == 1
     assert complaint.startswith("narrows: Not enough memory (")

@@ -32,8 +32,14 @@ MODELS = {
     "random": {"init": "random"},
 }
 
-ABOUT = {"family": ("objective.", "network.extra."), "network": "network.", "prior": "prior"}
-"""What is forged of the models of each kind; all of the others is."""
+ABOUT = {
+    "family": ("objective.", "network.extra."),
+    "network": "network.",
+    "prior": "prior",
+    "ordered": ("ordered", "n_components_", "code_size", "cells", "objective."),
+    "classes": ("classes", "prior", "objective."),
+}
+"""What is forged of the models of each kind; of the others, all is."""
 
 
 @pytest.fixture(scope="module")

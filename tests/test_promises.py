@@ -241,7 +241,7 @@ NEVER_WORSE = {
     "wine": (load_wine().data, (2,)),
     "noise": (noise(), (2, 8)),
     "low rank": (noise(80, 3) @ noise(3, 12, seed=1) + 50, (2, 3, 6)),
-    "curved": (curved(200), (2,)),
+    "curved": (curved(120), (2,)),
     "wide": (noise(20, 500), (2, 5)),
     "constant columns": (np.hstack([noise(80, 4), np.full((80, 3), 7.0)]), (2, 5)),
     "huge column": (noise(90, 5) * [1, 1, 1e6, 1, 1] + [0, 0, 1e9, 0, 0], (1, 2)),

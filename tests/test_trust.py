@@ -23,7 +23,7 @@ def digits():
 @pytest.fixture(scope="module")
 def without_sevens(digits):
     X, y = digits
-    return Autoencoder(8, max_steps=300, random_state=0).fit(X[:2000][y[:2000] != 7])
+    return Autoencoder(8, max_steps=150, random_state=0).fit(X[:2000][y[:2000] != 7])
 
 
 def test_new_rows_are_spread_over_all_trust(without_sevens, digits):
@@ -119,7 +119,7 @@ def test_of_equals_all_are_as_strange():
 def test_rounding_makes_nothing_strange(n_components):
     """Of PCA, which neither drifts nor, with as many numbers as columns, errs."""
     X = np.random.default_rng(0).normal(size=(300, 6)) + 10
-    ae = Autoencoder(n_components, bounds=None, random_state=0).fit(X)
+    ae = Autoencoder(n_components, bounds=None, max_steps=100, random_state=0).fit(X)
     assert ae.best_step_ == 0
     trust, in_float32 = (ae.trust(ae.transform(rows), rows) for rows in (X, X.astype(np.float32)))
     np.testing.assert_allclose(in_float32, trust, atol=0.02)
