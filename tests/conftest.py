@@ -19,7 +19,7 @@ from sklearn.datasets import load_digits, load_iris
 from sklearn.decomposition import PCA
 
 from few_digits import first_digits
-from narrows import MLP, Autoencoder
+from narrows import MLP, Autoencoder, evaluate
 from narrows.sources import mnist as mnist_files
 
 torch.set_num_threads(1)
@@ -92,6 +92,26 @@ def curved_rows():
     rows = curved()
     rows.setflags(write=False)
     return rows
+
+
+def digits(n_train=240):
+    """Return training rows (n_train, 64) of 8 × 8 digits, labels, and as many for tests."""
+    X, y = load_digits(return_X_y=True)
+    X = X.astype(np.float32)
+    return X[:n_train], y[:n_train], X[n_train : 2 * n_train], y[n_train : 2 * n_train]
+
+
+@pytest.fixture(scope="session")
+def model():
+    """An estimator that knows `digits`; tests leave it alone."""
+    return quick(3).fit(digits()[0])
+
+
+@pytest.fixture(scope="session")
+def card(model):
+    """The scorecard of `model`."""
+    X_train, y_train, X, y = digits()
+    return evaluate(model, X, y, X_train=X_train, y_train=y_train)
 
 
 @pytest.fixture
@@ -195,6 +215,16 @@ def pixels(figure, dpi=60):
     from narrows import figures
 
     return np.asarray(Image.open(io.BytesIO(figures.to_png(figure, dpi))).convert("RGB"))
+
+
+def keys(report, section):
+    """Return the keys of the lines of a section of a scorecard."""
+    return [line.key for part in report.sections if part.key == section for line in part.measures]
+
+
+def texts(figure):
+    """Return what is written beside axes: names of lines and classes, a title."""
+    return [text.get_text() for text in figure.texts]
 
 
 def written(figure):

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import io
-import warnings
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib import font_manager, get_data_path, rcParams
-from matplotlib.colors import to_rgb
 from PIL import Image
 
-from conftest import assert_apart_and_inside, pixels, written
+from conftest import assert_apart_and_inside, pixels, texts, written
 from narrows import figures
 from narrows.errors import DataError, ParameterError
 from narrows.figures import lettering as lettering_module
@@ -26,23 +24,11 @@ IMAGES = RNG.random((12, 28, 28))
 CODES = RNG.normal(size=(60, 2))
 
 
-@pytest.fixture(autouse=True)
-def _warnings_are_errors():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
-
-
 def colours_in(figure, dpi=50):
     """Return the colours that cover at least ten pixels, as `#rrggbb`."""
     red, green, blue = pixels(figure, dpi).astype(int).reshape(-1, 3).T
     values, counts = np.unique(65536 * red + 256 * green + blue, return_counts=True)
     return {f"#{value:06x}" for value in values[counts >= 10]}
-
-
-def texts(figure):
-    """Return what is written beside axes: names of lines and classes, a title."""
-    return [text.get_text() for text in figure.texts]
 
 
 EVERY_FIGURE = {
@@ -225,275 +211,6 @@ def luminance(colour):
     channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return float(np.dot([0.2126, 0.7152, 0.0722], linear))
-
-
-# Samples ---------------------------------------------------------------------------------------
-
-
-def sheet(figure):
-    """Return the picture that `reconstructions` and `strip` lay out, (height, width, 3)."""
-    return np.asarray(figure.axes[0].images[0].get_array())
-
-
-def cell(figure, row, column, height=28, width=28):
-    gap = max(1, round(0.09 * min(height, width)))
-    y, x = row * (height + gap), column * (width + gap)
-    return sheet(figure)[y : y + height, x : x + width]
-
-
-def test_originals_stand_above_their_reconstructions():
-    X = np.linspace(0, 1, 12 * 784).reshape(12, 784)
-    X[:, :2] = 0, 1
-    figure = figures.reconstructions(X, {"narrows": 1 - X, "PCA": X / 2}, columns=3)
-    for column in range(3):
-        picture = X[column].reshape(28, 28, 1).repeat(3, axis=2)
-        low, high = X[:3].min(), X[:3].max()
-        np.testing.assert_allclose(cell(figure, 0, column), (picture - low) / (high - low))
-        np.testing.assert_allclose(cell(figure, 1, column), 1 - picture, atol=1e-12)
-        np.testing.assert_allclose(cell(figure, 2, column), picture / 2, atol=1e-12)
-    assert [text.get_text() for text in figure.texts] == ["x", "narrows", "PCA"]
-
-
-def test_rows_share_the_scale_of_the_originals_and_are_clipped():
-    X = np.tile(np.linspace(0, 1, 16), (2, 1))
-    figure = figures.reconstructions(X, 4 * X - 1)
-    assert cell(figure, 1, 0, 4, 4).min() == 0
-    assert cell(figure, 1, 0, 4, 4).max() == 1
-
-
-def test_black_and_white_must_differ_and_may_be_exchanged():
-    with pytest.raises(ParameterError, match=r"two different values, got \(0, 0\)"):
-        figures.strip(IMAGES, bounds=(0, 0))
-    usual, inverted = (figures.strip(IMAGES, bounds=ends) for ends in ((0, 1), (1, 0)))
-    np.testing.assert_allclose(cell(usual, 0, 0), 1 - cell(inverted, 0, 0))
-
-
-def test_integers_are_black_at_0_and_white_at_255():
-    figure = figures.strip(np.full((1, 4, 4), 51, dtype=np.uint8))
-    np.testing.assert_allclose(sheet(figure), 0.2)
-
-
-@pytest.mark.parametrize(
-    ("shape", "sample_shape", "cell_shape"),
-    [
-        ((1, 784), None, (28, 28)),
-        ((3, 560), (28, 20), (28, 20)),
-        ((4, 28, 20), None, (28, 20)),
-        ((2, 5, 9, 3), None, (5, 9)),
-        ((2, 5, 9, 1), None, (5, 9)),
-        ((2, 12), (2, 2, 3), (2, 2)),
-        ((2, 300, 400), None, (300, 400)),
-        ((2, 1, 64), None, (1, 64)),
-    ],
-)
-def test_shapes_of_samples(shape, sample_shape, cell_shape):
-    X = RNG.random(shape)
-    figure = figures.reconstructions(X, X, sample_shape=sample_shape)
-    gap = max(1, round(0.09 * min(cell_shape)))
-    columns = min(10, shape[0])
-    assert sheet(figure).shape == (
-        2 * (cell_shape[0] + gap) - gap,
-        columns * (cell_shape[1] + gap) - gap,
-        3,
-    )
-    assert pixels(figure).size
-    assert max(figure.get_size_inches()) < 32
-
-
-@pytest.mark.parametrize("X", [np.zeros((2, 9)), np.full((2, 9), np.nan), np.ones((2, 9), bool)])
-def test_constant_missing_and_boolean_samples_draw(X):
-    assert np.isfinite(sheet(figures.reconstructions(X, X))).all()
-
-
-@pytest.mark.parametrize(
-    ("X", "X_hat", "options", "said"),
-    [
-        (np.ones(784), np.ones(784), {}, r"\(784,\)"),
-        (np.ones((0, 784)), np.ones((0, 784)), {}, r"\(0, 784\)"),
-        (np.ones((2, 30)), np.ones((2, 30)), {}, "sample_shape=\\(height, width\\)"),
-        (np.ones((2, 30)), np.ones((2, 30)), {"sample_shape": (4, 7)}, r"\(4, 7"),
-        (np.ones((2, 8)), np.ones((2, 8)), {"sample_shape": (2, 2, 2)}, "1, 3 or 4"),
-        (np.ones((2, 4)), np.ones((1, 4)), {}, r"\(1, 4\).*\(2, 4\)"),
-        (np.ones((2, 4)), {"PCA": np.ones((2, 9))}, {}, r"'PCA'.*\(2, 9\)"),
-        (np.ones((2, 4)), np.ones((2, 4)), {"columns": 0}, "at least 1, got 0"),
-    ],
-)
-def test_bad_samples_say_what_is_allowed(X, X_hat, options, said):
-    with pytest.raises(DataError, match=said) as caught:
-        figures.reconstructions(X, X_hat, **options)
-    assert isinstance(caught.value, ValueError)
-
-
-# Film ------------------------------------------------------------------------------------------
-
-
-def test_gif_holds_every_frame_and_replaces_the_file(tmp_path):
-    snapshots = [IMAGES * share for share in (0.2, 0.6, 1.0)]
-    captions = ["step 0", "step 100", "step 200"]
-    frames = list(figures.reconstruction_frames(IMAGES, snapshots, captions=captions))
-    path = tmp_path / "film.gif"
-    path.write_bytes(b"old")
-    figures.save_gif(frames, path, frame_seconds=0.1, last_seconds=1.0)
-    with Image.open(path) as film:
-        assert film.n_frames == 3
-        assert film.size == frames[0].size
-        assert film.info["loop"] == 0
-        durations = []
-        for i in range(3):
-            film.seek(i)
-            durations.append(film.info["duration"])
-    assert durations == [100, 100, 1000]
-    assert [p.name for p in tmp_path.iterdir()] == ["film.gif"]
-
-
-def test_frames_grow_brighter_as_the_reconstruction_does():
-    frames = figures.reconstruction_frames(IMAGES, [0 * IMAGES, IMAGES], theme="dark")
-    dark, bright = (np.asarray(frame).mean() for frame in frames)
-    assert bright > dark + 10
-
-
-def test_a_gif_that_fails_leaves_the_old_file(tmp_path):
-    path = tmp_path / "film.gif"
-    path.write_bytes(b"old")
-    with pytest.raises(DataError, match="at least one frame"):
-        figures.save_gif([], path)
-    with pytest.raises(DataError, match="snapshot 1"):
-        figures.save_gif(figures.reconstruction_frames(IMAGES, [IMAGES, IMAGES[:, 1:]]), path)
-    assert path.read_bytes() == b"old"
-    assert [p.name for p in tmp_path.iterdir()] == ["film.gif"]
-
-
-# Codes -----------------------------------------------------------------------------------------
-
-
-def test_plane_draws_every_code_once_in_the_colour_of_its_class():
-    labels = np.arange(60) % 3
-    axes = figures.plane(CODES, labels).axes[0]
-    drawn = np.concatenate([c.get_offsets() for c in axes.collections])
-    colours = np.concatenate([c.get_facecolors() for c in axes.collections])
-    assert len(drawn) == 60
-    for point, colour in zip(drawn, colours, strict=True):
-        row = np.flatnonzero((point == CODES).all(axis=1))[0]
-        expected = [int(PALETTE[labels[row]][i : i + 2], 16) / 255 for i in (1, 3, 5)]
-        np.testing.assert_allclose(colour[:3], expected)
-
-
-def test_plane_gives_both_axes_one_scale_and_hides_no_point():
-    codes = CODES * [100, 1]
-    figure = figures.plane(codes, np.arange(60) % 3)
-    axes = figure.axes[0]
-    (x0, x1), (y0, y1) = axes.get_xlim(), axes.get_ylim()
-    assert x1 - x0 == pytest.approx(y1 - y0)
-    box = axes.get_window_extent()
-    assert box.width == pytest.approx(box.height)
-    assert x0 < codes[:, 0].min() and codes[:, 0].max() < x1
-
-
-@pytest.mark.parametrize(
-    "names", [None, ["a long name that goes on and on"] * 50, ["猫" * 40] * 50]
-)
-@pytest.mark.parametrize("n_classes", [1, 23, 50])
-def test_legend_names_every_class_beside_the_plane(names, n_classes):
-    figure = figures.plane(CODES, np.arange(60) % n_classes, label_names=names)
-    plane, seen = figure.axes[0].get_window_extent(), written(figure)
-    assert len(texts(figure)) == n_classes
-    assert all(seen[text].x0 > plane.x1 for text in figure.texts)
-    assert_apart_and_inside(figure, [*seen.values()])
-
-
-def test_fifty_classes_differ_in_colour_or_shape():
-    looks = {(PALETTE[i % len(PALETTE)], MARKERS[i // len(PALETTE)]) for i in range(50)}
-    assert len(looks) == 50
-    figure = figures.plane(CODES, np.arange(60) % 50)
-    assert len(figure.axes[0].collections) == 5  # one per shape
-
-
-def test_a_hundred_classes_are_counted_in_the_legend():
-    figure = figures.plane(RNG.normal(size=(300, 2)), np.arange(300) % 100)
-    assert texts(figure)[-1] == "+ 40"
-
-
-@pytest.mark.parametrize(
-    ("labels", "names", "shown"),
-    [
-        ([0, 1, 0], ["cat", "dog"], ["cat", "dog"]),
-        ([0, 7, 0], ["cat", "dog"], ["cat", "7"]),
-        (["b", "a", "b"], {"a": "alpha"}, ["alpha", "b"]),
-        ([-1, 0, 0], ["cat"], ["-1", "cat"]),
-        (np.array([None, "x", 3], dtype=object), None, ["3", "None", "x"]),
-        (["_hidden", "$x^$", "a\nb"], None, ["$x^$", "_hidden", "a b"]),
-    ],
-)
-def test_names_of_classes(labels, names, shown):
-    figure = figures.plane(CODES[:3], labels, label_names=names)
-    assert texts(figure) == shown
-
-
-@pytest.mark.parametrize("codes", [np.ones((1, 2)), np.full((9, 2), 1e300), np.zeros((5, 2), int)])
-def test_constant_codes_draw(codes):
-    assert pixels(figures.plane(codes)).size
-    assert pixels(figures.plane(codes, np.zeros(len(codes)))).size
-
-
-def test_rows_without_a_label_are_grey_and_the_legend_says_so():
-    codes, labels = RNG.normal(size=(4, 3)), [np.nan, 1, np.nan, 2]
-    muted = THEMES["light"].muted
-    named = figures.space(codes, labels, label_names={1: "a long name"})
-    for figure in (figures.plane(codes[:, :2], labels), named):
-        assert texts(figure)[-1] == "–"
-        colours = np.concatenate([c.get_facecolors() for c in figure.axes[0].collections])
-        assert (np.abs(colours[:, :3] - to_rgb(muted)).max(axis=1) < 1e-6).sum() == 2
-    drawn = figures.space(codes, labels).axes[0].texts
-    assert [text.get_text() for text in drawn] == ["–", "1", "–", "2"]
-    assert [text.get_color() for text in drawn] == [muted, PALETTE[0], muted, PALETTE[1]]
-
-
-def test_classes_are_named_in_the_order_of_a_map():
-    labels = [f"class {number}" for number in (10, 9, 2)] * 20
-    names = texts(figures.plane(CODES, labels))
-    assert names == ["class 2", "class 9", "class 10"]
-    assert names == texts(figures.map_of(CODES, labels))[-6::2]
-
-
-def test_unlabelled_plane_has_no_legend():
-    assert not texts(figures.plane(CODES))
-    assert not texts(figures.plane(CODES, np.arange(60), legend=False))
-
-
-@pytest.mark.parametrize(
-    ("codes", "labels", "said"),
-    [
-        (np.ones((5, 3)), None, r"\(n, 2\).*\(5, 3\)"),
-        (np.ones(5), None, r"\(5,\)"),
-        (np.ones((0, 2)), None, "at least one row"),
-        ([[0, 0], [0, np.nan]], None, "row 1"),
-        (np.ones((5, 2)), np.ones(4), r"\(5,\).*\(4,\)"),
-        (np.ones((5, 2)), np.ones((5, 1)), r"\(5, 1\)"),
-    ],
-)
-def test_bad_codes_say_what_is_allowed(codes, labels, said):
-    with pytest.raises(DataError, match=said):
-        figures.plane(codes, labels)
-
-
-def test_space_writes_each_code_as_its_label():
-    codes, labels = RNG.normal(size=(250, 3)), np.arange(250) % 10
-    axes = figures.space(codes, labels).axes[0]
-    assert [text.get_text() for text in axes.texts] == [str(label) for label in labels[:200]]
-    assert pixels(figures.space(np.ones((3, 3)), ["_a", "数", "$"])).size
-    with pytest.raises(DataError, match=r"space draws codes of shape \(n, 3\)"):
-        figures.space(CODES, np.zeros(60))
-    with pytest.raises(ParameterError, match="`limit` of space must be an integer ≥ 1, got 0"):
-        figures.space(codes, labels, limit=0)
-    with pytest.raises(DataError, match=r"\(250,\); got an array of shape \(240,\)"):
-        figures.space(codes, labels[:240])
-
-
-def test_space_names_no_class_that_the_limit_left_out():
-    names = {0: "the first one", 1: "the last one"}
-    labels = np.repeat([0, 1], 50)
-    figure = figures.space(RNG.normal(size=(100, 3)), labels, label_names=names, limit=50)
-    assert texts(figure) == ["the first one"]
 
 
 # Curves ----------------------------------------------------------------------------------------

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from itertools import combinations
 
 import numpy as np
 import pytest
 from scipy.stats import gaussian_kde
 
-from conftest import assert_apart_and_inside, pixels, written
+from conftest import assert_apart_and_inside, pixels, texts, written
 from narrows import figures
 from narrows.errors import DataError, ParameterError
 from narrows.figures.colouring import colouring
@@ -25,17 +24,6 @@ KIND = RNG.integers(0, 4, 400)
 CODES = MIDDLES[KIND] + RNG.normal(size=(400, 2))
 IMAGES = RNG.random((400, 8, 8))
 NAMES = np.array(["ant", "bee", "cat", "dog"])
-
-
-@pytest.fixture(autouse=True)
-def _warnings_are_errors():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
-
-
-def texts(figure):
-    return [text.get_text() for text in figure.texts]
 
 
 def boxes(artists):
