@@ -63,7 +63,7 @@ def data_sets() -> dict[str, tuple[NDArray[np.float64], list[int]]]:
 
 
 def heavy_tailed_sets() -> dict[str, tuple[NDArray[np.float64], list[int]]]:
-    """Return rows of which a few are far off: nothing is to be gained, and much may seem to be."""
+    """Return rows of which a few are far off, so that luck on these may look like a gain."""
     found = {}
     for n in (300, 1500):
         random = np.random.RandomState(n)
