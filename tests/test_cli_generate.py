@@ -153,7 +153,7 @@ def test_fit_says_what_the_loss_is_made_of_and_fits_priors(narrows):
         " --out m.safetensors"
     )
     assert code == 0
-    assert re.search(r"loss in training +reconstruction -?\S+, kl \S+ nats per sample\n", text)
+    assert re.search(r"loss in training +reconstruction -?\S+, kl \S+ nats per row\n", text)
     assert "priors" in text and "normal, mixture" in text
     assert progress.count("fitting a mixture prior to codes") == 1
     assert set(load("m.safetensors").priors_) == {"normal", "mixture"}

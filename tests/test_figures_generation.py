@@ -21,7 +21,7 @@ HISTORY = [
     {"epoch": epoch, "reconstruction": 90.0 / epoch, "kl": 5.0 * epoch, "mmd": 0.1}
     for epoch in range(1, 5)
 ]
-NATS = {"reconstruction": "nats per sample", "kl": "nats per sample"}
+NATS = {"reconstruction": "nats per row", "kl": "nats per row"}
 
 
 def sheet_of(figure):
@@ -284,7 +284,7 @@ def test_noise_stands_above_and_the_clean_samples_set_the_scale():
 def test_terms_of_one_unit_share_a_panel():
     figure = figures.terms(HISTORY, NATS)
     (axes,) = figure.axes
-    assert axes.get_ylabel() == "term of the loss\n(nats per sample)"
+    assert axes.get_ylabel() == "term of the loss\n(nats per row)"
     drawn = {tuple(line.get_ydata()) for line in axes.lines}
     assert drawn == {(90.0, 45.0, 30.0, 22.5), (5.0, 10.0, 15.0, 20.0)}
     assert texts(figure) == ["kl", "reconstruction"]
@@ -293,7 +293,7 @@ def test_terms_of_one_unit_share_a_panel():
 def test_terms_of_different_units_have_panels_and_colours_of_their_own():
     figure = figures.terms(HISTORY, {**NATS, "mmd": "squares", "absent": "squares"})
     assert [axes.get_ylabel().split("\n")[1] for axes in figure.axes] == [
-        "(nats per sample)",
+        "(nats per row)",
         "(squares)",
     ]
     colours = [line.get_color() for axes in figure.axes for line in axes.lines]

@@ -132,7 +132,7 @@ def test_the_cross_entropy_is_torchs_in_nats_per_sample():
     a_BD, x_BD = pixels()
     expected = nn.functional.binary_cross_entropy_with_logits(a_BD, x_BD, reduction="none")
     torch.testing.assert_close(loss_of(a_BD, x_BD, None, "bernoulli")[1], expected.sum(dim=1))
-    assert Reconstruction.units["cross_entropy"] == "nats per sample"
+    assert Reconstruction.units["cross_entropy"] == "nats per row"
 
 
 def test_the_cross_entropy_has_probabilities_for_reconstructions_and_asks_for_their_range():

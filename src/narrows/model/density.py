@@ -25,7 +25,7 @@ BLOCK_ROWS, BLOCK_SAMPLES, BLOCK_VALUES = 64, 100, 1 << 23
 
 @dataclass(frozen=True)
 class Density:
-    """What a probabilistic model says of rows, in nats per sample and in data units.
+    """What a probabilistic model says of rows, in nats per row and in data units.
 
     Attributes
     ----------

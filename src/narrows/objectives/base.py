@@ -27,7 +27,7 @@ Noise = dict[str, Tensor]
 """What a step draws at random, by name; the first axis of each is the rows of the batch."""
 PIXEL_SQUARES = "squared units of the network per feature"
 PIXELS = "units of the network per feature"
-NATS = "nats per sample"
+NATS = "nats per row"
 """Units that most terms of a loss have."""
 
 

@@ -25,7 +25,7 @@ class IWAE(LatentVariable):
 
         x ──encoder──▶ μ, σ        z_s = μ + σ ε_s        z_s ──decoder──▶ p(x|z_s),  s = 1 … S
 
-        −log p(x) ≤ −log 1/S Σ w_s,   w_s = p(x|z_s) p(z_s) / q(z_s|x)          nats per sample
+        −log p(x) ≤ −log 1/S Σ w_s,   w_s = p(x|z_s) p(z_s) / q(z_s|x)          nats per row
                     bound
 
     With S = 1 it is the bound of the VAE. With larger S it comes nearer to log p(x), and q may
@@ -68,7 +68,7 @@ class IWAE(LatentVariable):
         return variational.draw(generator, x, shape, binarize=self.binarize)
 
     def terms(self, net: Autoencoding, batch: Batch, step: Step) -> dict[str, Tensor]:
-        """Return ``{"bound": (B,)}``, nats per sample."""
+        """Return ``{"bound": (B,)}``, nats per row."""
         x_BD = variational.seen(batch.x, step.noise)
         noise_SBK = step.noise["epsilon"].transpose(0, 1)
         weights_SB, _, z_SBK = variational.log_weights(
@@ -84,7 +84,7 @@ class IWAE(LatentVariable):
         return {"bound": surrogate_B.detach() - surrogate_B - bound_B.detach()}
 
     def held_out_loss(self, net: Autoencoding, batch: Batch, step: Step, x_hat: Tensor) -> Tensor:
-        """Return the bound, nats per sample."""
+        """Return the bound, nats per row."""
         del x_hat
         return self.terms(net, batch, step)["bound"]
 

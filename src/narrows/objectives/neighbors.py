@@ -14,7 +14,16 @@ from narrows.networks.autoencoding import Autoencoding
 from narrows.networks.base import AXES
 from narrows.networks.linear_plus import LinearPath, OnAxes
 from narrows.networks.mlp import MLP, NARROW_CODE
-from narrows.objectives.base import PIXEL_SQUARES, Batch, Needs, Noise, Objective, Step, Usual
+from narrows.objectives.base import (
+    NATS,
+    PIXEL_SQUARES,
+    Batch,
+    Needs,
+    Noise,
+    Objective,
+    Step,
+    Usual,
+)
 from narrows.objectives.shared.losses import clipped_squared_error, squared_error
 
 GROUP = 512
@@ -25,7 +34,6 @@ DECODED = 0.25
 """Part of a batch's rows that the decoder rebuilds in a step."""
 SPREAD = 40.0
 """Standard deviation that codes roughly grow to; the decoder divides them by it."""
-NATS_PER_ROW = "nats per row"
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,7 @@ class Neighbors(Objective):
     """
 
     name: ClassVar[str] = "neighbors"
-    units: ClassVar[dict[str, str]] = {"neighbors": NATS_PER_ROW, "reconstruction": PIXEL_SQUARES}
+    units: ClassVar[dict[str, str]] = {"neighbors": NATS, "reconstruction": PIXEL_SQUARES}
     n_neighbors: int = parameter(15, integer(1, MOST), "nearest rows that count as neighbours")
     weight: str | float = parameter(
         "auto", one_of("auto") | share(), "of neighbours against reconstruction in the code"

@@ -26,7 +26,7 @@ class Reconstruction(Objective):
 
         squared      (x − x̂)²                                averaged over the D features
         absolute     |x − x̂|                                 averaged over the D features
-        bernoulli    −x log x̂ − (1 − x) log(1 − x̂)           summed over them: nats per sample
+        bernoulli    −x log x̂ − (1 − x) log(1 − x̂)           summed over them: nats per row
 
     Where reconstructions are clipped to bounds (pixels), the first two have no gradient for an
     output that clipping makes right: see `narrows.objectives.shared.losses.squared_error`.

@@ -24,7 +24,7 @@ class VAE(LatentVariable):
 
         x ──encoder──▶ μ, σ        z = μ + σ ε,  ε ~ N(0, 1)        z ──decoder──▶ p(x|z)
 
-        −log p(x) ≤ −log p(x|z)  +  β KL(q(z|x) ‖ p(z))             nats per sample
+        −log p(x) ≤ −log p(x|z)  +  β KL(q(z|x) ‖ p(z))             nats per row
                     reconstruction         kl
 
     `transform` gives μ. With ``init="pca"`` training starts at probabilistic PCA.
@@ -75,14 +75,14 @@ class VAE(LatentVariable):
         return variational.draw(generator, x, (len(x), n_components), binarize=self.binarize)
 
     def terms(self, net: Autoencoding, batch: Batch, step: Step) -> dict[str, Tensor]:
-        """Return ``{"reconstruction": (B,), "kl": (B,)}``, nats per sample; kl times its weight."""
+        """Return ``{"reconstruction": (B,), "kl": (B,)}``, nats per row; kl times its weight."""
         x_BD = variational.seen(batch.x, step.noise)
         reconstruction_B, kl_B = self._bound(net, x_BD, batch.y, step.noise["epsilon"])
         rising = min(1.0, step.progress / self.warm_up) if self.warm_up else 1.0
         return {"reconstruction": reconstruction_B, "kl": self.beta * rising * kl_B}
 
     def held_out_loss(self, net: Autoencoding, batch: Batch, step: Step, x_hat: Tensor) -> Tensor:
-        """Return the loss at its full weight, nats per sample."""
+        """Return the loss at its full weight, nats per row."""
         del x_hat
         terms = self.terms(net, batch, step._replace(progress=1.0))
         return terms["reconstruction"] + terms["kl"]

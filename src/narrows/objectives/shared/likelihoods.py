@@ -1,6 +1,6 @@
 """Likelihoods: how probable a row is, given the decoder's output for its code.
 
-Each likelihood takes the decoder's output a as its parameters, and gives nats per sample in data
+Each likelihood takes the decoder's output a as its parameters, and gives nats per row in data
 units: for continuous rows, the logarithm of the divisor of the scaling is included.
 
 Legend: S importance samples, B batch, D features, K code size.

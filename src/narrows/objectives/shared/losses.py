@@ -62,7 +62,7 @@ def absolute_error(a: Tensor, x: Tensor, bounds: tuple[Tensor, Tensor] | None = 
 
 
 def cross_entropy(a: Tensor, x: Tensor) -> Tensor:
-    """Return ``−Σ x log p + (1 − x) log(1 − p)``, (B,) in nats per sample, ``p = sigmoid(a)``.
+    """Return ``−Σ x log p + (1 − x) log(1 − p)``, (B,) in nats per row, ``p = sigmoid(a)``.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ def is_plain(row: Mapping[str, float], units: Mapping[str, str]) -> bool:
 
 
 def term_words(row: Mapping[str, float], units: Mapping[str, str]) -> str:
-    """Return the terms of a loss with their units: "reconstruction 74.8, kl 23.3 nats per sample".
+    """Return the terms of a loss with their units: "reconstruction 74.8, kl 23.3 nats per row".
 
     Parameters
     ----------
