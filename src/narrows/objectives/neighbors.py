@@ -14,16 +14,7 @@ from narrows.networks.autoencoding import Autoencoding
 from narrows.networks.base import AXES
 from narrows.networks.linear_plus import LinearPath, OnAxes
 from narrows.networks.mlp import MLP, NARROW_CODE
-from narrows.objectives.base import (
-    NATS,
-    PIXEL_SQUARES,
-    Batch,
-    Needs,
-    Noise,
-    Objective,
-    Step,
-    Usual,
-)
+from narrows.objectives.base import NATS, PIXEL_SQUARES, Batch, Needs, Noise, Objective, Step, Usual
 from narrows.objectives.shared.losses import clipped_squared_error, squared_error
 
 GROUP = 512
