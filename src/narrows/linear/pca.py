@@ -169,7 +169,7 @@ def components_needed(
     elif moments.scatter is not None:
         squares, _ = moments.eigenvectors()
     else:
-        squares = fit_pca(blocks, MOST_SKETCHED, seed).singular_values_[::-1] ** 2
+        squares = fit_pca(blocks, MOST_SKETCHED, seed, rounding).singular_values_[::-1] ** 2
     total = float(moments.variances.sum()) * max(moments.n_rows - 1, 1)
     if total == 0:  # constant rows
         return 1
