@@ -38,7 +38,7 @@ Rates = dict[str, list[float]]
 def collect(programs: list[str], repetitions: int) -> tuple[Runs, Rates]:
     """Run every program once per repetition, in turn, measuring the matrix rate in between."""
     runs: Runs = {program: [] for program in programs}
-    # Where bfloat16 is emulated, one product takes minutes: measured is only what is used.
+    # Only types that programs use: where bfloat16 is emulated, one product takes minutes.
     rates: Rates = {precision_of(program): [] for program in programs}
     for repetition in range(repetitions):
         for precision, found in rates.items():

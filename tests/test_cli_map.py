@@ -138,7 +138,7 @@ def test_rows_that_training_held_out_are_judged_where_there_are_such():
         ("iris.csv --out m.png --labels-are class", "--labels-are must be one of auto, classes"),
         ("iris.csv --out m.png --n-components 4", "of a map must be 1 to 3, got 4"),
         ("iris.csv --out m.png --n-components 0.9", "of a map must be 1 to 3, got 0.9"),
-        ("iris.csv --out m.png --set objective=vae", "trained with objective neighbors"),
+        ("iris.csv --out m.png --set objective=vae", "needs a family that looks at neighbours"),
         ("iris.csv --out m.png --set objective__n_neighbours=4", "n_neighbours"),
         (
             "iris.csv --out m.png --model five.safetensors --max-seconds 3 --save x.safetensors",

@@ -187,8 +187,8 @@ def _new_map(given: Mapping[str, str | None], settings: Sequence[str]) -> Autoen
     ae = make_autoencoder(given, settings, usual={"objective": "neighbors"})
     if not named_part("objective", ae.objective).needs.n_neighbors:
         raise ParameterError(
-            "A map is trained with objective neighbors, or one that looks at neighbours as it does;"
-            " leave --set objective out."
+            "A map needs a family that looks at neighbours, as 'neighbors' does; leave"
+            " --set objective out."
         )
     if ae.n_components not in (1, 2, 3):
         raise ParameterError(f"--n-components of a map must be 1 to 3, got {ae.n_components!r}.")
