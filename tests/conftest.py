@@ -86,6 +86,19 @@ def rng():
     return np.random.default_rng(0)
 
 
+@pytest.fixture
+def rows(rng):
+    """Normal rows (7, 3)."""
+    return rng.normal(size=(7, 3))
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder that is empty and the current one."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
 @pytest.fixture(scope="session", name="X")
 def curved_rows():
     """Float64 rows (300, 6); tests leave them alone."""
