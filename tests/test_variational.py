@@ -93,7 +93,11 @@ def test_training_starts_at_probabilistic_pca(objective, unit):
 
 
 @pytest.mark.parametrize(
-    ("objective", "steps"), [(VAE(warm_up=0.0), 3000), (VAE(prior="flow"), 1000)]
+    ("objective", "steps"),
+    [
+        (VAE(warm_up=0.0), 3000),
+        pytest.param(VAE(prior="flow"), 1000, marks=pytest.mark.long),
+    ],
 )
 def test_a_linear_vae_trained_from_chance_ends_at_probabilistic_pca(objective, steps):
     X = factors(n_rows=1000)

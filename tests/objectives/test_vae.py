@@ -108,7 +108,7 @@ def test_a_scaling_that_leaves_the_range_is_refused(X):
 
 def test_training_beats_its_start(X):
     X = curved(900)
-    ae = quick(2, objective=VAE(), max_steps=1500, learning_rate=0.005, network=MLP(hidden=(64,)))
+    ae = quick(2, objective=VAE(), max_steps=500, learning_rate=0.005, network=MLP(hidden=(64,)))
     ae.fit(X)
     assert ae.best_step_ > 0
     assert ae.validation_error_ < 0.7 * ae.pca_validation_error_
