@@ -20,6 +20,7 @@ from sklearn.decomposition import PCA
 
 from few_digits import first_digits
 from narrows import MLP, Autoencoder, evaluate
+from narrows.objectives.priors import flow
 from narrows.sources import mnist as mnist_files
 
 torch.set_num_threads(1)
@@ -131,6 +132,12 @@ def card(model):
 def few_digits(monkeypatch):
     """A part of MNIST in its place."""
     monkeypatch.setattr(mnist_files, "_idx", first_digits(mnist_files._idx))
+
+
+@pytest.fixture
+def short_flow(monkeypatch):
+    """Fitting a flow to codes takes few steps, where a test does not ask how well."""
+    monkeypatch.setattr(flow, "FIT_STEPS", 20)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from narrows.errors import DataTypeError, ParameterError
 from narrows.training.align import _movement
 
 X = load_digits().data
-STEPS = {"max_steps": 150, "network": "auto", "objective": "neighbors"}
+STEPS = {"max_steps": 100, "network": "auto", "objective": "neighbors"}
 
 
 @pytest.fixture(scope="module")

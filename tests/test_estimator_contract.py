@@ -43,7 +43,7 @@ def test_every_check_of_scikit_learn_passes(init):
     assert_passes_every_check(Autoencoder(init=init, max_steps=4))
 
 
-UNLIKE = ("neighbors", "vae", "vq")
+UNLIKE = ("neighbors", "vae")
 """Families that differ most from each other; the others are checked by `make test-long`."""
 OTHERS = sorted(set(PARTS["objective"]) - {"reconstruction", *UNLIKE})
 

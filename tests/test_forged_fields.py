@@ -97,7 +97,7 @@ def outcome(path):
 
 @pytest.mark.skipif(not (PROC / "clear_refs").exists(), reason="memory is read from Linux's /proc")
 @pytest.mark.parametrize("name", MODELS)
-def test_a_forged_field_is_answered_at_once(name, saved, tmp_path):
+def test_a_forged_field_is_answered_at_once(name, saved, short_flow, tmp_path):
     path, state, wrong = tmp_path / "forged.safetensors", saved(name), {}
     about = ABOUT.get(name.split()[0], "")
     for attack, change in forged_fields(*copied(state)).items():

@@ -71,7 +71,7 @@ def test_data_in_any_unit_can_be_sampled_and_saved(unit, tmp_path):
     assert np.isfinite(load(tmp_path / "model.safetensors").sample(5)).all()
 
 
-def test_samples_of_one_column_and_one_number():
+def test_samples_of_one_column_and_one_number(short_flow):
     rows = quick(1, max_steps=5).fit(noise(60, 1)).sample(4, prior="flow", random_state=0)
     assert rows.shape == (4, 1)
     assert np.isfinite(rows).all()
@@ -82,7 +82,7 @@ def test_a_constant_is_all_that_constant_rows_teach():
     np.testing.assert_allclose(rows, 7.0, atol=1e-4)
 
 
-def test_a_fitted_prior_is_saved_and_codes_are_not(trained, X, tmp_path):
+def test_a_fitted_prior_is_saved_and_codes_are_not(trained, X, short_flow, tmp_path):
     path = tmp_path / "model.safetensors"
     copy.deepcopy(trained).fit_prior("mixture").save(path)
     again = load(path)

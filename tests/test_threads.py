@@ -165,6 +165,8 @@ def test_the_first_fit_of_a_process_leaves_random_alone_and_loads_no_compiler():
     program = """
 import random, sys
 from conftest import curved, quick
+from narrows.objectives.priors import flow
+flow.FIT_STEPS = 20
 before = random.getstate()
 ae = quick(max_steps=5).fit(curved(60))
 ae.sample(3, prior="flow", random_state=0)

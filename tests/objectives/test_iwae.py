@@ -90,7 +90,7 @@ def test_gradients_of_the_encoder_have_the_same_mean_and_less_noise():
 
 def test_it_trains():
     X = curved(600)
-    ae = quick(2, objective=IWAE(n_samples=8), max_steps=800, learning_rate=0.005).fit(X)
+    ae = quick(2, objective=IWAE(n_samples=8), max_steps=300, learning_rate=0.005).fit(X)
     start = quick(2, objective="iwae", max_steps=1, learning_rate=1e-30, keep="last").fit(X)
     gain = measure_density(ae, X).log_likelihood - measure_density(start, X).log_likelihood
     assert gain > 1.0
