@@ -58,6 +58,9 @@ def test_few_columns_with_nearly_all_the_variance_are_named():
         quick(max_steps=2).fit(wine)
     variances = np.r_[100.0, 90.0, np.ones(28) / 10]
     assert "Columns 0, 1 carry" in dominant_columns(variances)[0]
+    assert dominant_columns(np.r_[91.0, np.ones(9)]) and not dominant_columns(
+        np.r_[80.0, np.ones(9)]
+    )
     assert dominant_columns(np.ones(30)) == []
     assert dominant_columns(np.array([1.0, 0.0, 0.0])) == []  # the others do not vary at all
     assert dominant_columns(np.array([3.0])) == []

@@ -26,7 +26,7 @@ LARGEST, LARGEST_FLOAT32 = 1e100, 1e30
 for rows in float32, codes stay within float32."""
 SMALLEST = 1e-100
 """Range of the data from which sums of squares stay far above zero in float64."""
-DOMINANT_SHARE = 0.95
+DOMINANT_SHARE = 0.9
 """Part of the variance in few columns from which `fit` warns."""
 MOST_NAMED = 3
 """Columns that a warning names."""
@@ -148,7 +148,7 @@ def choose_bounds(bounds: Any, X: NDArray[np.generic]) -> tuple[float, float] | 
 def dominant_columns(variances: NDArray[np.float64], names: Any = None) -> list[str]:
     """Say where few columns (D,) carry nearly all the variance, so that a code shows only them.
 
-    Few are a tenth of the columns that vary, or one; nearly all is 95 %.
+    Few are a tenth of the columns that vary, or one; nearly all is 90 %.
     """
     order = np.argsort(-variances)
     n_varying = int(np.count_nonzero(variances))
