@@ -181,12 +181,21 @@ def test_warnings_are_one_line(narrows):
     code, _, complaint = narrows("fit flat.npy --out m.safetensors --max-steps 2 --set verbose=0")
     assert code == 0
     assert "warning" not in complaint
-    rows = np.load("three.npy") * [1, 1e6, 1]
-    np.save("dominant.npy", rows)
-    code, _, complaint = narrows("fit dominant.npy --out d.safetensors --max-steps 2")
+
+
+@pytest.mark.parametrize(
+    "verb", ["fit rows.npy --out m.safetensors", "map rows.npy --out m.npy", "size rows.npy"]
+)
+def test_what_a_warning_says_to_type_is_taken(narrows, verb):
+    np.save("rows.npy", np.load("three.npy") * [1, 1e6, 1])
+    code, _, complaint = narrows(f"{verb} --set max_steps=2")
     assert code == 0
-    (line,) = [line for line in complaint.splitlines() if "warning" in line]
+    (line,) = [line for line in complaint.splitlines() if "carries" in line]
     assert line.startswith("narrows: warning: Column 1 carries ")
+    (to_type,) = re.findall(r"on the command line: ([^)]*)\)", line)
+    code, _, complaint = narrows(f"{verb} --set max_steps=2 {to_type} --overwrite")
+    assert code == 0
+    assert "carries" not in complaint
 
 
 def test_no_memory_is_a_failure_in_one_line(narrows):

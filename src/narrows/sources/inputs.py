@@ -163,7 +163,7 @@ def dominant_columns(variances: NDArray[np.float64], names: Any = None) -> list[
     return [
         f"{which} {100 * shares[count - 1]:.4g} % of the variance of {len(variances)} columns, so"
         " the code describes little else. If columns have different units, use"
-        " scaling='standard' (on the command line: --scaling standard)."
+        " scaling='standard' (on the command line: --set scaling=standard)."
     ]
 
 
