@@ -248,6 +248,13 @@ def test_scree_of_a_size_curve_marks_what_is_recommended():
         figures.scree(curve, marks={"narrows": 3000})
 
 
+def test_a_mark_among_few_sizes_is_read_off_the_axis():
+    curves = {"narrows": [0.3, 0.1, 0.029], "PCA": [0.3, 0.1, 0.029]}
+    (axes,) = figures.scree([1, 2, 3], curves, marks={"narrows": 3, "PCA": 3}).axes
+    assert "3" in {tick.get_text() for tick in axes.get_xticklabels()}
+    assert "3" not in {text.get_text() for text in axes.texts}
+
+
 @pytest.mark.parametrize(
     "errors", [[0.0, 0.0], [1.0, 1.0], [np.nan, 0.5], [np.nan, np.nan], [-1.0, 5.0], [1e-9, 1.0]]
 )

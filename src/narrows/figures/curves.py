@@ -89,16 +89,16 @@ def scree(
     few = where[order] if where.size <= FEW_SIZES else None
     draw_lines(axes, lines, pen, (x_label, y_label, unit), log_x=True, x_ticks=few)
     room = FreeRoom(axes, lines)
-    _draw_marks(axes, lines, marks or {}, room, pen)
+    _draw_marks(axes, lines, marks or {}, None if few is not None else room, pen)
     if few is not None and len(lines) <= 2:
         _write_values(lines, room, pen)
     return fit(figure)
 
 
 def _draw_marks(
-    axes: Axes, lines: Sequence[Line], marks: Mapping[str, int], room: FreeRoom, pen: Pen
+    axes: Axes, lines: Sequence[Line], marks: Mapping[str, int], room: FreeRoom | None, pen: Pen
 ) -> None:
-    """Mark sizes on curves: a ring, a line down to the axis, the size beside it."""
+    """Mark sizes on curves: a ring, a line down to the axis; with room, the size beside it."""
     by_name = {line.name: line for line in lines}
     for name, size in marks.items():
         if name not in by_name or size not in by_name[name].x:
@@ -110,8 +110,9 @@ def _draw_marks(
         axes.plot([size, size], [floor, error], color=line.colour, lw=1, ls=(0, (2, 3)))
         (ring,) = axes.plot([size], [error], "o", ms=7, mew=2, zorder=6)
         ring.set(markeredgecolor=line.colour, markerfacecolor=pen.colours.paper)
-        above = not any(np.interp(size, other.x, other.y) > error for other in lines)
-        room.write(f"{size:,}", (size, error), above, pen.style(9, line.colour))
+        if room is not None:
+            above = not any(np.interp(size, other.x, other.y) > error for other in lines)
+            room.write(f"{size:,}", (size, error), above, pen.style(9, line.colour))
 
 
 def _write_values(lines: Sequence[Line], room: FreeRoom, pen: Pen) -> None:
