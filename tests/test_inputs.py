@@ -154,7 +154,9 @@ def test_what_a_loader_returns_is_refused_with_what_it_holds():
         ae.transform({"rows": bunch["data"]})
 
 
-@pytest.mark.parametrize("make", [scipy.sparse.csr_matrix, scipy.sparse.coo_array])
+@pytest.mark.parametrize(
+    "make", [scipy.sparse.csr_matrix, scipy.sparse.coo_array, scipy.sparse.dok_array]
+)
 def test_sparse_is_refused_with_a_way_out(make):
     with pytest.raises(DataTypeError, match=r"[Ss]parse.*toarray") as caught:
         quick().fit(make(TABLE))

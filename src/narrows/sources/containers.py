@@ -45,6 +45,8 @@ def _converted(X: Any) -> Any:
         X = list(X)
     if isinstance(X, (list, tuple)):
         return _from_list(X)
+    if hasattr(X, "toarray") and hasattr(X, "nnz"):  # some of them are mappings in older SciPy
+        raise _sparse(".toarray()")
     if isinstance(X, Mapping):
         names = [str(name) for name in X]
         which = "data" if "data" in names else next(iter(names), "name")
@@ -52,8 +54,6 @@ def _converted(X: Any) -> Any:
             f"X is a {type(X).__name__} of {', '.join(names) or 'nothing'}, not an array of rows."
             f" Pass what it holds, such as X[{which!r}]."
         )
-    if hasattr(X, "toarray") and hasattr(X, "nnz"):
-        raise _sparse(".toarray()")
     if hasattr(X, "shape"):
         return X
     if hasattr(X, "__array__") or hasattr(X, "__array_interface__"):
