@@ -45,6 +45,7 @@ PART_ROWS = (128, 500)
 MANY, FEW = 12_000, 400
 """Rows of small fits: the judged model is returned, or one that is trained again on all rows."""
 MAX_STEPS: dict[int, int | None] = {MANY: 300, FEW: None}
+"""Of such fits, by their rows; None is the default."""
 FRESH_ROWS = 20_000
 MOST_AWAY = 1.0
 """What is promised, in percent: distance of the mean of ``validation_error_`` from the true one."""

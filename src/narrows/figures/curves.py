@@ -89,7 +89,8 @@ def scree(
     few = where[order] if where.size <= FEW_SIZES else None
     draw_lines(axes, lines, pen, (x_label, y_label, unit), log_x=True, x_ticks=few)
     room = FreeRoom(axes, lines)
-    _draw_marks(axes, lines, marks or {}, None if few is not None else room, pen)
+    # Of few sizes, each stands on the axis.
+    _draw_marks(axes, lines, marks or {}, room if few is None else None, pen)
     if few is not None and len(lines) <= 2:
         _write_values(lines, room, pen)
     return fit(figure)
