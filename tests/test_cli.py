@@ -3,6 +3,7 @@
 `python tests/test_cli.py` writes tests/golden/help.txt anew.
 """
 
+import importlib.metadata
 import inspect
 import io
 import json
@@ -58,7 +59,20 @@ def folder(tmp_path_factory):
 
 
 def test_help_is_the_golden_text_and_light():
-    assert help_texts() == GOLDEN.read_text("utf-8"), "run `python tests/test_cli.py`"
+    found, golden = help_texts(), GOLDEN.read_text("utf-8")
+    if pinned("typer") and pinned("rich"):
+        assert found == golden, "run `python tests/test_cli.py`"
+    else:  # other versions break lines elsewhere
+        assert words(found) == words(golden)
+
+
+def pinned(package):
+    constraints = (Path(__file__).parents[1] / "constraints.txt").read_text("utf-8").split()
+    return f"{package}=={importlib.metadata.version(package)}" in constraints
+
+
+def words(text):
+    return "".join(re.findall(r"\w", text))
 
 
 def test_help_survives_an_ascii_terminal():

@@ -15,9 +15,10 @@ import pytest
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 COMMON = """
-import multiprocessing, os, sys, threading
+import ctypes, multiprocessing, os, sys, threading
 import numpy as np, torch
 from conftest import curved
+from threadpoolctl import threadpool_info
 from narrows import MLP, Autoencoder, load
 from narrows.common import threads as shared
 
@@ -44,6 +45,13 @@ def answers(ae):
         ae.trust(ae.transform(X), X).tobytes(),
         again.transform(X).tobytes(),
     ]
+
+def as_expected(found, expected):
+    "The same bits; where OpenMP is older than GCC 9, a child's own products have one thread."
+    libraries = [ctypes.CDLL(i["filepath"]) for i in threadpool_info() if i["user_api"] == "openmp"]
+    if all(hasattr(library, "omp_pause_resource_all") for library in libraries):
+        return found == expected
+    return found[0] == 1 and found[2:] == expected[2:]
 
 def in_child(function, *given):
     context = multiprocessing.get_context("fork")
@@ -72,17 +80,17 @@ def test_a_child_answers_as_its_parent_does():
     said = run("""
 ae = fitted()
 expected = answers(ae)
-print(in_child(answers, ae) == expected, answers(ae) == expected)
+print(as_expected(in_child(answers, ae), expected), answers(ae) == expected)
 
 def twice(ae):
     pid = os.fork()
     if pid == 0:
-        os._exit(0 if answers(ae) == expected else 1)
+        os._exit(0 if as_expected(answers(ae), expected) else 1)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 pid = os.fork()
 if pid == 0:
-    same = answers(ae) == expected
+    same = as_expected(answers(ae), expected)
     os._exit(twice(ae) if same else 2)
 print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 """)
@@ -115,7 +123,7 @@ thread = threading.Thread(target=fit)
 thread.start()
 begun.wait(60)
 with shared.one_blas_thread():  # which the child's own thread does not hold
-    print(in_child(answers, ae) == expected)
+    print(as_expected(in_child(answers, ae), expected))
 go_on.set()
 thread.join()
 """)

@@ -159,6 +159,7 @@ def space(
     ends = [limits(values.min(), values.max()) for values in codes.T]
     axes.set(xlim=ends[0], ylim=ends[1], zlim=ends[2])
     _quiet_box(axes, pen)
+    figure.draw_without_rendering()  # older Matplotlib measures names and numbers where last drawn
     return fit(figure)
 
 

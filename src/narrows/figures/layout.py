@@ -48,7 +48,10 @@ def fit(figure: Figure, margin: float = MARGIN) -> Figure:
 
     Axes move by whole pixels of a PNG file, so that cells of samples stay even.
     """
-    box = figure.get_tightbbox(renderer(figure))
+    # Older Matplotlib leaves out how far the names of axes reach.
+    names = [axis.label for axis in cast("Any", figure).findobj(Axis) if axis.label.get_text()]
+    named = [drawn_box(name).transformed(figure.dpi_scale_trans.inverted()) for name in names]
+    box = Bbox.union([figure.get_tightbbox(renderer(figure)), *named])
     old = np.array(figure.get_size_inches())
     # A hundredth of a pixel is rounding, and no reason for a further one.
     shift = np.ceil((margin - np.array([box.x0, box.y0])) * DPI - 0.01) / DPI
