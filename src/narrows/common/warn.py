@@ -17,10 +17,6 @@ def warn(message: str) -> None:
     `warnings.warn` has ``skip_file_prefixes`` for this from Python 3.12 on.
     """
     level, frame = 1, inspect.currentframe()
-    while frame is not None and _package(frame.f_globals) in _INSIDE:
+    while frame is not None and str(frame.f_globals.get("__name__")).split(".")[0] in _INSIDE:
         level, frame = level + 1, frame.f_back
     warnings.warn(message, NarrowsWarning, stacklevel=level)
-
-
-def _package(names: dict[str, object]) -> str:
-    return str(names.get("__name__")).partition(".")[0]
