@@ -12,7 +12,7 @@ import torch
 from sklearn.exceptions import NotFittedError
 
 from conftest import assert_is_pca_of, bits, curved, noise, quick
-from narrows import FSQ, Autoencoder
+from narrows import FSQ, MLP, Autoencoder
 from narrows.errors import DataError, NarrowsWarning, ParameterError
 
 # ---------------------------------------------------------------- callbacks
@@ -89,16 +89,25 @@ def test_ctrl_c_leaves_the_best_state(X, keep, step):
         assert ae.best_step_ == step
 
 
-@pytest.mark.parametrize("run", [1, 3, 6])
-def test_ctrl_c_in_cross_fitting_leaves_a_model_that_says_what_it_is(X, run):
+ONE_BY_ONE = MLP(hidden=(16,), skip=True)
+"""A network that is not trained side by side with others."""
+
+
+@pytest.mark.parametrize(
+    ("network", "run"), [(MLP(hidden=(16,)), 1), *((ONE_BY_ONE, run) for run in (1, 3, 6))]
+)
+def test_ctrl_c_in_cross_fitting_leaves_a_model_that_says_what_it_is(X, network, run):
     def interrupt(progress):
         if progress.run == run and progress.step == 100:
             raise KeyboardInterrupt
 
-    ae = quick(callbacks=(interrupt,), validation_fraction="auto", max_steps=400)
+    given = {"network": network, "validation_fraction": "auto", "max_steps": 400}
+    ae = quick(callbacks=(interrupt,), **given)
     with pytest.raises(KeyboardInterrupt):
         ae.fit(X)
+    assert ae.ended_ == "interrupted"
     if ae.best_step_ == 0:
+        assert network is ONE_BY_ONE  # side by side, one has learned from all rows by then
         assert_is_pca_of(ae, X)
         assert ae.validation_error_ == ae.pca_validation_error_ or math.isnan(ae.validation_error_)
     else:
@@ -245,7 +254,8 @@ def test_a_callback_that_stops_the_repetition_leaves_a_model_that_says_what_it_i
     def stop(progress):
         return progress.run == progress.n_runs and progress.step == 3
 
-    ae = quick(callbacks=(stop,), validation_fraction="auto", max_steps=400).fit(X)
+    given = {"network": ONE_BY_ONE, "validation_fraction": "auto", "max_steps": 400}
+    ae = quick(callbacks=(stop,), **given).fit(X)
     assert (ae.best_step_, ae.ended_) == (0, "callback")
     assert ae.validation_error_ == ae.pca_validation_error_
     assert_is_pca_of(ae, X)
@@ -317,7 +327,7 @@ def test_partial_fit_with_another_optimizer_begins_its_means_anew(X):
 
 
 def test_every_run_prints_its_lines(X, capsys):
-    quick(max_steps=1, validation_fraction="auto", verbose=1).fit(X)
+    quick(max_steps=1, validation_fraction="auto", verbose=1, network=ONE_BY_ONE).fit(X)
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) >= 5
     assert all(line.startswith("epoch    1  step      1") for line in lines)

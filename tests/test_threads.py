@@ -170,7 +170,8 @@ flow.FIT_STEPS = 20
 before = random.getstate()
 ae = quick(max_steps=5).fit(curved(60))
 ae.sample(3, prior="flow", random_state=0)
-print(random.getstate() == before, "torch._dynamo" in sys.modules)
+loaded = {"torch._dynamo", "sympy"} & set(sys.modules)
+print(random.getstate() == before, sorted(loaded))
 """
     answer = subprocess.run(
         [sys.executable, "-c", program],
@@ -180,4 +181,4 @@ print(random.getstate() == before, "torch._dynamo" in sys.modules)
         check=True,
         timeout=120,
     )
-    assert answer.stdout.split() == ["True", "False"]
+    assert answer.stdout.split() == ["True", "[]"]

@@ -14,6 +14,7 @@ from conftest import quick
 from narrows import Autoencoder, Conv
 from narrows.errors import ParameterError
 from narrows.networks import Widths
+from narrows.networks.base import count_products
 from narrows.networks.conv import SMALLEST_CONTRAST
 
 
@@ -215,6 +216,15 @@ def test_outputs_that_are_no_whole_pictures_are_refused():
 def test_fields_that_do_not_fit_each_other_are_all_named(fields, words):
     with pytest.raises(ParameterError, match=words):
         resolved((8, 8), **fields)
+
+
+@pytest.mark.parametrize("shape", [(7, 5), (12, 9, 3), (1, 40)])
+@pytest.mark.parametrize("homogeneous", [False, True])
+def test_products_are_those_that_torch_counts(shape, homogeneous):
+    conv, widths = resolved(shape, channels=(4, 6), homogeneous=homogeneous), widths_of(shape)
+    modules = conv.build(widths, torch.Generator())
+    inputs = (torch.zeros(1, n) for n in (widths.features, widths.code))
+    assert conv.n_products(widths) == count_products(*modules, *inputs)
 
 
 def test_counts_of_a_network_by_hand():

@@ -14,7 +14,7 @@ from narrows import MLP, Autoencoder, Neighbors, load
 from narrows.linear.scaling import Scaling
 from narrows.networks import Autoencoding
 from narrows.objectives import Batch, Step
-from narrows.objectives.neighbors import GROUP, contrast
+from narrows.objectives.neighbors import GROUP, contrast, cost_of_finding
 
 
 @pytest.mark.parametrize("k", [2, 9])
@@ -29,6 +29,21 @@ def test_the_loss_is_that_of_the_docstring(k):
             there, back = q[row, row] / q[row].sum(), q[row, row] / q[:, row].sum()
             expected -= (there.log() + back.log()).item() / 2 / len(near)
         assert found[row].item() == pytest.approx(expected, rel=1e-9)
+
+
+def test_held_out_rows_pay_for_finding_their_neighbours_among_others():
+    generator = torch.Generator().manual_seed(0)
+    z, *near = torch.randn(3, 20, 2, generator=generator, dtype=torch.float64)
+    others = torch.randn(9, 2, generator=generator, dtype=torch.float64)
+    found = cost_of_finding(z, torch.stack(near), others)
+
+    def q(a, b):
+        return 1 / (1 + (a - b).square().sum(dim=-1))
+
+    for row in range(20):
+        rest = q(z[row], others).sum()
+        costs = [-(q(z[row], n[row]) / (q(z[row], n[row]) + rest)).log().item() for n in near]
+        assert found[row].item() == pytest.approx(sum(costs) / 2, rel=1e-9)
 
 
 def test_its_derivatives_are_those_of_differences():

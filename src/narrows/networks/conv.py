@@ -8,6 +8,7 @@ Legend: B batch, D features, K code size, H height, W width, C channels of a map
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar, NamedTuple, cast
@@ -19,8 +20,8 @@ from narrows.common.limits import MOST, boolean, integer, one_of, parameter, rea
 from narrows.common.sizes import MANY_ROWS
 from narrows.errors import ParameterError
 from narrows.linear.patches import Cells, as_picture
-from narrows.networks.base import Network, Widths, count_products
-from narrows.networks.layers import empty_linear
+from narrows.networks.base import Network, Widths
+from narrows.networks.layers import empty_linear, with_memory
 from narrows.networks.prefixes import ReadsPrefix
 
 SMALLEST_CONTRAST = 1e-2
@@ -183,24 +184,27 @@ class Conv(Network):
         return True
 
     def n_parameters(self, widths: Widths) -> int:
-        """Count weights and biases of encoder and decoder, as `_modules` makes them."""
+        """Count weights and biases of encoder and decoder."""
+        layers = self._layers(widths)
+        return sum((inputs + self._bias) * outputs for inputs, outputs, _ in layers)
+
+    def n_products(self, widths: Widths) -> int:
+        """Count the multiplications of a forward pass of one row, through encoder and decoder."""
+        return sum(inputs * outputs * places for inputs, outputs, places in self._layers(widths))
+
+    def _layers(self, widths: Widths) -> Iterator[tuple[int, int, int]]:
+        """Give what enters and leaves each layer that `_modules` makes, and how often in a row."""
         extents = self._extents(_picture(widths))
         n_outputs = widths.decoder_out // widths.features
-        there, back = self._dense_sizes(widths, extents[-1])
-        layers = [*pairwise(there), *pairwise(back)]
+        for sizes in self._dense_sizes(widths, extents[-1]):
+            yield from ((*sides, 1) for sides in pairwise(sizes))
         for fine, coarse in pairwise(extents):
             n_maps = n_outputs if fine is extents[0] else 1
             size, channels = _cells(fine, coarse).size, coarse.channels
             wide = WIDENED * channels
             block = [(self.kernel**2, channels), (channels, wide), (wide, channels)]
-            layers += [(size, channels), (channels, n_maps * size), *block * (2 * int(self.blocks))]
-        return sum((inputs + self._bias) * outputs for inputs, outputs in layers)
-
-    def n_products(self, widths: Widths) -> int:
-        """Count the multiplications of a forward pass of one row, through encoder and decoder."""
-        read = self._dense_sizes(widths, Extent(1, 1, 1))[1][0]
-        x, z = (torch.empty(1, n, device="meta") for n in (widths.features, read))
-        return count_products(*self._modules(widths), x, z)
+            sides = [(size, channels), (channels, n_maps * size), *block * (2 * int(self.blocks))]
+            yield from ((*pair, coarse.height * coarse.width) for pair in sides)
 
     def _dense_sizes(self, widths: Widths, last: Extent) -> tuple[list[int], list[int]]:
         """Return the sizes between the last map and the code, there and back."""
@@ -214,7 +218,7 @@ class Conv(Network):
         """Return a fresh (encoder, decoder) drawn from the generator alone."""
         encoder, decoder = self._modules(widths)
         for module in (encoder, decoder):
-            _draw(module.to_empty(device="cpu"), generator)
+            _draw(with_memory(module), generator)
         if widths.ordered:
             decoder = ReadsPrefix(decoder, widths.code, told=not self.homogeneous)
         return encoder, decoder

@@ -42,11 +42,17 @@ class Batch(NamedTuple):
     near : Tensor (B, P, D) or (B, P, A), or None
         P neighbours of each row, for a family that needs them; A scores on principal axes each,
         where the encoder reads those.
+    others : Tensor (G, D) or (G, A), or None
+        Of held-out rows with neighbours: training rows that they are compared with.
+    shares : Tensor (B,), or None
+        How much each row counts in the loss; 1 / B each by default.
     """
 
     x: Tensor
     y: Tensor | None = None
     near: Tensor | None = None
+    others: Tensor | None = None
+    shares: Tensor | None = None
 
 
 class Bounds(NamedTuple):
@@ -152,7 +158,7 @@ class Usual(NamedTuple):
         Below 1,000 rows, and from there on; None for the network of all families.
     """
 
-    rates: tuple[float, float, float] = (0.001, 0.001, 0.002)
+    rates: tuple[float, float, float] = (0.006, 0.006, 0.002)
     batch_size: int = 256
     weight_decay: float = 0.2
     networks: tuple[Network, Network] | None = None

@@ -95,7 +95,7 @@ class Neighbors(Objective):
         narrow = n_components < NARROW_CODE
         networks = (SHALLOW, DEEP if narrow else WIDE)
         few, many = (MLP(hidden=hidden, weight_init="lecun") for hidden in networks)
-        return Usual((0.001, 0.003, 0.01 if narrow else 0.006), 512, 0.01, (few, many))
+        return Usual((0.004, 0.006, 0.01 if narrow else 0.006), 512, 0.01, (few, many))
 
     def start(self, path: LinearPath) -> LinearPath:
         """Return PCA divided by its largest deviation, and a decoder that gives the mean.
@@ -147,29 +147,52 @@ class Neighbors(Objective):
     ) -> tuple[Tensor, Tensor]:
         """Return codes of rows, (B, K), and of their neighbours, (P, B, K), with noise if given."""
         if isinstance(encoder, OnAxes):
-            x, encoder = encoder.scores(x), encoder.inner
+            x = encoder.scores(x)
         # Rows and their neighbours, (B, 1 + P, A).
         rows = torch.cat([x[:, None], near], dim=1)
         if self.noise and moved is not None and moved.shape[2] == x.shape[1]:
             apart_BP1 = (near - x[:, None]).float().square().mean(dim=2, keepdim=True).sqrt()
             apart = torch.cat([apart_BP1[:, :1], apart_BP1], dim=1)
             rows = rows + (self.noise * apart * moved).to(x.dtype)
-        z: Tensor = encoder(rows.flatten(0, 1)).reshape(*rows.shape[:2], -1)
+        z: Tensor = _reader(encoder)(rows.flatten(0, 1)).reshape(*rows.shape[:2], -1)
         return z[:, 0], z[:, 1:].transpose(0, 1)
 
     def held_out_loss(self, net: Autoencoding, batch: Batch, step: Step, x_hat: Tensor) -> Tensor:
-        """Return the sum of both terms (B,), with the squared error of the clipped output."""
+        """Return the cost of finding neighbours among others, and the squared error (B,)."""
         del step
         assert batch.near is not None, "batches of this family hold neighbours"
+        assert batch.others is not None, "held-out rows are compared with training rows"
         z_BK, near_PBK = self._codes(net.encoder, batch.x, batch.near)
-        error_B = clipped_squared_error(x_hat, batch.x)
-        weight = self._weight(z_BK.shape[1])
-        return weight * contrast(z_BK.float(), near_PBK.float()) + error_B
+        others_GK = _reader(net.encoder)(batch.others)
+        cost_B = cost_of_finding(z_BK.float(), near_PBK.float(), others_GK.float())
+        return self._weight(z_BK.shape[1]) * cost_B + clipped_squared_error(x_hat, batch.x)
 
     def _weight(self, n_components: int) -> float:
         if self.weight == "auto":
             return 0.6 if n_components < NARROW_CODE else 0.8
         return float(self.weight)
+
+
+def _reader(encoder: nn.Module) -> nn.Module:
+    """Return what reads neighbours: the whole encoder, or what follows its principal axes."""
+    return encoder.inner if isinstance(encoder, OnAxes) else encoder
+
+
+def cost_of_finding(z: Tensor, near: Tensor, others: Tensor) -> Tensor:
+    """Return the cost (B,), in nats, of finding the neighbours of rows among others.
+
+    Parameters
+    ----------
+    z : Tensor (B, K)
+        Codes of rows.
+    near : Tensor (P, B, K)
+        Codes of P neighbours of each; the cost is the mean over them.
+    others : Tensor (G, K)
+        Codes of other rows.
+    """
+    q_PB = 1 / (1 + (near - z).square().sum(dim=2))
+    rest_B = (1 / (1 + torch.cdist(z, others).square())).sum(dim=1)
+    return ((q_PB + rest_B).log() - q_PB.log()).mean(dim=0)
 
 
 def contrast(z: Tensor, near: Tensor) -> Tensor:

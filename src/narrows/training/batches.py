@@ -5,7 +5,8 @@ Legend: N rows, B batch, D features.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -41,12 +42,16 @@ class Near(NamedTuple):
     def of(self, rows: RowNumbers, places: RowNumbers, dtype: torch.dtype) -> Tensor:
         """Return neighbours (B, P, D) of rows (B,), the ones at places (B, P), modulo k."""
         numbers = self.numbers[rows[:, None], places % self.numbers.shape[1]].ravel()
+        return self.take(numbers, dtype).reshape(*places.shape, -1)
+
+    def take(self, numbers: RowNumbers, dtype: torch.dtype) -> Tensor:
+        """Return the rows of these numbers."""
         on_device = torch.from_numpy(numbers).to(self.rows.device)
         if isinstance(self.rows, Tensor):
             found = self.rows.index_select(0, on_device)
         else:
             found = self.rows.values(numbers, on_device)
-        return found.to(dtype).reshape(*places.shape, -1)
+        return found.to(dtype)
 
 
 class ScaledRows:
@@ -131,3 +136,46 @@ class ScaledRows:
         for start in range(0, n_rows, batch_size):
             part = slice(start, start + batch_size)
             yield self._take(order[part], on_device[part], places[part])
+
+
+class RowsSideBySide:
+    """Rows of several networks that are trained as one (`narrows.networks.side_by_side`).
+
+    A pass over its own rows takes each network as many batches as the others. So their batches
+    differ in size, and rows of zeros, which count for nothing, fill up the smaller ones.
+
+    Parameters
+    ----------
+    parts : sequence of ScaledRows
+        Of each network, in the units of that.
+    batch_size : int
+        Rows of one network at the most.
+
+    Attributes
+    ----------
+    size : int
+        Rows of one network in a batch, those of zeros included.
+    """
+
+    def __init__(self, parts: Sequence[ScaledRows], batch_size: int) -> None:
+        self._n_rows = [part.n_rows for part in parts]
+        self._n_batches = math.ceil(max(self._n_rows) / batch_size)
+        self.size = math.ceil(max(self._n_rows) / self._n_batches)
+        every = [np.arange(n_rows, dtype=np.int64) for n_rows in self._n_rows]
+        rows = [part.values(n, torch.from_numpy(n)) for part, n in zip(parts, every, strict=True)]
+        self._rows = torch.cat([*rows, torch.zeros_like(rows[0][:1])])
+
+    def batches(self, *, seed: int, epoch: int) -> Iterator[Batch]:
+        """Give every row once; row i of a batch belongs to network i modulo M."""
+        shape = (self._n_batches, self.size, len(self._n_rows))
+        chosen = np.full(shape, len(self._rows) - 1, dtype=np.int64)
+        shares = np.zeros(chosen.shape, dtype=np.float32)
+        first = 0
+        for place, n_rows in enumerate(self._n_rows):
+            order = first + np.random.default_rng((seed, epoch, place)).permutation(n_rows)
+            for number, part in enumerate(np.array_split(order, self._n_batches)):
+                chosen[number, : len(part), place] = part
+                shares[number, : len(part), place] = 1 / max(len(part), 1)
+            first += n_rows
+        for rows, share in zip(torch.from_numpy(chosen), torch.from_numpy(shares), strict=True):
+            yield Batch(self._rows.index_select(0, rows.flatten()), shares=share.flatten())

@@ -40,6 +40,8 @@ HELD_OUT_VALUES = 1 << 24
 """Values of held-out rows that go through at once (64 MiB), where 1,024 rows have more."""
 SCORED_ROWS = 4096
 """Rows that are scored on principal axes at once."""
+COMPARED_ROWS = 512
+"""Training rows that held-out rows are compared with, where neighbours count."""
 CURVE_CODES = 1 << 17
 """Codes, each length of each row being one, that a size curve is measured by."""
 
@@ -59,10 +61,14 @@ class HeldOut:
         # One common divisor is undone; where each column has its own, errors stay in deviations.
         self._unit = float(divisor[0]) if divisor.size == 1 else 1.0
         self._n_parts = 1 if plan.split.n_folds else N_PARTS
+        needs = self._objective.needs
+        # Rows with neighbours are compared with training rows, and not with each other.
+        self._couples_rows = bool(needs.couples_rows) and not needs.n_neighbors
+        self._others: Tensor | None = None
         self.n_rows = source.n_rows
 
     def look_around(self, compact_rows: Floats32, near: Near, pca: PrincipalComponents) -> None:
-        """Find the neighbours that these rows have among training rows.
+        """Find the neighbours that these rows have among training rows, and what is compared.
 
         Parameters
         ----------
@@ -75,6 +81,8 @@ class HeldOut:
         own = compact(self._rows.source.blocks, pca, self._rows.scaling)
         numbers = nearest(own, compact_rows, near.numbers.shape[1])
         self._rows.near = Near(numbers, near.rows)
+        compared = evenly_spread(len(compact_rows), COMPARED_ROWS)
+        self._others = near.take(compared, self._rows.dtype)
 
     def errors(self, net: Autoencoding) -> Errors:
         """Return per row (N, 2) the family's held-out loss, and the mean squared error.
@@ -94,7 +102,7 @@ class HeldOut:
     @property
     def parts(self) -> NDArray[np.int64] | None:
         """Part (N,) of each row, where rows of a part are compared with each other; else None."""
-        if not self._objective.needs.couples_rows:
+        if not self._couples_rows:
             return None
         blocks = [np.full(len(rows), number) for number, rows in self._parts()]
         return np.concatenate(blocks)
@@ -154,7 +162,7 @@ class HeldOut:
         """Give the numbers of all rows in blocks, numbered, or of some rows, evenly spread."""
         chosen = evenly_spread(self.n_rows, most_rows or self.n_rows)
         size = rows_at_once(self._rows.source.n_features, HELD_OUT_VALUES, 1024)
-        if self._objective.needs.couples_rows:
+        if self._couples_rows:
             # A family that compares rows does so within a part, so that parts are independent.
             chosen = np.random.default_rng(self._seed).permutation(chosen)
             size = min(size, math.ceil(len(chosen) / self._n_parts))
@@ -163,7 +171,8 @@ class HeldOut:
 
     def _blocks(self, most_rows: int | None = None) -> Iterator[tuple[int, Batch]]:
         """Give the rows of `_parts`, in the network's units."""
-        return ((number, self._rows.take(rows)) for number, rows in self._parts(most_rows))
+        for number, rows in self._parts(most_rows):
+            yield number, self._rows.take(rows)._replace(others=self._others)
 
     def _clipped(self, x_hat: Tensor) -> Tensor:
         return x_hat if self._bounds is None else x_hat.clamp(*self._bounds)

@@ -13,8 +13,9 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -60,6 +61,8 @@ class StepRule:
         Whether codes are cut short at random.
     own : bool
         Whether the architecture is a user's own.
+    n_nets : int
+        Networks that the rows of a batch belong to (`narrows.networks.side_by_side`).
     """
 
     objective: Objective
@@ -72,6 +75,7 @@ class StepRule:
     seed: int = 0
     ordered: bool = False
     own: bool = False
+    n_nets: int = 1
 
     @property
     def loss(self) -> Loss:
@@ -231,7 +235,7 @@ def train(
     layer_draws = _layer_draws(state.net, rule.own)
     stopped = False
     while state.step < pace.until and not stopped:
-        record = _EpochRecord()
+        record = _EpochRecord(rule.n_nets)
         for number, (batch, is_last) in enumerate(_marked(batches(state.epoch))):
             place, n_rows = pace.place(state.step), len(batch.x)
             rate = rule.learning_rate * learning_rate_factor(
@@ -242,15 +246,18 @@ def train(
             seed = rule.step_seed(state.epoch, number)
             noise = rule.noise(batch.x, seed)
             # The loss is the mean over rows of the sum of terms: so much for each row of each term.
-            each = torch.full((n_rows,), 1 / n_rows, device=batch.x.device)
+            each = batch.shares
+            if each is None:
+                each = torch.full((n_rows,), 1 / n_rows, device=batch.x.device)
             with layer_draws(seed ^ 1):  # another stream than the family's noise
                 for phase in phases:
                     step = Step(noise, rule.bounds, min(place / pace.n_steps, 1.0), phase)
                     terms = loss.terms(copy_of_net.net, batch, step)
-                    copy_of_net.backward(list(terms.values()), [each] * len(terms), phase)
+                    means = {name: term.float() @ each for name, term in terms.items()}
+                    copy_of_net.backward(cast("Tensor", sum(means.values())), phase)
                     state.optimizer.step()
                     copy_of_net.refresh(phase)
-                    record.add(terms, n_rows, in_loss=phase == phases[0])
+                    record.add(means, n_rows, in_loss=phase == phases[0])
             state.step += 1
             early = state.step < AVERAGE_EVERY
             if state.average is not None and (early or state.step % AVERAGE_EVERY == 0):
@@ -314,11 +321,10 @@ class _ComputeCopy:
         copied.decoder.to(dtype)
         return copied
 
-    def backward(self, terms: list[Tensor], weights: list[Tensor], phase: str) -> None:
+    def backward(self, loss: Tensor, phase: str) -> None:
         """Compute the gradients of the phase's parameters and hand them to the originals."""
         # Named inputs keep a phase from leaving gradients to the parameters of another.
-        inputs = self._copies[phase] if len(self._copies) > 1 else None
-        torch.autograd.backward(terms, weights, inputs=inputs)
+        loss.backward(inputs=self._copies[phase] if len(self._copies) > 1 else None)
         if self._same:
             return
         masters, copies = self._masters[phase], self._copies[phase]
@@ -358,24 +364,27 @@ def _gradient(parameter: Tensor) -> Tensor:
 
 
 class _EpochRecord:
-    """Sums of every term over the rows of each batch, kept as tensors until the epoch ends."""
+    """Means of every term over the rows of each batch, kept as tensors until the epoch ends."""
 
-    def __init__(self) -> None:
-        self._sums: dict[str, list[Tensor]] = {}
+    def __init__(self, n_nets: int) -> None:
+        self._means: dict[str, list[Tensor]] = {}
         self._in_loss: set[str] = set()
         self._n_rows: list[int] = []
+        self._n_nets = n_nets
 
-    def add(self, terms: dict[str, Tensor], n_rows: int, *, in_loss: bool) -> None:
-        for name, term in terms.items():
-            self._sums.setdefault(name, []).append(term.detach().sum())
+    def add(self, means: dict[str, Tensor], n_rows: int, *, in_loss: bool) -> None:
+        for name, mean in means.items():
+            self._means.setdefault(name, []).append(mean.detach())
         if in_loss:
-            self._in_loss.update(terms)
+            self._in_loss.update(means)
             self._n_rows.append(n_rows)
 
     def finish(self, state: TrainingState, learning_rate: float) -> None:
-        by_batch = {name: torch.stack(sums).tolist() for name, sums in self._sums.items()}
-        means = {name: math.fsum(sums) / sum(self._n_rows) for name, sums in by_batch.items()}
-        last = math.fsum(by_batch[name][-1] for name in self._in_loss) / self._n_rows[-1]
+        by_batch, means = {}, {}
+        for name, found in self._means.items():
+            by_batch[name] = np.divide(torch.stack(found).tolist(), self._n_nets)
+            means[name] = float(np.average(by_batch[name], weights=self._n_rows))
+        last = math.fsum(by_batch[name][-1] for name in self._in_loss)
         state.history.append(
             {
                 "epoch": state.epoch,

@@ -18,7 +18,7 @@ from narrows.errors import ParameterError
 from narrows.linear.neighbors import neighbor_memory
 from narrows.linear.patches import Cells, cells_for_pca
 from narrows.model.parts import named_part
-from narrows.networks import Network, Widths
+from narrows.networks import MLP, Network, Widths
 from narrows.networks.base import AXES
 from narrows.objectives import Objective
 from narrows.objectives.base import Usual
@@ -30,10 +30,16 @@ N_FOLDS = 5
 """Runs of the cross-fitting, where rows are too few for a single held-out part."""
 MARGIN = 0.95
 """Part of the time left that steps are laid out for; the rest absorbs a machine's drift."""
+FEW_HELD_OUT = 0.2
+"""Part of few rows that a map is judged on."""
 MOST_HELD_OUT = 2_500
 """Held-out rows that ``validation_fraction="auto"`` asks for at the most."""
 MOST_BATCH_VALUES = 1 << 24
 """Values in a batch (64 MiB in float32) that ``batch_size="auto"`` asks for at the most."""
+MOST_STEPS_FOR_FEW = 1_200, 600
+"""Steps that ``max_epochs="auto"`` gives below 1,000 rows at the most; the second for maps."""
+LEAST_STEPS = 600, 2_400
+"""Steps that it gives at the least from 1,000 rows on, and from 10,000."""
 N_EVALUATIONS = 24
 """Times that the held-out error is measured over a run whose learning rate falls."""
 SMALL_STEP = 2e8
@@ -77,6 +83,12 @@ class Plan:
         What pictures are cut into that are too large for a PCA of whole ones.
     n_neighbors : int
         Of each row, for a family that asks for them; 0 for none.
+    learns_from_all : bool
+        Whether a network learns from all rows, beside those that are judged on rows they have not
+        seen: where rows are few. It depends on the data alone, so that ``max_steps=n_steps_``
+        repeats what ``max_seconds`` made.
+    side_by_side : bool
+        Whether all of these networks are trained as one.
     """
 
     n_rows: int
@@ -100,6 +112,8 @@ class Plan:
     seed: int
     cells: Cells | None = None
     n_neighbors: int = 0
+    learns_from_all: bool = False
+    side_by_side: bool = False
 
     @property
     def loss(self) -> Loss:
@@ -139,25 +153,17 @@ class Plan:
     @property
     def steps_per_epoch(self) -> int:
         """Optimizer steps that see every training row once."""
-        return math.ceil(self.split.n_train_rows / self.batch_size)
+        n_rows = self.n_rows if self.side_by_side else self.split.n_train_rows
+        return math.ceil(n_rows / self.batch_size)
 
     def flops(self, n_steps: int) -> float:
         """Return the arithmetic of one run: 2 per product and row forward, 4 backward."""
         return 6.0 * self.n_products * self.batch_size * n_steps
 
     @property
-    def may_repeat(self) -> bool:
-        """Tell whether a run that won is repeated from the PCA of all rows: where rows are few.
-
-        It depends on the data alone, so that ``max_steps=n_steps_`` repeats what
-        ``max_seconds`` made.
-        """
-        return self.n_rows < MANY_ROWS
-
-    @property
     def n_runs(self) -> int:
         """Runs that a fit makes at the most: folds or one, and one more on all rows."""
-        return max(self.split.n_folds, 1) + (self.split.holds_out and self.may_repeat)
+        return 1 if self.side_by_side else max(self.split.n_folds, 1) + self.learns_from_all
 
     def steps_in(self, seconds: float, per_step: float, per_run: float) -> int:
         """Return how many steps each of the remaining runs may take, at least one.
@@ -233,11 +239,26 @@ def make_plan(
     cells = cells_for_pca(shape, min(n_components, n_features))
     _check_together(params, objective, network, widths, cells)
     n_parameters, n_products = _counts(network, widths, cells, params["init"])
-    split = Split(n_rows, *((0, 0) if partial else _split(params, n_rows)), seed)
+    split = Split(n_rows, *((0, 0) if partial else _split(params, n_rows, objective)), seed)
     batch_size = _batch_size(params["batch_size"], usual.batch_size, n_rows, n_features)
-    steps_per_epoch = math.ceil(split.n_train_rows / batch_size)
-    n_steps, most_steps = _budget(params, n_rows, steps_per_epoch)
     device = _device(params["device"])
+    dtype = _precision(params["precision"], device, n_products * batch_size, network)
+    learns_from_all = split.holds_out and params["keep"] == "best" and n_rows < MANY_ROWS
+    side_by_side = (
+        learns_from_all
+        and params["init"] == "pca"
+        and (dtype, device.type) == (torch.float32, "cpu")
+        and 6.0 * n_products * batch_size < SMALL_STEP
+        and cells is None
+        and _may_share_steps(objective, network, widths)
+    )
+    n_seen = n_rows if side_by_side else split.n_train_rows
+    steps_per_epoch = math.ceil(n_seen / batch_size)
+    is_map = objective.needs.n_neighbors > 0
+    few = min(MOST_STEPS_FOR_FEW[is_map], max(200, 8 * n_rows))
+    least = LEAST_STEPS[n_rows >= MANY_ROWS]
+    enough = few if n_rows < FEW_ROWS else max(least, 20 * steps_per_epoch)
+    n_steps, most_steps = _budget(params, enough, steps_per_epoch)
     return Plan(
         n_rows=n_rows,
         n_features=n_features,
@@ -253,14 +274,24 @@ def make_plan(
         most_steps=most_steps,
         split=split,
         device=device,
-        dtype=_precision(params["precision"], device, n_products * batch_size, network),
+        dtype=dtype,
         learning_rate=_learning_rate(params["learning_rate"], usual.rates, n_rows, partial),
         schedule=(schedule := _schedule(params["schedule"], n_rows, partial)),
-        patience=_patience(params["patience"], schedule),
+        patience=_patience(params["patience"], schedule, objective),
         seed=seed,
         cells=cells,
         n_neighbors=min(objective.needs.n_neighbors, max(split.n_train_rows - 1, 1)),
+        learns_from_all=learns_from_all,
+        side_by_side=side_by_side,
     )
+
+
+def _may_share_steps(objective: Objective, network: Network, widths: Widths) -> bool:
+    """Tell whether networks of a family can be trained as one: row by row, by layers alone."""
+    needs = objective.needs
+    alone = not needs.couples_rows and not needs.corrupts and len(needs.phases) == 1
+    in_layers = type(network) is MLP and not network.skip and not widths.ordered
+    return alone and in_layers and objective.n_added(widths) == 0
 
 
 def _network(
@@ -337,13 +368,15 @@ def _check_starts_as_pca(objective: Objective, cells: Cells) -> None:
         )
 
 
-def _split(params: dict[str, Any], n_rows: int) -> tuple[int, int]:
+def _split(params: dict[str, Any], n_rows: int, objective: Objective) -> tuple[int, int]:
     """Return the number of rows in the single held-out part, and of folds."""
-    fraction = params["validation_fraction"]
+    fraction, few = params["validation_fraction"], n_rows < FEW_ROWS
     if fraction == "auto":
-        if params["keep"] == "best" and params["init"] == "pca" and n_rows < FEW_ROWS:
+        is_map = objective.needs.n_neighbors > 0
+        if params["keep"] == "best" and params["init"] == "pca" and few and not is_map:
             return 0, min(N_FOLDS, n_rows)
-        fraction = min(0.1, MOST_HELD_OUT / n_rows)
+        # Whether a map keeps neighbours is soon told; folds would take six times as long.
+        fraction = FEW_HELD_OUT if few and is_map else min(0.1, MOST_HELD_OUT / n_rows)
     return count_held_out(n_rows, float(fraction)), 0
 
 
@@ -354,11 +387,9 @@ def _batch_size(asked: str | int, many: int, n_rows: int, n_features: int) -> in
     return max(1, min(usual, MOST_BATCH_VALUES // n_features))
 
 
-def _budget(params: dict[str, Any], n_rows: int, steps_per_epoch: int) -> tuple[int | None, int]:
+def _budget(params: dict[str, Any], usual: int, steps_per_epoch: int) -> tuple[int | None, int]:
     """Return the steps of a run (None where time decides) and the most there may be."""
     automatic = params["max_epochs"] == "auto"
-    few = min(1_200, max(200, 8 * n_rows))
-    usual = few if n_rows < FEW_ROWS else max(2_400, 20 * steps_per_epoch)
     from_epochs = usual if automatic else int(params["max_epochs"]) * steps_per_epoch
     if params["max_steps"] is not None:
         most = int(params["max_steps"])
@@ -417,8 +448,10 @@ def _schedule(asked: str, n_rows: int, partial: bool) -> str:
     return "averaged" if n_rows < MANY_ROWS else "cosine"
 
 
-def _patience(asked: str | int, schedule: str) -> int:
+def _patience(asked: str | int, schedule: str, objective: Objective) -> int:
     if asked != "auto":
         return int(asked)
-    # While the learning rate is still to fall, a standstill says little.
-    return 6 if schedule == "averaged" else N_EVALUATIONS
+    if schedule == "averaged":
+        # At first a map loses more than it gains.
+        return 6 if objective.needs.n_neighbors else 2
+    return N_EVALUATIONS  # while the learning rate is still to fall, a standstill says little

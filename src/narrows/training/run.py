@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from narrows.common.warn import warn
 from narrows.linear.pca import PrincipalComponents
@@ -22,10 +23,11 @@ from narrows.model.inference import Inference
 from narrows.model.parts import is_own
 from narrows.networks import Autoencoding, converted, is_finite
 from narrows.networks.pca_path import pca_network
+from narrows.networks.side_by_side import hand_back, side_by_side
 from narrows.objectives import Batch, Bounds
 from narrows.objectives.ordered import LENGTHS_PER_ROW
 from narrows.sources.protocol import RowNumbers, Source
-from narrows.training.batches import ScaledRows
+from narrows.training.batches import RowsSideBySide, ScaledRows
 from narrows.training.deadline import CODED_AFTERWARDS, Deadline, seconds_per_step
 from narrows.training.held_out import (
     LOSS,
@@ -81,6 +83,14 @@ class Request:
         return callbacks
 
 
+def _side_by_side(bounds: Sequence[Bounds | None], n_rows: int) -> Bounds | None:
+    """Return bounds for each row of a batch of several networks, (n_rows · M, D)."""
+    found = [(low, high) for low, high in filter(None, bounds)]
+    if not found:
+        return None
+    return Bounds(*(torch.stack(ends).repeat(n_rows, 1) for ends in zip(*found, strict=True)))
+
+
 def step_rule(plan: Plan, bounds: Bounds | None) -> StepRule:
     """Return what stays the same over the steps of a plan; without a warm-up."""
     return StepRule(
@@ -117,23 +127,20 @@ def starting_point(
     return net, pca_in_units_of(source, net.scaling, plan)
 
 
-class Run:
-    """One training: a start, the rows it sees, the rows it is measured on.
+class Member:
+    """One network of a run: its start, the rows that it sees, and those that it is measured on.
 
     Parameters
     ----------
     request : Request
     held : ndarray of int64
         Row numbers to hold out; may be empty.
-    number : int
-        Which run of the fit this is, from 1.
     """
 
-    def __init__(self, request: Request, held: RowNumbers, number: int) -> None:
+    def __init__(self, request: Request, held: RowNumbers) -> None:
         began = time.perf_counter()
         plan = request.plan
         self.request = request
-        self.number = number
         seen = np.setdiff1d(np.arange(plan.n_rows), held) if len(held) else None
         source = request.source if seen is None else request.source.subset(seen)
         self.start_net, self.pca = starting_point(request, source)
@@ -142,11 +149,10 @@ class Run:
         self.pca_net = converted(pca_net, torch.float32, plan.device)
         scaling = self.start_net.scaling
         self.rows = ScaledRows(source, scaling, plan.dtype, plan.device)
-        net = converted(self.start_net, torch.float32, plan.device)
-        compact_rows = find_neighbors(self.rows, self.pca, plan, net.encoder)
-        self._setup_seconds = time.perf_counter() - began
-        self.state = start_training(net, plan.optimizer, plan.schedule)
-        self.rule = step_rule(plan, scaled_bounds(request.bounds, self.rows, plan.network))
+        self.net = converted(self.start_net, torch.float32, plan.device)
+        compact_rows = find_neighbors(self.rows, self.pca, plan, self.net.encoder)
+        self.setup_seconds = time.perf_counter() - began
+        self.bounds = scaled_bounds(request.bounds, self.rows, plan.network)
         self.held_out = None
         if len(held):
             self.held_out = HeldOut(request.source.subset(held), scaling, plan, request.bounds)
@@ -156,6 +162,78 @@ class Run:
         self.measures_curve = plan.widths.ordered and self.held_out is not None
         self.curves_at: dict[int, Curve] = {}
         self.pca_curve: Curve | None = None
+        self.pca_error = math.nan
+
+    def _fallback(self, source: Source) -> Autoencoding:
+        """Return the network that is kept where training gains nothing: mostly the start."""
+        request, plan = self.request, self.request.plan
+        own = plan.objective.needs.own_fallback and request.params["init"] == "pca"
+        if request.origin is not None or not own:
+            return self.start_net
+        known = self.start_net.scaling, self.pca
+        given = (source, request.params, plan, request.bounds)
+        return start(*given, fallback=True, known=known)[0]
+
+    def measure(self, step: int, net: Autoencoding) -> None:
+        """Measure the errors of a network on the rows held out, and note them for a step."""
+        if self.held_out is None:
+            return
+        plan = self.request.plan
+        if step == 0 and self.fallback_net is not self.start_net:
+            net = converted(self.fallback_net, torch.float32, plan.device)
+        self.errors_at[step] = self.held_out.errors(net)
+        # Folds leave no networks behind, so their curves are measured as they go.
+        if self.measures_curve and plan.split.n_folds:
+            self.curves_at[step] = self.held_out.curve(net)
+        if step == 0:
+            pca_errors = self.held_out.squared_errors(self.pca_net)
+            self.pca_error = float(self.held_out.reported(pca_errors[:, SQUARES]).mean())
+            if self.measures_curve:
+                self.pca_curve = self.held_out.curve(self.pca_net, pca=True)
+
+    def squares_at(self, step: int) -> NDArray[np.float64]:
+        """Return squared errors (N,) of the rows held out at a step, in the reported unit."""
+        assert self.held_out is not None, "this network holds no rows out"
+        return self.held_out.reported(self.errors_at[step][:, SQUARES])
+
+    def nothing_to_gain(self) -> bool:
+        """Tell whether PCA already gives the held-out rows back."""
+        loss, error = self.errors_at[0].mean(axis=0, dtype=np.float64)
+        divisor = self.start_net.scaling.divisor.numpy()
+        # Where each column has its own divisor, the PCA is that of scaled columns.
+        variances = self.pca.variances_ / (1.0 if divisor.size > 1 else divisor**2)
+        least = NOTHING_TO_GAIN * float(variances.mean())
+        # A family whose loss is more than an error may gain where nothing is left of that.
+        return bool(0 <= loss <= least and error <= least)
+
+
+class Run:
+    """One training, of one network or of several side by side.
+
+    Parameters
+    ----------
+    request : Request
+    members : sequence of Member
+        More than one only where the plan has them side by side.
+    number : int
+        Which run of the fit this is, from 1.
+    """
+
+    def __init__(self, request: Request, members: Sequence[Member], number: int) -> None:
+        plan = request.plan
+        self.request = request
+        self.number = number
+        self.members = members
+        self._judged = [member for member in members if member.held_out is not None]
+        nets, bounds = [member.net for member in members], members[0].bounds
+        net = nets[0]
+        self._rows: ScaledRows | RowsSideBySide = members[0].rows
+        if len(members) > 1:
+            net = side_by_side(nets)
+            self._rows = RowsSideBySide([member.rows for member in members], plan.batch_size)
+            bounds = _side_by_side([member.bounds for member in members], self._rows.size)
+        self.state = start_training(net, plan.optimizer, plan.schedule)
+        self.rule = replace(step_rule(plan, bounds), n_nets=len(members))
         self.best_step = 0
         self.latest_error = self.pca_error = math.nan
         self.diverged = False
@@ -165,16 +243,6 @@ class Run:
         self._grid: set[int] = set()
         self._pace = Pace(1, 1)
         self._history: tuple[HistoryRow, ...] = ()
-
-    def _fallback(self, source: Source) -> Autoencoding:
-        """Return the network that is kept where training gains nothing: mostly the start."""
-        request, plan = self.request, self.plan
-        own = plan.objective.needs.own_fallback and request.params["init"] == "pca"
-        if request.origin is not None or not own:
-            return self.start_net
-        known = self.start_net.scaling, self.pca
-        given = (source, request.params, plan, request.bounds)
-        return start(*given, fallback=True, known=known)[0]
 
     def train(self, until: int | None = None) -> None:
         """Train to the end of the plan, or to an earlier step ``until``.
@@ -215,42 +283,40 @@ class Run:
         self.state.result.load_state_dict(self._best_state)
 
     def _batches(self, epoch: int) -> Iterator[Batch]:
-        return self.rows.batches(self.plan.batch_size, seed=self.plan.seed, epoch=epoch)
+        if isinstance(self._rows, RowsSideBySide):
+            return self._rows.batches(seed=self.plan.seed, epoch=epoch)
+        return self._rows.batches(self.plan.batch_size, seed=self.plan.seed, epoch=epoch)
+
+    def nets(self) -> list[Autoencoding]:
+        """Return the networks of all members as they are now, to measure and to return."""
+        if len(self.members) == 1:
+            return [self.state.result]
+        nets = [member.net for member in self.members]
+        hand_back(self.state.result, nets)
+        return nets
 
     def _nothing_to_gain(self) -> bool:
-        """Tell whether PCA already gives the held-out rows back."""
-        if self.held_out is None or self.request.params["init"] != "pca":
+        """Tell whether PCA already gives all rows back that are held out."""
+        if self.request.params["init"] != "pca" or not self._judged:
             return False
-        loss, error = self.errors_at[0].mean(axis=0, dtype=np.float64)
-        divisor = self.start_net.scaling.divisor.numpy()
-        # Where each column has its own divisor, the PCA is that of scaled columns.
-        variances = self.pca.variances_ / (1.0 if divisor.size > 1 else divisor**2)
-        least = NOTHING_TO_GAIN * float(variances.mean())
-        # A family whose loss is more than an error may gain where nothing is left of that.
-        return bool(0 <= loss <= least and error <= least)
+        return all(member.nothing_to_gain() for member in self._judged)
 
     def _measure(self) -> None:
         """Measure held-out errors, and remember the state if it is the best so far."""
-        if self.held_out is None:
+        if not self._judged:
             return
-        step, net = self.state.step, self.state.result
-        if step == 0 and self.fallback_net is not self.start_net:
-            net = converted(self.fallback_net, torch.float32, self.plan.device)
-        errors = self.held_out.errors(net)
-        self.errors_at[step] = errors
-        # Folds leave no networks behind, so their curves are measured as they go.
-        if self.measures_curve and self.plan.split.n_folds:
-            self.curves_at[step] = self.held_out.curve(net)
-        self.latest_error = float(self.held_out.reported(errors[:, SQUARES]).mean())
+        step = self.state.step
+        for member, net in zip(self.members, self.nets(), strict=True):
+            member.measure(step, net)
+        squares = [member.squares_at(step) for member in self._judged]
+        self.latest_error = float(np.concatenate(squares).mean())
         if self.state.history and self.state.history[-1]["step"] == step:
             self.state.history[-1]["validation_error"] = self.latest_error
         elif step > 0:
             self.state.validation_error = self.latest_error
         if step == 0:
-            pca_errors = self.held_out.squared_errors(self.pca_net)
-            self.pca_error = float(self.held_out.reported(pca_errors[:, SQUARES]).mean())
-            if self.measures_curve:
-                self.pca_curve = self.held_out.curve(self.pca_net, pca=True)
+            n_rows = [len(rows) for rows in squares]
+            self.pca_error = float(np.average([m.pca_error for m in self._judged], weights=n_rows))
         elif is_smaller(self._loss_at(step), self._loss_at(self.best_step)):
             self.best_step, self._unimproved = step, 0
             self._best_state = copy.deepcopy(self.state.result.state_dict())
@@ -259,7 +325,8 @@ class Run:
 
     def _loss_at(self, step: int) -> float:
         """Return the mean held-out loss at a step; infinite where one is not finite."""
-        mean = float(self.errors_at[step][:, LOSS].mean(dtype=np.float64))
+        losses = [member.errors_at[step][:, LOSS] for member in self._judged]
+        mean = float(np.concatenate(losses).mean(dtype=np.float64))
         return mean if math.isfinite(mean) else math.inf
 
     def _after_step(self, state: TrainingState) -> bool:
@@ -275,7 +342,7 @@ class Run:
         return self.ended != "finished"
 
     def _progress(self) -> Progress:
-        net, state = self.state.result, self.state
+        net, state = self.nets()[-1], self.state
         return Progress(
             epoch=state.epoch,
             step=state.step,
@@ -330,8 +397,8 @@ class Run:
         )
         evaluations, afterwards = self._evaluation_seconds()
         left = deadline.at - time.perf_counter() - afterwards
-        per_run = evaluations + (self._setup_seconds if self.plan.may_repeat else 0.0)
-        n_steps = self.plan.steps_in(left, per_step, per_run)
+        setup = self.members[0].setup_seconds if self.plan.n_runs > 1 else 0.0
+        n_steps = self.plan.steps_in(left, per_step, evaluations + setup)
         self.request = replace(self.request, plan=replace(self.plan, n_steps=n_steps))
 
     def _evaluation_seconds(self) -> tuple[float, float]:
@@ -340,16 +407,21 @@ class Run:
         Returns the seconds of all measurements of a run, and of what follows the last run, which
         encodes rows.
         """
-        if self.held_out is None:
+        if not self._judged:
             return 0.0, 0.0
+        nets, n_rows = self.nets(), 0
         began = time.perf_counter()
-        self.held_out.errors(self.state.result)
+        for member, net in zip(self.members, nets, strict=True):
+            if member.held_out is not None:
+                member.held_out.errors(net)
+                n_rows += member.held_out.n_rows
         once = time.perf_counter() - began
-        afterwards = once * min(2 * self.plan.n_rows, CODED_AFTERWARDS) / self.held_out.n_rows
+        afterwards = once * min(2 * self.plan.n_rows, CODED_AFTERWARDS) / n_rows
         n_times = len(self.plan.evaluation_steps(self.plan.most_steps))
-        if self.measures_curve:
+        held_out = self._judged[0].held_out
+        if held_out is not None and self._judged[0].measures_curve:
             # A measurement decodes each row as often as a step, and once whole.
-            decoded = self.held_out.n_rows * (LENGTHS_PER_ROW + 1)
-            curve = once * self.held_out.n_curve_codes / decoded
+            decoded = held_out.n_rows * (LENGTHS_PER_ROW + 1)
+            curve = once * held_out.n_curve_codes / decoded
             return n_times * once + (n_times if self.plan.split.n_folds else 1) * curve, afterwards
         return n_times * once, afterwards

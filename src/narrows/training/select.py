@@ -21,9 +21,10 @@ from narrows.linear.pca import PrincipalComponents
 from narrows.model.fitted import HistoryRow
 from narrows.model.size_curve import SizeCurve, size_curve
 from narrows.networks import Autoencoding, converted
+from narrows.sources.protocol import RowNumbers
 from narrows.training.held_out import LOSS, SQUARES, Curve
 from narrows.training.judge import Choice, choose, dealt
-from narrows.training.run import Request, Run, starting_point
+from narrows.training.run import Member, Request, Run, starting_point
 
 SAME_ERROR = 1e-5
 """Relative difference of two errors up to which they count as one, rounded in two ways."""
@@ -80,14 +81,22 @@ def fit_model(request: Request) -> Outcome:
     holds the best state so far.
     """
     plan = request.plan
-    if plan.split.n_folds:
-        outcome = Outcome(*_fallback(request))
-        _caught(outcome, lambda: _cross_fit(request, outcome))
-        return outcome
-    run = Run(request, (plan.split.parts() or [_NO_ROWS])[0], 1)
-    outcome = Outcome(run.fallback_net, run.pca)
-    _caught(outcome, run.train)
-    _caught(outcome, lambda: _hold_out(run, outcome))
+    held = plan.split.parts() or [_NO_ROWS]
+    whole = Member(request, _NO_ROWS) if plan.learns_from_all else None
+    first = whole or Member(request, held[0])
+    outcome = Outcome(first.fallback_net, first.pca)
+
+    def train() -> None:
+        if whole is None:
+            _train(request, [first], outcome)
+        elif plan.side_by_side:
+            _train(request, [*(Member(request, rows) for rows in held), whole], outcome)
+        elif plan.split.n_folds:
+            _train_folds(request, held, whole, outcome)
+        else:
+            _train(request, [Member(request, held[0])], outcome, whole)
+
+    _caught(outcome, train)
     return outcome
 
 
@@ -100,11 +109,6 @@ def _caught(outcome: Outcome, work: Callable[[], object]) -> None:
         work()
     except KeyboardInterrupt as interrupt:
         outcome.interrupted, outcome.ended = interrupt, "interrupted"
-
-
-def _fallback(request: Request) -> tuple[Autoencoding, PrincipalComponents]:
-    """Return the model that is kept where training gained nothing, built from all rows."""
-    return starting_point(request, request.source, fallback=True)
 
 
 class _Measured(NamedTuple):
@@ -129,13 +133,13 @@ class _Measured(NamedTuple):
     parts: NDArray[np.int64] | None = None
 
     @classmethod
-    def by(cls, run: Run, steps: list[int]) -> _Measured:
-        """Return what a run measured at some steps."""
-        held_out = run.held_out
-        assert held_out is not None, "the run holds no rows out"
-        errors = np.stack([run.errors_at[step] for step in steps])
-        squares = held_out.reported(errors[:, :, SQUARES])
-        return cls(steps, errors[:, :, LOSS], squares, run.pca_error, held_out.parts)
+    def of(cls, member: Member) -> _Measured:
+        """Return what was measured of a network at every step at which it was."""
+        assert member.held_out is not None, "this network holds no rows out"
+        steps = sorted(member.errors_at)
+        losses = np.stack([member.errors_at[step][:, LOSS] for step in steps])
+        squares = np.stack([member.squares_at(step) for step in steps])
+        return cls(steps, losses, squares, member.pca_error, member.held_out.parts)
 
     def choose(self, request: Request) -> Choice:
         """Choose a state on some of the rows, and judge it on others."""
@@ -152,47 +156,72 @@ class _Measured(NamedTuple):
         return self.pca_error if math.isclose(error, self.pca_error, rel_tol=SAME_ERROR) else error
 
 
-def _hold_out(run: Run, outcome: Outcome) -> None:
-    """Take the state of a single run that is to be kept, and go on from its held-out errors."""
-    keep_best = run.request.params["keep"] == "best" and run.held_out is not None
+def _train(
+    request: Request, members: list[Member], outcome: Outcome, whole: Member | None = None
+) -> None:
+    """Train one network or several side by side; take the state that is to be kept.
+
+    It is the state of the last one, or of ``whole``, trained afterwards as many steps.
+    """
+    run, member = Run(request, members, 1), members[-1]
+    _caught(outcome, run.train)
+    judged = [each for each in members if each.errors_at]
+    keep_best = request.params["keep"] == "best" and bool(judged)
     if keep_best or run.diverged:
         run.restore_best()
     at_start = run.diverged and run.best_step == 0
-    outcome.net = run.fallback_net if at_start else run.state.result
-    outcome.n_steps, outcome.saw_all = run.n_steps, run.held_out is None
+    outcome.net = member.fallback_net if at_start else run.nets()[-1]
+    outcome.pca = member.pca
+    outcome.n_steps, outcome.saw_all = run.n_steps, member.held_out is None
     outcome.best_step = run.best_step if keep_best or run.diverged else run.state.step
     outcome.history, outcome.pca_validation_error = run.state.history, run.pca_error
     if outcome.interrupted is None:
         outcome.ended = run.ended
-    if run.held_out is None or not run.errors_at:
+    if not judged:
         return
-    curve = None if run.pca_curve is None else run.held_out.curve(outcome.net)
-    if not keep_best and not run.diverged:
-        errors = run.held_out.errors(outcome.net)
-        outcome.validation_error = float(run.held_out.reported(errors[:, SQUARES]).mean())
-        outcome.curve = _size_curve(run, curve)
+    held_out = member.held_out
+    curve = (
+        held_out.curve(outcome.net)
+        if held_out is not None and member.pca_curve is not None
+        else None
+    )
+    if held_out is not None and not keep_best and not run.diverged:
+        errors = held_out.errors(outcome.net)
+        outcome.validation_error = float(held_out.reported(errors[:, SQUARES]).mean())
+        outcome.curve = _size_curve(member, curve)
         return
-    measured = _Measured.by(run, sorted(run.errors_at))
-    choice = measured.choose(run.request)
-    outcome.curve = _size_curve(run, curve, _optimism(measured, choice))
-    if _leaves_start(run.request, choice, outcome.curve):
+    measured = _pooled([_Measured.of(each) for each in judged])
+    choice = measured.choose(request)
+    outcome.curve = _size_curve(member, curve, _optimism(measured, choice))
+    if _leaves_start(request, choice, outcome.curve):
         outcome.validation_error = float(choice.judged(measured.squares).mean())
-        _repeat(run.request, outcome)
+        if whole is not None:
+            _repeat(run.request, outcome, whole)
         return
     outcome.best_step, outcome.validation_error = 0, measured.start_error
-    if run.pca_curve is not None:
-        fallback = converted(run.fallback_net, torch.float32, run.plan.device)
-        outcome.curve = _size_curve(run, run.held_out.curve(fallback))
-    outcome.net, outcome.pca = _fallback(run.request)
+    if outcome.curve is not None and held_out is not None:
+        fallback = converted(member.fallback_net, torch.float32, run.plan.device)
+        outcome.curve = _size_curve(member, held_out.curve(fallback))
+    if whole is None and member.held_out is None:
+        whole = member
+    outcome.net, outcome.pca = (
+        _fallback(request) if whole is None else (whole.fallback_net, whole.pca)
+    )
     outcome.saw_all = True
 
 
-def _size_curve(run: Run, curve: Curve | None, factor: float = 1.0) -> SizeCurve | None:
+def _fallback(request: Request) -> tuple[Autoencoding, PrincipalComponents]:
+    """Return the model that is kept where training gained nothing, built from all rows."""
+    return starting_point(request, request.source, fallback=True)
+
+
+def _size_curve(member: Member, curve: Curve | None, factor: float = 1.0) -> SizeCurve | None:
     """Return the size curve of errors in the network's units, where there is one."""
-    if curve is None or run.pca_curve is None or run.held_out is None:
+    held_out, pca_curve = member.held_out, member.pca_curve
+    if curve is None or pca_curve is None or held_out is None:
         return None
-    curves = run.held_out.reported(curve * factor), run.held_out.reported(run.pca_curve)
-    return size_curve(run.plan.n_components, *curves)
+    curves = held_out.reported(curve * factor), held_out.reported(pca_curve)
+    return size_curve(member.request.plan.n_components, *curves)
 
 
 def _optimism(measured: _Measured, choice: Choice) -> float:
@@ -202,31 +231,33 @@ def _optimism(measured: _Measured, choice: Choice) -> float:
 
 
 class _Fold(NamedTuple):
-    """What a run measured on the rows of its fold; curves are in the unit that is reported."""
+    """What was measured on the rows of a fold; curves are in the unit that is reported."""
 
     measured: _Measured
     curves_at: dict[int, Curve]
     pca_curve: Curve | None
 
     @classmethod
-    def of(cls, run: Run) -> _Fold:
-        """Return what a run measured, so that the run itself can be forgotten."""
-        held_out = run.held_out
+    def of(cls, member: Member) -> _Fold:
+        """Return what was measured of a network, so that the network itself can be forgotten."""
+        held_out, pca_curve = member.held_out, member.pca_curve
         assert held_out is not None, "a fold holds rows out"
-        curves_at = {step: held_out.reported(curve) for step, curve in run.curves_at.items()}
-        pca_curve = None if run.pca_curve is None else held_out.reported(run.pca_curve)
-        return cls(_Measured.by(run, sorted(run.errors_at)), curves_at, pca_curve)
+        curves_at = {step: held_out.reported(curve) for step, curve in member.curves_at.items()}
+        if pca_curve is not None:
+            pca_curve = held_out.reported(pca_curve)
+        return cls(_Measured.of(member), curves_at, pca_curve)
 
 
-def _cross_fit(request: Request, outcome: Outcome) -> None:
+def _train_folds(request: Request, held: list[RowNumbers], whole: Member, outcome: Outcome) -> None:
     """Choose between the start and a number of steps by errors on rows that each fold left out."""
     plan = request.plan
     found: list[_Fold] = []
-    for number, held in enumerate(plan.split.parts(), start=1):
-        run = Run(request, held, number)
+    for number, rows in enumerate(held, start=1):
+        member = Member(request, rows)
+        run = Run(request, [member], number)
         run.train()
         request = run.request  # the first fold has fixed the number of steps
-        found.append(_Fold.of(run))
+        found.append(_Fold.of(member))
         outcome.history = outcome.history or run.state.history
         outcome.n_steps = run.n_steps
         outcome.ended = run.ended if run.ended not in ("finished", "patience") else outcome.ended
@@ -242,13 +273,15 @@ def _cross_fit(request: Request, outcome: Outcome) -> None:
     if _leaves_start(request, choice, curve):
         outcome.best_step, outcome.curve = measured.steps[choice.best], curve
         outcome.validation_error = float(choice.judged(measured.squares).mean())
-        if not _repeat(request, outcome):  # folds leave no other model behind
+        if not _repeat(request, outcome, whole):  # folds leave no other model behind
             outcome.best_step, outcome.curve = 0, start_curve
             outcome.validation_error = measured.start_error
 
 
 def _pooled(found: list[_Measured]) -> _Measured:
     """Join what the folds measured at the steps that all of them reached; a fold is a part."""
+    if len(found) == 1:
+        return found[0]
     steps = sorted(set.intersection(*(set(fold.steps) for fold in found)))
     places = [[fold.steps.index(step) for step in steps] for fold in found]
     sizes = [fold.losses.shape[1] for fold in found]
@@ -283,25 +316,18 @@ def _leaves_start(request: Request, choice: Choice, curve: SizeCurve | None) -> 
     return choice.leaves_start
 
 
-def _repeat(request: Request, outcome: Outcome) -> bool:
-    """Repeat what won, as many steps, from the PCA of all rows, where rows are few.
+def _repeat(request: Request, outcome: Outcome, whole: Member) -> bool:
+    """Repeat what won, as many steps, from the PCA of all rows.
 
     Tells whether the outcome now holds the result.
     """
-    plan = request.plan
-    if outcome.interrupted is not None or not plan.may_repeat:
+    if outcome.interrupted is not None:
         return False
-    runs: list[Run] = []
-
-    def again() -> None:
-        runs.append(Run(request, _NO_ROWS, plan.n_runs))
-        runs[0].train(outcome.best_step)
-
-    _caught(outcome, again)
-    run = runs[0] if runs else None
-    whole = run is not None and not run.diverged and run.state.step == outcome.best_step
-    if outcome.interrupted is not None or run is None or not whole:
-        outcome.ended = outcome.ended if run is None else run.ended
+    run = Run(request, [whole], request.plan.n_runs)
+    _caught(outcome, lambda: run.train(outcome.best_step))
+    complete = not run.diverged and run.state.step == outcome.best_step
+    if outcome.interrupted is not None or not complete:
+        outcome.ended = run.ended if outcome.interrupted is None else outcome.ended
         return False
-    outcome.net, outcome.pca, outcome.saw_all = run.state.result, run.pca, True
+    outcome.net, outcome.pca, outcome.saw_all = run.state.result, whole.pca, True
     return True
