@@ -40,6 +40,8 @@ MOST_STEPS_FOR_FEW = 1_200, 600
 """Steps that ``max_epochs="auto"`` gives below 1,000 rows at the most; the second for maps."""
 LEAST_STEPS = 600, 2_400
 """Steps that it gives at the least from 1,000 rows on, and from 10,000."""
+PARTIAL_RATE = 0.001
+"""Learning rate of `partial_fit`, whose weights are not averaged."""
 N_EVALUATIONS = 24
 """Times that the held-out error is measured over a run whose learning rate falls."""
 SMALL_STEP = 2e8
@@ -435,7 +437,9 @@ def _learning_rate(
     if asked != "auto":
         return float(asked)
     few, some, many = usual
-    if partial or n_rows < FEW_ROWS:
+    if partial:
+        return PARTIAL_RATE
+    if n_rows < FEW_ROWS:
         return few
     return some if n_rows < MANY_ROWS else many
 
