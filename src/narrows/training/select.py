@@ -2,8 +2,8 @@
 
 Where rows are many, one part is held out. Where they are few, each fold is held out once, by a run
 that starts at the PCA of the other rows. Either way a state is chosen on some held-out rows and
-judged on others (`narrows.training.judge`). What won is repeated from the PCA of all rows where
-that is cheap.
+judged on others (`narrows.training.judge`). Below 10,000 rows the network that is returned has
+learned from all rows: side by side with the others where they are small, else afterwards.
 """
 
 from __future__ import annotations
@@ -82,19 +82,16 @@ def fit_model(request: Request) -> Outcome:
     """
     plan = request.plan
     held = plan.split.parts() or [_NO_ROWS]
-    whole = Member(request, _NO_ROWS) if plan.learns_from_all else None
-    first = whole or Member(request, held[0])
-    outcome = Outcome(first.fallback_net, first.pca)
+    if plan.split.n_folds and not plan.side_by_side:
+        outcome = Outcome(*_fallback(request))
+        _caught(outcome, lambda: _train_folds(request, held, outcome))
+        return outcome
+    returned = Member(request, _NO_ROWS if plan.side_by_side else held[0])
+    outcome = Outcome(returned.fallback_net, returned.pca)
 
     def train() -> None:
-        if whole is None:
-            _train(request, [first], outcome)
-        elif plan.side_by_side:
-            _train(request, [*(Member(request, rows) for rows in held), whole], outcome)
-        elif plan.split.n_folds:
-            _train_folds(request, held, whole, outcome)
-        else:
-            _train(request, [Member(request, held[0])], outcome, whole)
+        others = [Member(request, rows) for rows in held] if plan.side_by_side else []
+        _train(request, [*others, returned], outcome)
 
     _caught(outcome, train)
     return outcome
@@ -156,13 +153,8 @@ class _Measured(NamedTuple):
         return self.pca_error if math.isclose(error, self.pca_error, rel_tol=SAME_ERROR) else error
 
 
-def _train(
-    request: Request, members: list[Member], outcome: Outcome, whole: Member | None = None
-) -> None:
-    """Train one network or several side by side; take the state that is to be kept.
-
-    It is the state of the last one, or of ``whole``, trained afterwards as many steps.
-    """
+def _train(request: Request, members: list[Member], outcome: Outcome) -> None:
+    """Train one network, or several side by side, and take the state of the last one."""
     run, member = Run(request, members, 1), members[-1]
     _caught(outcome, run.train)
     judged = [each for each in members if each.errors_at]
@@ -171,43 +163,38 @@ def _train(
         run.restore_best()
     at_start = run.diverged and run.best_step == 0
     outcome.net = member.fallback_net if at_start else run.nets()[-1]
-    outcome.pca = member.pca
     outcome.n_steps, outcome.saw_all = run.n_steps, member.held_out is None
     outcome.best_step = run.best_step if keep_best or run.diverged else run.state.step
     outcome.history, outcome.pca_validation_error = run.state.history, run.pca_error
     if outcome.interrupted is None:
         outcome.ended = run.ended
-    if not judged:
-        return
-    held_out = member.held_out
-    curve = (
-        held_out.curve(outcome.net)
-        if held_out is not None and member.pca_curve is not None
-        else None
-    )
-    if held_out is not None and not keep_best and not run.diverged:
-        errors = held_out.errors(outcome.net)
-        outcome.validation_error = float(held_out.reported(errors[:, SQUARES]).mean())
-        outcome.curve = _size_curve(member, curve)
-        return
+    if keep_best or (run.diverged and judged):
+        _judge(run, judged, outcome)
+    elif judged:  # nothing was chosen by these rows
+        assert member.held_out is not None, "only one network is trained where the last is kept"
+        errors = member.held_out.errors(outcome.net)
+        outcome.validation_error = float(member.held_out.reported(errors[:, SQUARES]).mean())
+        outcome.curve = _size_curve(member, outcome.net)
+
+
+def _judge(run: Run, judged: list[Member], outcome: Outcome) -> None:
+    """Keep the state that was taken, or go back to the start, by what was measured."""
+    request, member = run.request, run.members[-1]
     measured = _pooled([_Measured.of(each) for each in judged])
     choice = measured.choose(request)
-    outcome.curve = _size_curve(member, curve, _optimism(measured, choice))
+    outcome.curve = _size_curve(member, outcome.net, _optimism(measured, choice))
     if _leaves_start(request, choice, outcome.curve):
         outcome.validation_error = float(choice.judged(measured.squares).mean())
-        if whole is not None:
-            _repeat(run.request, outcome, whole)
+        if run.plan.learns_from_all and not run.plan.side_by_side:
+            _repeat(request, outcome)
         return
-    outcome.best_step, outcome.validation_error = 0, measured.start_error
-    if outcome.curve is not None and held_out is not None:
-        fallback = converted(member.fallback_net, torch.float32, run.plan.device)
-        outcome.curve = _size_curve(member, held_out.curve(fallback))
-    if whole is None and member.held_out is None:
-        whole = member
-    outcome.net, outcome.pca = (
-        _fallback(request) if whole is None else (whole.fallback_net, whole.pca)
-    )
-    outcome.saw_all = True
+    outcome.best_step, outcome.validation_error, outcome.saw_all = 0, measured.start_error, True
+    fallback = converted(member.fallback_net, torch.float32, run.plan.device)
+    outcome.curve = _size_curve(member, fallback)
+    if member.held_out is None:
+        outcome.net, outcome.pca = member.fallback_net, member.pca
+    else:
+        outcome.net, outcome.pca = _fallback(request)
 
 
 def _fallback(request: Request) -> tuple[Autoencoding, PrincipalComponents]:
@@ -215,12 +202,12 @@ def _fallback(request: Request) -> tuple[Autoencoding, PrincipalComponents]:
     return starting_point(request, request.source, fallback=True)
 
 
-def _size_curve(member: Member, curve: Curve | None, factor: float = 1.0) -> SizeCurve | None:
-    """Return the size curve of errors in the network's units, where there is one."""
+def _size_curve(member: Member, net: Autoencoding, factor: float = 1.0) -> SizeCurve | None:
+    """Return the size curve of a network, its errors times a factor, where codes are ordered."""
     held_out, pca_curve = member.held_out, member.pca_curve
-    if curve is None or pca_curve is None or held_out is None:
+    if pca_curve is None or held_out is None:
         return None
-    curves = held_out.reported(curve * factor), held_out.reported(pca_curve)
+    curves = held_out.reported(held_out.curve(net) * factor), held_out.reported(pca_curve)
     return size_curve(member.request.plan.n_components, *curves)
 
 
@@ -248,7 +235,7 @@ class _Fold(NamedTuple):
         return cls(_Measured.of(member), curves_at, pca_curve)
 
 
-def _train_folds(request: Request, held: list[RowNumbers], whole: Member, outcome: Outcome) -> None:
+def _train_folds(request: Request, held: list[RowNumbers], outcome: Outcome) -> None:
     """Choose between the start and a number of steps by errors on rows that each fold left out."""
     plan = request.plan
     found: list[_Fold] = []
@@ -273,7 +260,7 @@ def _train_folds(request: Request, held: list[RowNumbers], whole: Member, outcom
     if _leaves_start(request, choice, curve):
         outcome.best_step, outcome.curve = measured.steps[choice.best], curve
         outcome.validation_error = float(choice.judged(measured.squares).mean())
-        if not _repeat(request, outcome, whole):  # folds leave no other model behind
+        if not _repeat(request, outcome):  # folds leave no other model behind
             outcome.best_step, outcome.curve = 0, start_curve
             outcome.validation_error = measured.start_error
 
@@ -316,18 +303,25 @@ def _leaves_start(request: Request, choice: Choice, curve: SizeCurve | None) -> 
     return choice.leaves_start
 
 
-def _repeat(request: Request, outcome: Outcome, whole: Member) -> bool:
+def _repeat(request: Request, outcome: Outcome) -> bool:
     """Repeat what won, as many steps, from the PCA of all rows.
 
     Tells whether the outcome now holds the result.
     """
+    runs: list[Run] = []
+
+    def again() -> None:
+        runs.append(Run(request, [Member(request, _NO_ROWS)], request.plan.n_runs))
+        runs[0].train(outcome.best_step)
+
     if outcome.interrupted is not None:
         return False
-    run = Run(request, [whole], request.plan.n_runs)
-    _caught(outcome, lambda: run.train(outcome.best_step))
-    complete = not run.diverged and run.state.step == outcome.best_step
-    if outcome.interrupted is not None or not complete:
-        outcome.ended = run.ended if outcome.interrupted is None else outcome.ended
+    _caught(outcome, again)
+    if outcome.interrupted is not None:
         return False
-    outcome.net, outcome.pca, outcome.saw_all = run.state.result, whole.pca, True
+    (run,) = runs
+    if run.diverged or run.state.step != outcome.best_step:
+        outcome.ended = run.ended
+        return False
+    outcome.net, outcome.pca, outcome.saw_all = run.state.result, run.members[0].pca, True
     return True
