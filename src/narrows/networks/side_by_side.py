@@ -33,9 +33,10 @@ def side_by_side(nets: Sequence[Autoencoding]) -> Autoencoding:
 @torch.no_grad()
 def hand_back(whole: Autoencoding, nets: Sequence[Autoencoding]) -> None:
     """Copy what several networks have learned, from `side_by_side`, to each of them."""
+    together = list(whole.parameters())
     for place, net in enumerate(nets):
-        for name, parameter in net.named_parameters():
-            parameter.copy_(whole.get_parameter(name)[place].reshape(parameter.shape))
+        for parameter, values in zip(net.parameters(), together, strict=True):
+            parameter.copy_(values[place].reshape(parameter.shape))
 
 
 class _SideBySide(LinearPlus):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,9 +21,8 @@ class Progress:
         Epochs finished and optimizer steps taken in this run.
     history : tuple of dict
         A row per finished epoch, as `narrows.training.loop.TrainingState` describes it.
-    model : Inference
-        ``encode``, ``decode`` and ``reconstruct`` with the parameters of this moment, made from
-        the training copy when first used.
+    make_model : callable
+        Returns ``model``.
     n_steps : int
         Steps that this run is planned for.
     run, n_runs : int
@@ -35,12 +35,21 @@ class Progress:
     epoch: int
     step: int
     history: tuple[HistoryRow, ...]
-    model: Inference
+    make_model: Callable[[], Inference]
     n_steps: int
     run: int
     n_runs: int
     validation_error: float
     pca_validation_error: float
+
+    @functools.cached_property
+    def model(self) -> Inference:
+        """``encode``, ``decode`` and ``reconstruct`` with the parameters of this moment.
+
+        Copied from the training when first used. Where several networks are trained side by side,
+        it is the one that learns from all rows.
+        """
+        return self.make_model()
 
 
 Callback = Callable[[Progress], object]

@@ -342,12 +342,12 @@ class Run:
         return self.ended != "finished"
 
     def _progress(self) -> Progress:
-        net, state = self.nets()[-1], self.state
+        state = self.state
         return Progress(
             epoch=state.epoch,
             step=state.step,
             history=self._shown_history(),
-            model=Inference(net, self.plan.objective, self.request.bounds),
+            make_model=lambda: Inference(self.nets()[-1], self.plan.objective, self.request.bounds),
             n_steps=self.n_steps,
             run=self.number,
             n_runs=self.plan.n_runs,
