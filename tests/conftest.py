@@ -143,7 +143,7 @@ def short_flow(monkeypatch):
 @pytest.fixture(scope="session")
 def trained(X):
     """An estimator that has left PCA, with a history that holds NaN; tests leave it alone."""
-    return quick(keep="last", max_steps=100, batch_size=300).fit(X)
+    return quick(keep="last", max_steps=100, batch_size=300, learning_rate=0.001).fit(X)
 
 
 @pytest.fixture

@@ -104,6 +104,9 @@ class Needs:
         Steps taken one after the other on each batch, each on parameters of its own.
     couples_rows : str
         Why the terms of a row depend on the other rows of its batch; "" where they do not.
+    side_by_side : bool
+        Whether the terms of a row are made of that row, encoder, decoder and bounds alone, so that
+        several networks may be trained as one (`narrows.networks.side_by_side`).
     orderable : bool
         Whether codes may be cut short. The squared errors are then compared with PCA's.
     absolute_gains : bool
@@ -134,6 +137,7 @@ class Needs:
     encoder_outputs: int = 1
     phases: tuple[str, ...] = ("main",)
     couples_rows: str = ""
+    side_by_side: bool = False
     orderable: bool = False
     absolute_gains: bool = False
     starts_as_pca: bool = True

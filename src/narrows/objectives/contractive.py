@@ -10,7 +10,7 @@ from torch import Tensor
 
 from narrows.common.limits import MOST, integer, parameter, real
 from narrows.networks.autoencoding import Autoencoding
-from narrows.objectives.base import PIXEL_SQUARES, Batch, Noise, Objective, Step
+from narrows.objectives.base import PIXEL_SQUARES, Batch, Needs, Noise, Objective, Step
 from narrows.objectives.shared.losses import clipped_squared_error, squared_error
 
 SLOPE_SQUARES = "squared units of the code per unit of the network, per feature"
@@ -65,6 +65,11 @@ class Contractive(Objective):
     weight: float = parameter(0.1, real(0), "of the penalty beside the squared error")
     code_noise: float = parameter(0.1, real(0), "deviation of the noise on codes in training")
     probes: int = parameter(1, integer(1, MOST), "backward passes for the estimate of the penalty")
+
+    @property
+    def needs(self) -> Needs:
+        """Return that a step needs its own rows alone."""
+        return Needs(side_by_side=True)
 
     def draw(self, generator: torch.Generator, x: Tensor, n_components: int) -> Noise:
         """Return noise for codes (B, K), and P signs (B, P, K) where the penalty is estimated."""

@@ -61,8 +61,9 @@ class Reconstruction(Objective):
     def needs(self) -> Needs:
         """Return values in [0, 1] and free logits for the cross-entropy, else nothing."""
         if self.error == "bernoulli":
-            return Needs(input_range=(0.0, 1.0), linear_ends=True, starts_as_pca=False)
-        return Needs(orderable=self.error == "squared")
+            unit = (0.0, 1.0)
+            return Needs(unit, linear_ends=True, starts_as_pca=False, side_by_side=True)
+        return Needs(orderable=self.error == "squared", side_by_side=True)
 
     def start(self, path: LinearPath) -> LinearPath:
         """Return PCA, or logits that follow it."""

@@ -90,7 +90,7 @@ class Sparse(Objective):
         if self.penalty == "kl":
             why = "KL compares the mean activity over a batch"
             return Needs(couples_rows=why, starts_as_pca=False)
-        return Needs()
+        return Needs(side_by_side=True)
 
     def check(self, n_components: int) -> None:
         """Check that a code has as many numbers as are to be kept.

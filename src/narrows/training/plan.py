@@ -39,9 +39,10 @@ MOST_BATCH_VALUES = 1 << 24
 MOST_STEPS_FOR_FEW = 1_200, 600
 """Steps that ``max_epochs="auto"`` gives below 1,000 rows at the most; the second for maps."""
 LEAST_STEPS = 600, 2_400
-"""Steps that it gives at the least from 1,000 rows on, and from 10,000."""
-PARTIAL_RATE = 0.001
-"""Learning rate of `partial_fit`, whose weights are not averaged."""
+"""Steps that it gives at the least from 1,000 rows on, and from 10,000 or at the slow rate."""
+SLOW_RATE = 0.001
+"""Learning rate of `partial_fit`, whose weights are not averaged, and of convolutions and a user's
+own modules below 10,000 rows."""
 N_EVALUATIONS = 24
 """Times that the held-out error is measured over a run whose learning rate falls."""
 SMALL_STEP = 2e8
@@ -256,11 +257,11 @@ def make_plan(
     )
     n_seen = n_rows if side_by_side else split.n_train_rows
     steps_per_epoch = math.ceil(n_seen / batch_size)
-    is_map = objective.needs.n_neighbors > 0
-    few = min(MOST_STEPS_FOR_FEW[is_map], max(200, 8 * n_rows))
-    least = LEAST_STEPS[n_rows >= MANY_ROWS]
-    enough = few if n_rows < FEW_ROWS else max(least, 20 * steps_per_epoch)
-    n_steps, most_steps = _budget(params, enough, steps_per_epoch)
+    # What was found for layers alone is too fast for others.
+    slow = not isinstance(network, MLP) and n_rows < MANY_ROWS
+    rates = (SLOW_RATE,) * 3 if slow else usual.rates
+    usual_steps = _usual_steps(objective, n_rows, steps_per_epoch, slow=slow)
+    n_steps, most_steps = _budget(params, usual_steps, steps_per_epoch)
     return Plan(
         n_rows=n_rows,
         n_features=n_features,
@@ -277,9 +278,9 @@ def make_plan(
         split=split,
         device=device,
         dtype=dtype,
-        learning_rate=_learning_rate(params["learning_rate"], usual.rates, n_rows, partial),
+        learning_rate=_learning_rate(params["learning_rate"], rates, n_rows, partial),
         schedule=(schedule := _schedule(params["schedule"], n_rows, partial)),
-        patience=_patience(params["patience"], schedule, objective),
+        patience=_patience(params["patience"], schedule, slow or objective.needs.n_neighbors > 0),
         seed=seed,
         cells=cells,
         n_neighbors=min(objective.needs.n_neighbors, max(split.n_train_rows - 1, 1)),
@@ -289,11 +290,9 @@ def make_plan(
 
 
 def _may_share_steps(objective: Objective, network: Network, widths: Widths) -> bool:
-    """Tell whether networks of a family can be trained as one: row by row, by layers alone."""
-    needs = objective.needs
-    alone = not needs.couples_rows and not needs.corrupts and len(needs.phases) == 1
+    """Tell whether networks of a family can be trained as one: they are layers, one by one."""
     in_layers = type(network) is MLP and not network.skip and not widths.ordered
-    return alone and in_layers and objective.n_added(widths) == 0
+    return in_layers and objective.needs.side_by_side
 
 
 def _network(
@@ -389,6 +388,13 @@ def _batch_size(asked: str | int, many: int, n_rows: int, n_features: int) -> in
     return max(1, min(usual, MOST_BATCH_VALUES // n_features))
 
 
+def _usual_steps(objective: Objective, n_rows: int, steps_per_epoch: int, *, slow: bool) -> int:
+    if n_rows < FEW_ROWS:
+        is_map = objective.needs.n_neighbors > 0 and not slow
+        return min(MOST_STEPS_FOR_FEW[is_map], max(200, 8 * n_rows))
+    return max(LEAST_STEPS[slow or n_rows >= MANY_ROWS], 20 * steps_per_epoch)
+
+
 def _budget(params: dict[str, Any], usual: int, steps_per_epoch: int) -> tuple[int | None, int]:
     """Return the steps of a run (None where time decides) and the most there may be."""
     automatic = params["max_epochs"] == "auto"
@@ -438,7 +444,7 @@ def _learning_rate(
         return float(asked)
     few, some, many = usual
     if partial:
-        return PARTIAL_RATE
+        return SLOW_RATE
     if n_rows < FEW_ROWS:
         return few
     return some if n_rows < MANY_ROWS else many
@@ -452,10 +458,9 @@ def _schedule(asked: str, n_rows: int, partial: bool) -> str:
     return "averaged" if n_rows < MANY_ROWS else "cosine"
 
 
-def _patience(asked: str | int, schedule: str, objective: Objective) -> int:
+def _patience(asked: str | int, schedule: str, slow: bool) -> int:
     if asked != "auto":
         return int(asked)
     if schedule == "averaged":
-        # At first a map loses more than it gains.
-        return 6 if objective.needs.n_neighbors else 2
+        return 6 if slow else 2  # at first a map loses more than it gains
     return N_EVALUATIONS  # while the learning rate is still to fall, a standstill says little
