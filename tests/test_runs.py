@@ -9,6 +9,7 @@ import random
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import make_s_curve
 from sklearn.exceptions import NotFittedError
 
 from conftest import assert_is_pca_of, bits, curved, noise, quick
@@ -125,10 +126,22 @@ def test_keep_last_returns_the_last_state(X):
 
 def test_patience_ends_a_run_that_gains_nothing():
     steps = []
-    ae = quick(patience=1, callbacks=(lambda progress: steps.append(progress.step),)).fit(noise())
-    assert ae.n_steps_ == 60
-    assert len(steps) < 60
+    watch = (lambda progress: steps.append(progress.step),)
+    ae = quick(patience=1, max_steps=200, callbacks=watch).fit(noise())
+    assert ae.n_steps_ == 200
+    assert 75 <= len(steps) < 200
     assert ae.best_step_ == 0
+
+
+def test_a_run_that_loses_at_first_may_still_gain():
+    """The first measurements of this one are worse than PCA's."""
+    X = make_s_curve(1_500, random_state=4)[0]
+    errors = []
+    ae = Autoencoder(2, random_state=4, max_steps=300)
+    ae.callbacks = (lambda progress: errors.append(progress.validation_error),)
+    ae.fit(X)
+    assert errors[26] > ae.pca_validation_error_
+    assert ae.validation_error_ < 0.2 * ae.pca_validation_error_
 
 
 def test_nothing_held_out(X):

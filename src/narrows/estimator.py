@@ -70,8 +70,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         Part of the rows that is held out, and which state to return: the best on them, or the last.
         ``"auto"`` is 0.1, at most 2,500 rows; below 1,000 rows, five folds to keep the best.
     patience, batch_size, learning_rate : "auto" or number, default="auto"
-        Measurements of the held-out error without a gain that end a run; rows per optimizer step;
-        the rate at its highest.
+        Measurements of the held-out error without a gain that end a run, from step 75 on; rows per
+        optimizer step; the rate at its highest.
     optimizer, schedule : "adamw", "adam", AdamW or Adam; str, default="adamw", "auto"
         The schedule ``"averaged"`` keeps the learning rate and returns a running average of the
         weights; ``"cosine"`` and ``"linear"`` let it fall to zero, ``"constant"`` does not.

@@ -33,8 +33,8 @@ def estimate_seconds(plan: Plan, max_seconds: float | None = None) -> float:
     if plan.n_steps is None:
         assert max_seconds is not None, "without a number of steps, time decides"
         return max_seconds
-    per_step = plan.flops(1) / (REACHED * matrix_rate(plan)) + STEP_SECONDS
-    seconds = plan.n_runs * plan.n_steps * per_step
+    arithmetic = plan.n_nets * plan.flops(plan.n_steps) / (REACHED * matrix_rate(plan))
+    seconds = arithmetic + plan.n_runs * plan.n_steps * STEP_SECONDS
     return seconds if max_seconds is None else min(seconds, max_seconds)
 
 

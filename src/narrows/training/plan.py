@@ -160,13 +160,18 @@ class Plan:
         return math.ceil(n_rows / self.batch_size)
 
     def flops(self, n_steps: int) -> float:
-        """Return the arithmetic of one run: 2 per product and row forward, 4 backward."""
+        """Return the arithmetic of a network's steps: 2 per product and row forward, 4 backward."""
         return 6.0 * self.n_products * self.batch_size * n_steps
 
     @property
+    def n_nets(self) -> int:
+        """Networks that a fit trains at the most: of folds or one, and one more on all rows."""
+        return max(self.split.n_folds, 1) + self.learns_from_all
+
+    @property
     def n_runs(self) -> int:
-        """Runs that a fit makes at the most: folds or one, and one more on all rows."""
-        return 1 if self.side_by_side else max(self.split.n_folds, 1) + self.learns_from_all
+        """Runs that a fit makes at the most: one for each network, or one for all."""
+        return 1 if self.side_by_side else self.n_nets
 
     def steps_in(self, seconds: float, per_step: float, per_run: float) -> int:
         """Return how many steps each of the remaining runs may take, at least one.
@@ -187,10 +192,11 @@ class Plan:
     def memory(self) -> int:
         """Bytes that a fit takes beside the data: scaled rows, network, optimizer, covariance."""
         rows = min(self.n_rows * self.n_features * self.dtype.itemsize, CACHE_BYTES)
+        together = self.n_nets if self.side_by_side else 1
         network = self.n_parameters * (4 * 5 + 2 * self.dtype.itemsize)
         activations = self.batch_size * (self.n_features * 8 + self.n_parameters // 100) * 4
         covariance = 3 * 8 * min(self.n_features, self.n_rows, 4096) * self.n_features
-        return rows + network + activations + covariance + self.graph_memory
+        return together * (rows + network + activations) + covariance + self.graph_memory
 
     @property
     def graph_memory(self) -> int:

@@ -48,6 +48,9 @@ from narrows.training.start import pca_in_units_of, start
 NOTHING_TO_GAIN = 1e-9
 """Held-out error of PCA, as a fraction of the variance, below which training is pointless."""
 
+EARLY_STEPS = 75
+"""Steps before which a measurement without a gain does not count for ``patience``."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -320,7 +323,7 @@ class Run:
         elif is_smaller(self._loss_at(step), self._loss_at(self.best_step)):
             self.best_step, self._unimproved = step, 0
             self._best_state = copy.deepcopy(self.state.result.state_dict())
-        else:
+        elif step >= EARLY_STEPS:
             self._unimproved += 1
 
     def _loss_at(self, step: int) -> float:
