@@ -25,6 +25,7 @@ def main() -> None:
         "map_jobs",
         "judging",
         "never_worse",
+        "few_rows",
         "families",
         "pictures",
         "gpu",
