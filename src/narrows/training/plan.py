@@ -36,10 +36,9 @@ MOST_HELD_OUT = 2_500
 """Held-out rows that ``validation_fraction="auto"`` asks for at the most."""
 MOST_BATCH_VALUES = 1 << 24
 """Values in a batch (64 MiB in float32) that ``batch_size="auto"`` asks for at the most."""
-MOST_STEPS_FOR_FEW = 1_200, 600
-"""Steps that ``max_epochs="auto"`` gives below 1,000 rows at the most; the second for maps."""
-LEAST_STEPS = 600, 2_400
-"""Steps that it gives at the least from 1,000 rows on, and from 10,000 or at the slow rate."""
+STEPS, STEPS_OF_A_MAP, MANY_STEPS = 1_200, 600, 2_400
+"""Steps that ``max_epochs="auto"`` gives at the most below 1,000 rows, and at the least from there
+on. The last is from 10,000 rows on, and at the slow rate."""
 SLOW_RATE = 0.001
 """Learning rate of `partial_fit`, whose weights are not averaged, and of convolutions and a user's
 own modules below 10,000 rows."""
@@ -395,10 +394,10 @@ def _batch_size(asked: str | int, many: int, n_rows: int, n_features: int) -> in
 
 
 def _usual_steps(objective: Objective, n_rows: int, steps_per_epoch: int, *, slow: bool) -> int:
+    quick = STEPS_OF_A_MAP if objective.needs.n_neighbors and not slow else STEPS
     if n_rows < FEW_ROWS:
-        is_map = objective.needs.n_neighbors > 0 and not slow
-        return min(MOST_STEPS_FOR_FEW[is_map], max(200, 8 * n_rows))
-    return max(LEAST_STEPS[slow or n_rows >= MANY_ROWS], 20 * steps_per_epoch)
+        return min(quick, max(200, 8 * n_rows))
+    return max(MANY_STEPS if slow or n_rows >= MANY_ROWS else quick, 20 * steps_per_epoch)
 
 
 def _budget(params: dict[str, Any], usual: int, steps_per_epoch: int) -> tuple[int | None, int]:
