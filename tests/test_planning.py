@@ -28,7 +28,8 @@ def test_nothing_is_automatic_afterwards(n_rows, n_features, changes):
     assert found.n_steps >= 1
     assert found.learning_rate > 0
     assert found.patience >= 1
-    assert found.n_runs >= 1
+    assert found.n_nets >= max(found.split.n_folds, 1)
+    assert (found.n_runs == 1) == (found.side_by_side or found.n_nets == 1)
     assert found.schedule != "auto"
     assert found.dtype in (torch.float32, torch.bfloat16)
     assert isinstance(found.network.hidden, tuple)

@@ -68,7 +68,7 @@ class Contractive(Objective):
 
     @property
     def needs(self) -> Needs:
-        """Return that a step needs its own rows alone."""
+        """Return that the terms of a row are made of that row alone."""
         return Needs(side_by_side=True)
 
     def draw(self, generator: torch.Generator, x: Tensor, n_components: int) -> Noise:

@@ -59,7 +59,7 @@ class Reconstruction(Objective):
 
     @property
     def needs(self) -> Needs:
-        """Return values in [0, 1] and free logits for the cross-entropy, else nothing."""
+        """Return that rows stand alone; the cross-entropy also needs [0, 1] and free logits."""
         if self.error == "bernoulli":
             unit = (0.0, 1.0)
             return Needs(unit, linear_ends=True, starts_as_pca=False, side_by_side=True)

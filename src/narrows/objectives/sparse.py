@@ -86,7 +86,7 @@ class Sparse(Objective):
 
     @property
     def needs(self) -> Needs:
-        """Return whole batches for the KL divergence, which is that of mean activities."""
+        """Return that rows stand alone, but for KL, which compares mean activities of a batch."""
         if self.penalty == "kl":
             why = "KL compares the mean activity over a batch"
             return Needs(couples_rows=why, starts_as_pca=False)

@@ -253,6 +253,8 @@ def train(
                 for phase in phases:
                     step = Step(noise, rule.bounds, min(place / pace.n_steps, 1.0), phase)
                     terms = loss.terms(copy_of_net.net, batch, step)
+                    # Reduced to one number here: weights given to torch's `backward` would make it
+                    # load a part of its compiler.
                     means = {name: term.float() @ each for name, term in terms.items()}
                     copy_of_net.backward(cast("Tensor", sum(means.values())), phase)
                     state.optimizer.step()

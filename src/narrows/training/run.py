@@ -148,8 +148,6 @@ class Member:
         source = request.source if seen is None else request.source.subset(seen)
         self.start_net, self.pca = starting_point(request, source)
         self.fallback_net = self._fallback(source)
-        pca_net = pca_network(self.pca.first(plan.n_components), self.start_net.scaling)
-        self.pca_net = converted(pca_net, torch.float32, plan.device)
         scaling = self.start_net.scaling
         self.rows = ScaledRows(source, scaling, plan.dtype, plan.device)
         self.net = converted(self.start_net, torch.float32, plan.device)
@@ -189,10 +187,12 @@ class Member:
         if self.measures_curve and plan.split.n_folds:
             self.curves_at[step] = self.held_out.curve(net)
         if step == 0:
-            pca_errors = self.held_out.squared_errors(self.pca_net)
+            pca_net = pca_network(self.pca.first(plan.n_components), self.start_net.scaling)
+            pca_net = converted(pca_net, torch.float32, plan.device)
+            pca_errors = self.held_out.squared_errors(pca_net)
             self.pca_error = float(self.held_out.reported(pca_errors[:, SQUARES]).mean())
             if self.measures_curve:
-                self.pca_curve = self.held_out.curve(self.pca_net, pca=True)
+                self.pca_curve = self.held_out.curve(pca_net, pca=True)
 
     def squares_at(self, step: int) -> NDArray[np.float64]:
         """Return squared errors (N,) of the rows held out at a step, in the reported unit."""

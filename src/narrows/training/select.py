@@ -189,8 +189,9 @@ def _judge(run: Run, judged: list[Member], outcome: Outcome) -> None:
             _repeat(request, outcome)
         return
     outcome.best_step, outcome.validation_error, outcome.saw_all = 0, measured.start_error, True
-    fallback = converted(member.fallback_net, torch.float32, run.plan.device)
-    outcome.curve = _size_curve(member, fallback)
+    if outcome.curve is not None:
+        fallback = converted(member.fallback_net, torch.float32, run.plan.device)
+        outcome.curve = _size_curve(member, fallback)
     if member.held_out is None:
         outcome.net, outcome.pca = member.fallback_net, member.pca
     else:
