@@ -13,7 +13,7 @@ from narrows.errors import InconsistentModelFile, ParameterError
 from narrows.linear.patches import Cells
 from narrows.linear.pca import fit_pca, fit_pca_of_cells
 from narrows.model.file import read_model, write_model
-from narrows.training.plan import make_plan
+from narrows.training.make_plan import make_plan
 
 SHAPE, K = (10, 7, 3), 8
 CUT = Cells(*SHAPE, 2, 2)

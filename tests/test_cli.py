@@ -377,7 +377,7 @@ def _eager(make):
 def test_the_estimate_keeps_to_the_limit():
     from narrows import Autoencoder
     from narrows.training.cost import estimate_seconds
-    from narrows.training.plan import make_plan
+    from narrows.training.make_plan import make_plan
 
     def plan(n_rows, **params):
         return make_plan(Autoencoder(**params).get_params(deep=False), n_rows, 20, 0)

@@ -22,7 +22,7 @@ from narrows.sources.array import ArraySource
 from narrows.training import loop
 from narrows.training.batches import Near, ScaledRows
 from narrows.training.held_out import scaled_bounds
-from narrows.training.plan import make_plan
+from narrows.training.make_plan import make_plan
 from narrows.training.start import start
 
 DEVICE = torch.device("meta")
@@ -115,7 +115,7 @@ def test_a_fit_sends_no_float64_to_a_device(changes, monkeypatch):
     X = curved(N)
     expected = quick(K, max_steps=5, **changes).fit(X)
     mps = torch.device("mps")
-    monkeypatch.setattr("narrows.training.plan._device", lambda asked: mps)
+    monkeypatch.setattr("narrows.training.make_plan._device", lambda asked: mps)
     monkeypatch.setattr(torch, "Generator", lambda device="cpu": GENERATOR("cpu"))
     with NoDoubles():
         ae = quick(K, max_steps=5, device="mps", **changes).fit(X)

@@ -9,7 +9,7 @@ import torch
 
 from narrows import MLP, AdamW, Autoencoder
 from narrows.errors import ParameterError
-from narrows.training.plan import make_plan
+from narrows.training.make_plan import make_plan
 
 
 def plan(n_rows=5_000, n_features=20, partial=False, **changes):
@@ -111,10 +111,10 @@ def test_a_pass_of_partial_fit():
 
 
 def test_precision_follows_the_work(monkeypatch):
-    monkeypatch.setattr("narrows.training.plan.has_bfloat16_products", lambda: True)
+    monkeypatch.setattr("narrows.training.make_plan.has_bfloat16_products", lambda: True)
     assert plan(150, 4).dtype == torch.float32
     assert plan(60_000, 4_000, n_components=100).dtype == torch.bfloat16
-    monkeypatch.setattr("narrows.training.plan.has_bfloat16_products", lambda: False)
+    monkeypatch.setattr("narrows.training.make_plan.has_bfloat16_products", lambda: False)
     if not torch.cuda.is_available():
         assert plan(60_000, 4_000, n_components=100).dtype == torch.float32
 

@@ -22,7 +22,7 @@ from narrows.sources.array import ArraySource
 from narrows.sources.split import folds, held_out_rows
 from narrows.training.batches import ScaledRows
 from narrows.training.held_out import scaled_bounds
-from narrows.training.plan import make_plan
+from narrows.training.make_plan import make_plan
 
 # ---------------------------------------------------------------- one sample, one code
 

@@ -21,7 +21,7 @@ from narrows.errors import ModelFileError, NarrowsError, ParameterError
 from narrows.networks import Network, Widths
 from narrows.networks.own import Own
 from narrows.objectives import Objective
-from narrows.training.plan import make_plan
+from narrows.training.make_plan import make_plan
 
 D, K = 6, 2
 INITS = pytest.mark.parametrize("init", ["pca", "random"])
@@ -142,7 +142,7 @@ def test_statistics_and_counts_of_batches_are_learned(X):
 
 
 def test_bfloat16_only_where_it_is_asked_for(X, monkeypatch):
-    monkeypatch.setattr("narrows.training.plan.has_bfloat16_products", lambda: True)
+    monkeypatch.setattr("narrows.training.make_plan.has_bfloat16_products", lambda: True)
     wide = layers(nn.Linear(D, 4096), nn.GELU(), nn.Linear(4096, K)), nn.Linear(K, D)
     params = {"network": wide, "n_components": K, "batch_size": 4096}
     plans = [

@@ -14,7 +14,7 @@ from narrows.networks.side_by_side import hand_back, side_by_side
 from narrows.objectives import Reconstruction
 from narrows.sources.array import ArraySource
 from narrows.training.batches import RowsSideBySide, ScaledRows
-from narrows.training.plan import make_plan
+from narrows.training.make_plan import make_plan
 
 
 def network(seed, hidden=(7, 5), n_features=4, n_components=2):

@@ -29,7 +29,7 @@ from narrows.objectives.ordered import (
     left_over_by_length,
 )
 from narrows.sources.array import ArraySource
-from narrows.training.plan import make_plan
+from narrows.training.make_plan import make_plan
 from narrows.training.start import start
 
 

@@ -36,10 +36,12 @@ from narrows.training.data import Data
 from narrows.training.deadline import Deadline
 from narrows.training.held_out import find_neighbors, scaled_bounds
 from narrows.training.loop import Pace, TrainingState, start_training, train
+from narrows.training.make_plan import make_plan
+from narrows.training.member import Request
 from narrows.training.parameters import described
-from narrows.training.plan import Plan, make_plan
+from narrows.training.plan import Plan
 from narrows.training.progress import print_epochs
-from narrows.training.run import Request, step_rule
+from narrows.training.run import step_rule
 from narrows.training.select import Outcome, fit_model
 from narrows.training.start import pca_in_units_of, start, with_code_size
 from narrows.training.trust import trust_scale

@@ -24,7 +24,8 @@ from narrows.networks import Autoencoding, converted
 from narrows.sources.protocol import RowNumbers
 from narrows.training.held_out import LOSS, SQUARES, Curve
 from narrows.training.judge import Choice, choose, dealt
-from narrows.training.run import Member, Request, Run, starting_point
+from narrows.training.member import Member, Request, starting_point
+from narrows.training.run import Run
 
 SAME_ERROR = 1e-5
 """Relative difference of two errors up to which they count as one, rounded in two ways."""

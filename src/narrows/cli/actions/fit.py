@@ -37,7 +37,8 @@ from narrows.sources.labels import read_labels
 from narrows.sources.open import Table, read_table
 from narrows.training.align import aligned_params
 from narrows.training.cost import estimate_seconds
-from narrows.training.plan import Plan, make_plan
+from narrows.training.make_plan import make_plan
+from narrows.training.plan import Plan
 from narrows.training.start import with_code_size
 
 if TYPE_CHECKING:
