@@ -92,7 +92,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     network_, bounds_, pca_
         One torch module; (float, float) or None; the PCA that training started from, of scaled
         columns under ``scaling="standard"``.
-    n_steps_, best_step_, ended_ : int, int, str
+    n_steps_, best_step_, stopped_because_ : int, int, str
         Steps that a run was planned for, the step of the state returned (0 is the start), and why
         training ended: one of `narrows.model.fitted.ENDINGS`.
     validation_error_, pca_validation_error_, explained_variance_ratio_ : float
@@ -173,7 +173,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     pca_ = Learned(lambda model: model.pca)
     n_steps_ = Learned(lambda model: int(model.record.n_steps))
     best_step_ = Learned(lambda model: int(model.record.best_step))
-    ended_ = Learned(lambda model: str(model.record.ended))
+    stopped_because_ = Learned(lambda model: str(model.record.ended))
     size_curve_ = Learned(lambda model: model.size_curve, optional=True)
     movement_ = Learned(lambda model: model.movement, optional=True)
     history_ = Learned(lambda model: list(model.record.history))

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
 
 _REASONS = {
+    "budget": "; max_seconds was over",
     "patience": "; stopped early, as the held-out error no longer fell",
     "callback": "; stopped early by a callback",
     "interrupted": "; stopped early by Ctrl-C",
-    "late": "; stopped early to keep to max_seconds",
+    "late": "; ended sooner than planned to keep to max_seconds",
     "diverged": "; stopped early, as the loss was no longer finite",
 }
 """Why a training ended before its planned steps, by `Record.ended`."""
@@ -68,8 +69,16 @@ def step_lines(ae: Autoencoder) -> list[tuple[str, str]]:
 
 def start_lines(ae: Autoencoder) -> list[tuple[str, str]]:
     """Return that the model is PCA, where it is."""
-    words = "PCA, because no gain over it was clearly above the noise"
-    return [("model", words)] if is_start(ae) else []
+    return [("model", f"PCA, because {_why_pca(ae.stopped_because_)}")] if is_start(ae) else []
+
+
+def _why_pca(stopped_because: str) -> str:
+    """Return why a model is PCA, by why training ended."""
+    if stopped_because == "nothing to gain":
+        return "it gives all rows back"
+    if stopped_because in ("budget", "late", "interrupted", "callback"):
+        return "no gain over it was clearly above the noise in the time that there was"
+    return "no gain over it was clearly above the noise"
 
 
 def is_start(ae: Autoencoder) -> bool:

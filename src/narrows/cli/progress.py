@@ -49,11 +49,6 @@ def _new_bar(console: Console) -> Progress:
     )
 
 
-def _share(progress: Seen) -> float:
-    """Return the finished part of all runs, from 0 to 1."""
-    return (progress.run - 1 + progress.step / max(progress.n_steps, 1)) / progress.n_runs
-
-
 class _Errors:
     """The latest errors as text; the last run on all rows has none, and keeps those before."""
 
@@ -83,7 +78,7 @@ class _Bar:
             return
         self._shown = now
         errors = self._errors(progress)
-        self._bar.update(self._task, completed=_share(progress), errors=errors)
+        self._bar.update(self._task, completed=progress.done, errors=errors)
 
 
 class _Lines:
@@ -93,7 +88,7 @@ class _Lines:
         self._errors, self._told = _Errors(), -1
 
     def __call__(self, progress: Seen) -> None:
-        errors, tenth = self._errors(progress), int(10 * _share(progress))
+        errors, tenth = self._errors(progress), int(10 * progress.done)
         if tenth > self._told:
             self._told = tenth
             complain(f"training {10 * tenth} %  {errors}".rstrip())

@@ -11,8 +11,10 @@ from narrows.common import limits
 from narrows.common.adam import AdamSteps
 from narrows.common.limits import Limit, one_of, parameter, real
 
-SCHEDULE: Limit = one_of("auto", "averaged", "constant", "cosine", "linear")
+SCHEDULE: Limit = one_of("auto", "averaged", "constant", "cosine", "linear", "trapezoidal")
 """What the parameter `schedule` may be."""
+PARTS = 5
+"""Parts of a run, over the last of which a trapezoidal learning rate falls."""
 
 
 class Optimizer(Protocol):
@@ -103,15 +105,33 @@ def learning_rate_factor(schedule: str, step: float, n_steps: int, n_warm_up: in
     """Return the factor on the learning rate at a step counted from 0 out of ``n_steps``.
 
     ``"cosine"`` and ``"linear"`` rise linearly over ``n_warm_up`` steps and fall to zero at the
-    end; ``"averaged"`` stays at 1 after the rise; ``"constant"`` is 1 throughout.
+    end; ``"averaged"`` stays at 1 after the rise; ``"trapezoidal"`` stays at 1 and falls linearly
+    over the last fifth of the steps; ``"constant"`` is 1 throughout.
     """
     if schedule == "constant":
         return 1.0
-    if step < n_warm_up:
-        return (step + 1) / n_warm_up
+    rising = min((step + 1) / n_warm_up, 1.0) if n_warm_up else 1.0
     if schedule == "averaged":
-        return 1.0
+        return rising
+    if schedule == "trapezoidal":
+        begun = fall_begins(schedule, n_steps)
+        return min(rising, 1.0 - max(step - begun, 0) / max(n_steps - begun, 1))
+    if step < n_warm_up:
+        return rising
     done = (step - n_warm_up) / max(n_steps - n_warm_up, 1)
     if schedule == "linear":
         return 1.0 - done
     return 0.5 * (1.0 + math.cos(math.pi * done))
+
+
+def fall_begins(schedule: str, n_steps: int) -> int:
+    """Return the step from which a trapezoidal learning rate falls; of others, ``n_steps``."""
+    return n_steps - n_steps // PARTS if schedule == "trapezoidal" else n_steps
+
+
+def steps_of_fall(schedule: str, begun: int) -> int:
+    """Return the steps of a fall that begins at a step; 0 where the learning rate does not fall.
+
+    It is the inverse of `fall_begins`.
+    """
+    return begun // (PARTS - 1) if schedule == "trapezoidal" else 0

@@ -15,10 +15,12 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from threadpoolctl import ThreadpoolController
+
+Result = TypeVar("Result")
 
 _LOCK = threading.RLock()
 """Held while torch's global streams are replaced, and during a fork."""
@@ -40,6 +42,12 @@ def compute_threads(n: int) -> Iterator[None]:
             yield
         finally:
             _set_mkl_threads(before)
+
+
+def on_one_thread(function: Callable[..., Result], *args: Any) -> Result:
+    """Call a factorisation of `torch.linalg`, whose numbers depend on how many threads it has."""
+    with compute_threads(1):
+        return function(*args)
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from narrows.common.blocks import slices
+from narrows.common.threads import on_one_thread
 from narrows.linear.patches import Cells
 from narrows.linear.varies import EPSILON, EXACT, Array64, Rounding, without_noise
 
@@ -165,7 +166,7 @@ def components_needed(
     moments = _moments(blocks, rounding, scatter=True)
     n_columns = len(moments.shift)
     if moments.n_rows < n_columns and moments.n_rows <= WIDEST_COVARIANCE:
-        squares = torch.linalg.eigvalsh(_gram(_centred(blocks, moments))).numpy()
+        squares = on_one_thread(torch.linalg.eigvalsh, _gram(_centred(blocks, moments))).numpy()
     elif moments.scatter is not None:
         squares, _ = moments.eigenvectors()
     else:
@@ -288,7 +289,7 @@ class _Moments:
         assert self.scatter is not None
         offset = torch.from_numpy(self.offset)
         centred = self.scatter - self.n_rows * torch.outer(offset, offset)
-        squares, vectors = torch.linalg.eigh(centred, UPLO="U")
+        squares, vectors = on_one_thread(torch.linalg.eigh, centred, "U")
         return squares.numpy(), vectors.numpy()
 
 
@@ -299,7 +300,9 @@ def _gram(centred: CentredBlocks) -> Tensor:
 
 def _from_gram(centred: CentredBlocks, n_components: int) -> tuple[Array64, Array64]:
     """Take the axes from A Aᵀ, which is smaller than AᵀA where rows are fewer than columns."""
-    squares, vectors = (found.flip(-1) for found in torch.linalg.eigh(_gram(centred)))
+    squares, vectors = (
+        found.flip(-1) for found in on_one_thread(torch.linalg.eigh, _gram(centred))
+    )
     squares, vectors = squares[:n_components], vectors[:, :n_components]
     weights = vectors / squares.clamp(min=torch.finfo(torch.float64).tiny).sqrt()
     first, axes = 0, torch.zeros(())
@@ -322,8 +325,8 @@ def _from_sketch(
         return product
 
     for _ in range(_POWER_ITERATIONS):
-        basis, _ = torch.linalg.qr(scatter_times(basis))
-    squares, rotation = torch.linalg.eigh(basis.T @ scatter_times(basis))
+        basis, _ = on_one_thread(torch.linalg.qr, scatter_times(basis))
+    squares, rotation = on_one_thread(torch.linalg.eigh, basis.T @ scatter_times(basis))
     axes = (basis @ rotation.flip(1)).T[:n_components]
     return squares.flip(0)[:n_components].numpy(), axes.numpy()
 

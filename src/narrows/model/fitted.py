@@ -23,8 +23,21 @@ from narrows.objectives.priors import Prior
 from narrows.sources.split import Split
 
 HistoryRow = dict[str, float]
-ENDINGS = ("finished", "patience", "callback", "interrupted", "late", "diverged", "unknown")
-"""Why a training ended; ``"unknown"`` in files that earlier versions wrote."""
+ENDINGS = (
+    "steps",
+    "budget",
+    "patience",
+    "nothing to gain",
+    "callback",
+    "interrupted",
+    "late",
+    "diverged",
+    "unknown",
+)
+"""Why a training ended: all planned steps were taken; ``max_seconds`` was over; held-out errors no
+longer fell; PCA had left nothing; a callback or Ctrl-C ended it; it had fallen behind
+``max_seconds``, so that ``max_steps`` cannot repeat it; its loss was no longer finite. In files
+that earlier versions wrote, it may not be known."""
 DATA_UNITS, DEVIATIONS = "squared data units", "squared standard deviations of each column"
 """Units of errors: the second where each column is scaled by its own standard deviation."""
 
@@ -99,7 +112,7 @@ class Record:
     @property
     def repeatable(self) -> bool:
         """Tell whether ``max_steps=n_steps`` repeats the training."""
-        return self.ended in ("finished", "patience")
+        return self.ended in ("steps", "budget", "patience", "nothing to gain")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

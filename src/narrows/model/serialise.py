@@ -115,6 +115,8 @@ def read(path: str | os.PathLike[str], own_parts: Mapping[str, Any]) -> dict[str
         for name, value in _LATER.items():
             config.setdefault(name, value)
         config["code_size"] = config["code_size"] or config["n_components_"]
+        if config["ended"] == "finished":  # as earlier versions called it
+            config["ended"] = "steps"
         _check_consistent(config, tensors)
         return _fields(config, tensors, given)
 

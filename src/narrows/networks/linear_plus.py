@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
+from narrows.common.threads import on_one_thread
 from narrows.errors import ParameterError
 from narrows.linear.patches import Cells
 
@@ -98,7 +99,7 @@ class LinearPath(NamedTuple):
             there = LinearPlus(encoder, self.into_weight, self.into_bias, one, self.into_gain)
         else:
             # The same map, as a function of scores on the axes.
-            into = self.into_weight @ torch.linalg.pinv(axes.weight)
+            into = self.into_weight @ on_one_thread(torch.linalg.pinv, axes.weight)
             bias = self.into_bias - into @ axes.bias
             there = OnAxes(LinearPlus(encoder, into, bias, one, self.into_gain), *axes)
         back_again = LinearPlus(decoder, *back, self.deviations, self.back_gain)

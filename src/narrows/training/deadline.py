@@ -1,30 +1,22 @@
-"""Keeping to ``max_seconds``: how many steps fit, and what to do when a run falls behind."""
+"""Keeping to ``max_seconds``: what is left of the time, and how long steps take of late."""
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import deque
+from dataclasses import dataclass
 
-import numpy as np
-import torch
+from narrows.training.pace import Pace
 
-from narrows.training.loop import Pace, TrainingState
-
-TIMED_SECONDS = 0.5
-TIMED_STEPS = 3
-STEPS_PER_WAIT = 16
-"""Steps that are timed together on a GPU, which takes steps later than they are handed to it."""
-CODED_AFTERWARDS = 60_000
-"""Rows whose round trip takes as long as codes, priors and trust after a run."""
-HURRY_SECONDS, LATEST_SECONDS = 0.5, 1.0
-"""Seconds after ``max_seconds`` at which a run would end for it to be shortened, and is ended."""
+LATE_PART, LATE_SECONDS = 0.01, 0.1
+"""Part of ``max_seconds``, and seconds beside it, that a run may end late without being hurried."""
+OF_LATE = 0.25
+"""Part of a run's time, up to now, whose steps tell how long the next ones take."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Deadline:
-    """When a fit is to end.
+    """When a fit, or a run of it, is to end.
 
     Attributes
     ----------
@@ -32,86 +24,139 @@ class Deadline:
         On the clock of `time.perf_counter`.
     seconds : float
         ``max_seconds``.
-    hurried : bool
-        Whether a run had to be shortened or ended because of it.
     """
 
     at: float
     seconds: float
-    hurried: bool = False
-    _began: float = field(default_factory=time.perf_counter)
 
     @classmethod
     def after(cls, seconds: float | None) -> Deadline | None:
         """Return the deadline so many seconds from now; None without a limit."""
         return None if seconds is None else cls(time.perf_counter() + seconds, seconds)
 
-    def start_run(self) -> None:
-        """Begin to count the seconds of a run's steps."""
-        self._began = time.perf_counter()
+    @property
+    def left(self) -> float:
+        """Seconds until then; below zero once it is over."""
+        return self.at - time.perf_counter()
 
-    def keep(self, step: int, pace: Pace, *, measured: bool) -> tuple[bool, int | None]:
-        """Shorten a run that has fallen behind.
+    @property
+    def patience(self) -> float:
+        """Seconds that a run may end late without being hurried."""
+        return LATE_PART * self.seconds + LATE_SECONDS
+
+    def earlier(self, seconds: float) -> Deadline:
+        """Return a deadline so many seconds before this one."""
+        return Deadline(self.at - seconds, self.seconds)
+
+    def shared(self, n_runs: int) -> Deadline:
+        """Return when the first of several runs is to end that share the time alike."""
+        return self.earlier(self.left * (n_runs - 1) / n_runs)
+
+
+class StepClock:
+    """How long the steps of a run take, told by those of late."""
+
+    def __init__(self) -> None:
+        self._began = time.perf_counter()
+        self._marks = deque([(self._began, 0)])
+        self._left_out = 0.0
+
+    def note(self, step: int) -> None:
+        """Note that so many steps have been taken by now."""
+        now = time.perf_counter() - self._left_out
+        self._marks.append((now, step))
+        since = now - OF_LATE * (now - self._began)
+        while len(self._marks) > 2 and self._marks[1][0] < since:
+            self._marks.popleft()
+
+    def leave_out(self, seconds: float) -> None:
+        """Leave out what did not go into steps, such as measurements."""
+        self._left_out += seconds
+
+    @property
+    def seconds_per_step(self) -> float:
+        """Seconds of a step of late; 0 before the first."""
+        (began, first), (now, last) = self._marks[0], self._marks[-1]
+        return (now - began) / (last - first) if last > first else 0.0
+
+
+class Timekeeper:
+    """Ends a run in time: fixes an open end, and hurries a run that has fallen behind.
+
+    Parameters
+    ----------
+    deadline : Deadline
+        Of the run.
+    pace : Pace
+        Changed where time asks for it.
+    most_steps : int
+        Steps at which an open end is fixed at the latest.
+
+    Attributes
+    ----------
+    measuring : float
+        Seconds of a measurement of held-out rows.
+    n_measurements : int
+        So many follow once the end is fixed.
+    ended_by_time : bool
+        Whether time has fixed the end.
+    hurried : bool
+        Whether a run had to be shortened or ended, so that ``max_steps`` cannot repeat it.
+    """
+
+    measuring = 0.0
+    ended_by_time = False
+    hurried = False
+
+    def __init__(
+        self, deadline: Deadline, pace: Pace, most_steps: int, n_measurements: int
+    ) -> None:
+        self._deadline, self._pace = deadline, pace
+        self._most_steps, self.n_measurements = most_steps, n_measurements
+        self._clock, self._seconds = StepClock(), deadline.left
+
+    @property
+    def done(self) -> float:
+        """Part of the time that is over."""
+        return 1.0 - max(self._deadline.left, 0.0) / self._seconds
+
+    def measured(self, seconds: float) -> None:
+        """Note how long a measurement of held-out rows took."""
+        self.measuring = seconds
+        self._clock.leave_out(seconds)
+
+    def keep(self, step: int, afterwards: float) -> bool:
+        """Keep to the time after a step; tell whether it is over.
 
         Parameters
         ----------
         step : int
             Steps taken.
-        pace : Pace
-            May be shortened.
-        measured : bool
-            Whether the held-out error is measured at this step.
-
-        Returns
-        -------
-        over : bool
-            Whether the run must end now.
-        until : int or None
-            The step at which it will end, the first time that it is shortened.
+        afterwards : float
+            Seconds of what follows the run.
         """
+        pace, left = self._pace, self._deadline.left - afterwards
         if step >= pace.until:
-            return False, None
-        now, told = time.perf_counter(), None
-        per_step = (now - self._began) / step
-        behind = now + (pace.until - step) * per_step - self.at
-        if measured and behind > HURRY_SECONDS:
-            until = step + max(int((self.at - now) / per_step), 1)
-            told = None if self.hurried else until
-            self.hurried = True
-            pace.shorten(step, until)
-        over = now > self.at + LATEST_SECONDS
-        self.hurried = self.hurried or over
-        return over, told
-
-
-def seconds_per_step(
-    train: Callable[[Callable[[TrainingState], bool]], object],
-    seconds: float,
-    device: torch.device,
-) -> float:
-    """Time a few steps of a trial; infinite where it ends before the second.
-
-    Parameters
-    ----------
-    train : callable
-        Trains on until the callable that it is given, which sees each step, returns True.
-    seconds : float
-        ``max_seconds``, of which a tenth is used, or what four steps take.
-    device : torch.device
-    """
-    until = time.perf_counter() + min(TIMED_SECONDS, 0.1 * seconds)
-    ticks: list[float] = []
-    on_gpu = device.type != "cpu"
-    stride = STEPS_PER_WAIT if on_gpu else 1
-
-    def note(state: TrainingState) -> bool:
-        if state.step % stride:
             return False
-        if on_gpu:
-            torch.accelerator.synchronize(device)
-        ticks.append(time.perf_counter())
-        return ticks[-1] >= until and len(ticks) > TIMED_STEPS
-
-    train(note)
-    # The median is not fooled by the first steps, nor by a moment's load on the machine.
-    return float(np.median(np.diff(ticks))) / stride if len(ticks) > 1 else math.inf
+        self._clock.note(step)
+        per_step = self._clock.seconds_per_step
+        if pace.is_open:
+            n_steps = pace.end_after(step)
+            needed = (n_steps - step) * per_step + self.n_measurements * self.measuring
+            if n_steps >= self._most_steps:
+                pace.fix_end(self._most_steps)
+            elif left <= 0:
+                self.ended_by_time, self.hurried = True, pace.end_after(step - 1) > step
+                pace.fix_end(step)
+                return True
+            elif needed >= left:
+                self.ended_by_time = True
+                pace.fix_end(n_steps)
+            return False
+        patience = self._deadline.patience
+        if (pace.until - step) * per_step - left > patience:
+            self.hurried = True
+            pace.shorten(step, step + max(int(left / per_step), 1))
+        over = left < -patience
+        self.hurried = self.hurried or over
+        return over

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from narrows.common.blocks import evenly_spread, rows_at_once, slices
 from narrows.common.limits import is_integer
 from narrows.common.seeds import seed_of
-from narrows.common.threads import compute_threads
 from narrows.errors import DataError, ParameterError
 from narrows.linear.pca import PrincipalComponents
 from narrows.model.diagnosis import diagnose, rows_to_show
@@ -35,15 +34,17 @@ from narrows.training.batches import ScaledRows
 from narrows.training.data import Data
 from narrows.training.deadline import Deadline
 from narrows.training.held_out import find_neighbors, scaled_bounds
-from narrows.training.loop import Pace, TrainingState, start_training, train
+from narrows.training.loop import TrainingState, start_training, train
 from narrows.training.make_plan import make_plan
 from narrows.training.member import Request
+from narrows.training.pace import Pace
 from narrows.training.parameters import described
 from narrows.training.plan import Plan
 from narrows.training.progress import print_epochs
 from narrows.training.run import step_rule
 from narrows.training.select import Outcome, fit_model
 from narrows.training.start import pca_in_units_of, start, with_code_size
+from narrows.training.threads import Threads
 from narrows.training.trust import trust_scale
 
 MOST_CODES = 30_000
@@ -109,12 +110,13 @@ def fit(
         )
     bounds = inputs.choose_bounds(params["bounds"], data.X)
     wanted["callbacks"] = [*params["callbacks"], *([print_epochs()] if params["verbose"] else [])]
-    with compute_threads(n_threads := _n_threads(params["n_threads"], plan)):
+    threads = _threads(params["n_threads"], plan)
+    with threads.in_use():
         start_net = None if origin is None else origin.net
-        request = Request(source, plan, wanted, bounds, deadline, explained, start_net)
+        request = Request(source, plan, wanted, bounds, deadline, explained, start_net, threads)
         outcome = fit_model(request)
         complaints = _shorten(outcome, explained)
-        model = _model(outcome, plan, data, bounds, params, n_threads)
+        model = _model(outcome, plan, data, bounds, params, threads.n)
         result = Fit(model, complaints, outcome.interrupted)
         try:
             _add_codes_and_trust(result, source, plan, outcome, origin)
@@ -154,8 +156,12 @@ def _plan(data: Data, params: dict[str, Any], seed: int, *, partial: bool = Fals
     )
 
 
-def _n_threads(asked: Any, plan: Plan) -> int:
-    return plan.threads(torch.get_num_threads()) if asked == "auto" else int(asked)
+def _threads(asked: Any, plan: Plan) -> Threads:
+    """Return the numbers of threads that a run may choose from."""
+    most = plan.threads(torch.get_num_threads()) if asked == "auto" else int(asked)
+    if asked != "auto" or plan.dtype != torch.float32 or plan.device.type != "cpu":
+        return Threads(most)
+    return Threads(*dict.fromkeys((most, max(most - 1, 1), max(most // 2, 1), 1)))
 
 
 def _shorten(outcome: Outcome, explained: float | None) -> list[str]:
@@ -324,14 +330,15 @@ def partial_fit(
     wanted = plan_params(model, params)
     plan = _plan(data, wanted, seed, partial=True)
     source = ArraySource(data.X, y=data.numbers)
-    with compute_threads(n_threads := _n_threads(params["n_threads"], plan)):
+    threads = _threads(params["n_threads"], plan)
+    with threads.in_use():
         first = model is None
         if model is None:
             bounds = inputs.choose_bounds(params["bounds"], data.X)
             net, pca = start(source, wanted, plan, bounds)
             _check_directions(pca, plan)
             begun = Outcome(net, pca, n_steps=0)
-            model = _model(begun, plan, data, bounds, params, n_threads)
+            model = _model(begun, plan, data, bounds, params, threads.n)
         if state is None or state.made_for != (plan.device, plan.optimizer):
             state = _resumed(model, plan)
         if not _pass_once(state, source, model, plan):
@@ -346,8 +353,8 @@ def partial_fit(
             history=(*model.record.history, state.history[-1]),
             device=str(plan.device),
             precision=str(plan.dtype).removeprefix("torch."),
-            n_threads=n_threads,
-            ended="finished",
+            n_threads=threads.n,
+            ended="steps",
         )
         trained = model.changed(
             net=on_cpu(state.net).eval(),
@@ -386,8 +393,7 @@ def _resumed(model: Model, plan: Plan) -> TrainingState:
 def _pass_once(state: TrainingState, source: Source, model: Model, plan: Plan) -> bool:
     """Pass over rows in their order at a constant learning rate; tell whether it went well."""
     scaling = model.net.scaling
-    # What rises over a run, such as the weight of a KL term, has risen in the first pass.
-    begun, until = state.step, state.step + plan.steps_per_epoch
+    until = state.step + plan.steps_per_epoch
     rows = ScaledRows(source, scaling, plan.dtype, plan.device)
     if plan.n_neighbors:
         find_neighbors(rows, pca_in_units_of(source, scaling, plan), plan, state.net.encoder)
@@ -396,5 +402,7 @@ def _pass_once(state: TrainingState, source: Source, model: Model, plan: Plan) -
     def in_order(epoch: int) -> Iterator[Batch]:
         return rows.batches(plan.batch_size, seed=plan.seed, epoch=epoch, shuffle=False)
 
-    train(state, in_order, rule, Pace(begun or until, until))
+    # What rises over a run, such as the weight of a KL term, has risen in the first pass.
+    pace = Pace(plan.schedule, until=until, n_usual=plan.n_usual)
+    train(state, in_order, rule, pace)
     return is_finite(state.net)

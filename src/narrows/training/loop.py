@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from narrows.common.adam import AdamSteps
 from narrows.common.foreach import blend_all, copy_all
-from narrows.common.optimizers import Optimizer, learning_rate_factor
+from narrows.common.optimizers import Optimizer
 from narrows.common.seeds import mixed
 from narrows.common.threads import torch_stream
 from narrows.model.fitted import HistoryRow
@@ -31,6 +31,7 @@ from narrows.networks.own import Guest
 from narrows.networks.prefixes import prefix_reader
 from narrows.objectives.base import Batch, Bounds, Noise, Objective, Step
 from narrows.objectives.ordered import Loss, loss_of
+from narrows.training.pace import Pace
 
 AVERAGE_EVERY, AVERAGE_GAMMA = 4, 8
 """Steps between two blendings of the average, and how much it prefers late steps."""
@@ -50,9 +51,6 @@ class StepRule:
         Of the copy that is computed on: torch.float32 or torch.bfloat16.
     learning_rate : float
         At its highest.
-    schedule : {"averaged", "constant", "cosine", "linear"}
-    n_warm_up : int
-        Steps over which the learning rate rises.
     n_components : int
         Numbers in a code, K.
     seed : int
@@ -69,8 +67,6 @@ class StepRule:
     bounds: Bounds | None
     dtype: torch.dtype
     learning_rate: float
-    schedule: str
-    n_warm_up: int
     n_components: int = 1
     seed: int = 0
     ordered: bool = False
@@ -111,37 +107,6 @@ def _layer_draws(net: Autoencoding, own: bool) -> Callable[[int], AbstractContex
 
 
 @dataclass
-class Pace:
-    """Where a run ends, and how far along its schedule a step is.
-
-    Attributes
-    ----------
-    n_steps : int
-        Steps that the schedule was laid out for.
-    until : int
-        Count of steps at which to end.
-    """
-
-    n_steps: int
-    until: int
-    _from_step: int = 0
-    _from_place: float = 0.0
-    _end: int | None = None
-
-    def place(self, step: int) -> float:
-        """Return the step of the schedule that a step counts as; they differ once shortened."""
-        if self._end is None:
-            return float(step)
-        share = (step - self._from_step) / max(self._end - self._from_step, 1)
-        return self._from_place + (self.n_steps - self._from_place) * share
-
-    def shorten(self, step: int, until: int) -> None:
-        """From a step on, run through the rest of the schedule faster, to end at ``until``."""
-        self._from_place, self._from_step = self.place(step), step
-        self._end = self.until = until
-
-
-@dataclass
 class TrainingState:
     """What changes over a run.
 
@@ -152,7 +117,7 @@ class TrainingState:
     optimizer : AdamSteps
         Over the parameters of ``net``.
     average : Autoencoding or None
-        Running average of ``net``, where the schedule keeps one.
+        Running average of ``net``, where the schedule keeps one; until the learning rate falls.
     step, epoch : int
         Steps taken and epochs begun and finished.
     history : list of dict
@@ -182,7 +147,7 @@ class TrainingState:
 def start_training(net: Autoencoding, optimizer: Optimizer, schedule: str) -> TrainingState:
     """Wrap a network for training."""
     groups = [group for group in _parameter_groups(net) if group["params"]]
-    average = copy.deepcopy(net) if schedule == "averaged" else None
+    average = copy.deepcopy(net) if schedule in ("averaged", "trapezoidal") else None
     return TrainingState(net, optimizer.build(groups), average)
 
 
@@ -237,10 +202,7 @@ def train(
     while state.step < pace.until and not stopped:
         record = _EpochRecord(rule.n_nets)
         for number, (batch, is_last) in enumerate(_marked(batches(state.epoch))):
-            place, n_rows = pace.place(state.step), len(batch.x)
-            rate = rule.learning_rate * learning_rate_factor(
-                rule.schedule, place, pace.n_steps, rule.n_warm_up
-            )
+            n_rows, rate = len(batch.x), rule.learning_rate * pace.factor(state.step)
             for group in state.optimizer.param_groups:
                 group["lr"] = rate * group["share"]
             seed = rule.step_seed(state.epoch, number)
@@ -251,7 +213,7 @@ def train(
                 each = torch.full((n_rows,), 1 / n_rows, device=batch.x.device)
             with layer_draws(seed ^ 1):  # another stream than the family's noise
                 for phase in phases:
-                    step = Step(noise, rule.bounds, min(place / pace.n_steps, 1.0), phase)
+                    step = Step(noise, rule.bounds, pace.progress(state.step), phase)
                     terms = loss.terms(copy_of_net.net, batch, step)
                     # Reduced to one number here: weights given to torch's `backward` would make it
                     # load a part of its compiler.
@@ -260,16 +222,18 @@ def train(
                     state.optimizer.step()
                     copy_of_net.refresh(phase)
                     record.add(means, n_rows, in_loss=phase == phases[0])
+            if pace.falls(state.step):
+                state.average = None  # the network itself comes to rest
             state.step += 1
             early = state.step < AVERAGE_EVERY
             if state.average is not None and (early or state.step % AVERAGE_EVERY == 0):
                 _blend(state.average, state.net, state.step)
-            if is_last or state.step == pace.until:
+            if is_last or state.step >= pace.until:
                 state.epoch += 1
                 record.finish(state, rate)
                 stopped = not math.isfinite(state.history[-1]["loss"])
             stopped = after_step(state) or stopped
-            if stopped or state.step == pace.until:
+            if stopped or state.step >= pace.until:
                 break
 
 

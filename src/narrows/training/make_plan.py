@@ -21,7 +21,7 @@ from narrows.objectives import Objective
 from narrows.objectives.base import Usual
 from narrows.objectives.ordered import loss_of
 from narrows.sources.split import Split, count_held_out
-from narrows.training.plan import N_EVALUATIONS, SMALL_STEP, Plan
+from narrows.training.plan import FALLING, N_EVALUATIONS, SMALL_STEP, Plan
 
 N_FOLDS = 5
 """Runs of the cross-fitting, where rows are too few for a single held-out part."""
@@ -102,6 +102,10 @@ def make_plan(
     slow = not isinstance(network, MLP) and n_rows < MANY_ROWS
     rates = (SLOW_RATE,) * 3 if slow else usual.rates
     usual_steps = _usual_steps(objective, n_rows, steps_per_epoch, slow=slow)
+    if params["max_epochs"] != "auto":
+        usual_steps = int(params["max_epochs"]) * steps_per_epoch
+    if partial:
+        usual_steps = steps_per_epoch
     n_steps, most_steps = _budget(params, usual_steps, steps_per_epoch)
     return Plan(
         n_rows=n_rows,
@@ -116,6 +120,7 @@ def make_plan(
         batch_size=batch_size,
         n_steps=steps_per_epoch if partial else n_steps,
         most_steps=most_steps,
+        n_usual=usual_steps,
         split=split,
         device=device,
         dtype=dtype,
@@ -239,13 +244,18 @@ def _usual_steps(objective: Objective, n_rows: int, steps_per_epoch: int, *, slo
 def _budget(params: dict[str, Any], usual: int, steps_per_epoch: int) -> tuple[int | None, int]:
     """Return the steps of a run (None where time decides) and the most there may be."""
     automatic = params["max_epochs"] == "auto"
-    from_epochs = usual if automatic else int(params["max_epochs"]) * steps_per_epoch
     if params["max_steps"] is not None:
         most = int(params["max_steps"])
-        return (most if automatic else min(most, from_epochs)), most
-    if params["max_seconds"] is not None:
-        return None, (max(usual, 200 * steps_per_epoch) if automatic else from_epochs)
-    return from_epochs, from_epochs
+        return (most if automatic else min(most, usual)), most
+    if params["max_seconds"] is None:
+        return usual, usual
+    if params["schedule"] in FALLING:
+        raise ParameterError(
+            f"`schedule`={params['schedule']!r} falls from the first step on, so it has to know the"
+            " number of steps, and max_seconds leaves it open. Give max_steps or max_epochs, or"
+            " schedule='auto'."
+        )
+    return None, (max(usual, 200 * steps_per_epoch) if automatic else usual)
 
 
 def _device(asked: str) -> torch.device:
@@ -296,7 +306,7 @@ def _schedule(asked: str, n_rows: int, partial: bool) -> str:
         return "constant"
     if asked != "auto":
         return asked
-    return "averaged" if n_rows < MANY_ROWS else "cosine"
+    return "averaged" if n_rows < MANY_ROWS else "trapezoidal"
 
 
 def _patience(asked: str | int, schedule: str, slow: bool) -> int:

@@ -9,7 +9,7 @@ import copy
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,7 @@ from narrows.training.held_out import (
 from narrows.training.plan import Plan
 from narrows.training.progress import Callback
 from narrows.training.start import pca_in_units_of, start
+from narrows.training.threads import Threads
 
 NOTHING_TO_GAIN = 1e-9
 """Held-out error of PCA, as a fraction of the variance, below which training is pointless."""
@@ -56,6 +57,8 @@ class Request:
         Part of the variance that the code, whose size is still open, is to explain.
     origin : Autoencoding or None
         An earlier model's network, which training starts from in place of PCA.
+    threads : Threads
+        That steps are computed with.
     """
 
     source: Source
@@ -65,6 +68,7 @@ class Request:
     deadline: Deadline | None = None
     explained: float | None = None
     origin: Autoencoding | None = None
+    threads: Threads = field(default_factory=lambda: Threads(1))
 
     @property
     def callbacks(self) -> Sequence[Callback]:
@@ -127,6 +131,7 @@ class Member:
         self.curves_at: dict[int, Curve] = {}
         self.pca_curve: Curve | None = None
         self.pca_error = math.nan
+        self.measuring = 0.0
 
     def _fallback(self, source: Source) -> Autoencoding:
         """Return the network that is kept where training gains nothing: mostly the start."""
@@ -145,7 +150,9 @@ class Member:
         plan = self.request.plan
         if step == 0 and self.fallback_net is not self.start_net:
             net = converted(self.fallback_net, torch.float32, plan.device)
+        began = time.perf_counter()
         self.errors_at[step] = self.held_out.errors(net)
+        self.measuring = time.perf_counter() - began
         # Folds leave no networks behind, so their curves are measured as they go.
         if self.measures_curve and plan.split.n_folds:
             self.curves_at[step] = self.held_out.curve(net)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from narrows.common.optimizers import Optimizer
+from narrows.common.optimizers import Optimizer, fall_begins
 from narrows.linear.neighbors import neighbor_memory
 from narrows.linear.patches import Cells
 from narrows.networks import Network, Widths
@@ -16,11 +16,16 @@ from narrows.objectives import Objective
 from narrows.objectives.ordered import Loss, loss_of
 from narrows.sources.split import Split
 from narrows.training.batches import CACHE_BYTES
+from narrows.training.pace import ENDLESS, Pace
 
-MARGIN = 0.95
-"""Part of the time left that steps are laid out for; the rest absorbs a machine's drift."""
 N_EVALUATIONS = 24
-"""Times that the held-out error is measured over a run whose learning rate falls."""
+"""Times that the held-out error is measured over a run whose learning rate falls throughout."""
+EVALUATIONS_OF_FALL = 4
+"""The same over a fall at the end of a run."""
+MEASURED_PART = 0.1
+"""Part of the time of steps that measurements may take while the learning rate stays the same."""
+FALLING = ("cosine", "linear")
+"""Schedules that fall from the start, so that they have to know the number of steps."""
 SMALL_STEP = 2e8
 """Arithmetic of a step below which one thread is faster than several."""
 
@@ -43,9 +48,9 @@ class Plan:
     batch_size : int
         Rows per optimizer step.
     n_steps : int or None
-        Optimizer steps per run; None until a short timing has fixed it (``max_seconds``).
-    most_steps : int
-        Most steps that ``max_seconds`` may be turned into.
+        Optimizer steps per run; None where ``max_seconds`` ends it.
+    most_steps, n_usual : int
+        Most steps that a run against time takes, and those of a run without a limit.
     split : Split
         Which rows are held out.
     device : torch.device
@@ -80,6 +85,7 @@ class Plan:
     batch_size: int
     n_steps: int | None
     most_steps: int
+    n_usual: int
     split: Split
     device: torch.device
     dtype: torch.dtype
@@ -103,25 +109,53 @@ class Plan:
         most = AXES if self.n_neighbors and self.cells is None else 0
         return min(max(self.n_components, most), self.n_features)
 
-    def n_warm_up(self, n_steps: int) -> int:
-        """Return over how many steps the learning rate rises, for a run of some length."""
-        if self.schedule == "averaged":
-            return min(20, n_steps)
-        return math.ceil(0.03 * n_steps)
+    def pace(self, until: int | None = None) -> Pace:
+        """Return the pace of a run, to its end or to an earlier step; open without a number."""
+        n_steps = self.n_steps or ENDLESS
+        return Pace(
+            self.schedule,
+            n_steps,
+            n_steps if until is None else until,
+            n_warm_up=self._n_warm_up(n_steps),
+            n_usual=self.n_usual,
+        )
+
+    def _n_warm_up(self, n_steps: int) -> int:
+        """Return over how many steps the learning rate rises.
+
+        A number of its own where the end may be open.
+        """
+        if self.schedule in FALLING:
+            return math.ceil(0.03 * n_steps)
+        return 60 if self.schedule == "trapezoidal" else 20
 
     def evaluation_steps(self, n_steps: int) -> set[int]:
         """Return the steps at which the held-out error is measured.
 
-        Evenly spread where the learning rate falls; else, since few rows are soon learned by
-        heart, at steps that grow by about a third.
+        Evenly spread where the learning rate falls from the start; else, since few rows are soon
+        learned by heart, at steps that grow by about a third, and a few times in the last fall.
         """
-        if self.schedule != "averaged":
+        if self.schedule in FALLING:
             return {round(n_steps * i / N_EVALUATIONS) for i in range(1, N_EVALUATIONS + 1)}
-        steps, step = {n_steps}, 25.0
-        while step < n_steps:
+        begun, gap = fall_begins(self.schedule, n_steps), self._measuring_steps / MEASURED_PART
+        steps, step = {n_steps}, max(25.0, gap)
+        while step < begun:
             steps.add(round(step))
-            step *= 4 / 3
-        return steps
+            step = max(step * 4 / 3, step + gap)
+        n_of_fall = self.evaluations_of_fall(n_steps - begun)
+        return steps | {begun + (n_steps - begun) * i // n_of_fall for i in range(1, n_of_fall)}
+
+    def evaluations_of_fall(self, n_steps: int) -> int:
+        """Return how often the held-out error is measured in a fall of so many steps."""
+        gap = self._measuring_steps / MEASURED_PART
+        return max(1, min(EVALUATIONS_OF_FALL, int(n_steps / max(gap, 1.0))))
+
+    @property
+    def _measuring_steps(self) -> float:
+        """Steps that take as long as a measurement; 0 where steps are small."""
+        if self.schedule != "trapezoidal":
+            return 0.0
+        return self.split.n_held_out / (3 * self.batch_size)
 
     def threads(self, available: int) -> int:
         """Return how many of the available threads a run should use."""
@@ -146,21 +180,6 @@ class Plan:
     def n_runs(self) -> int:
         """Runs that a fit makes at the most: one for each network, or one for all."""
         return 1 if self.side_by_side else self.n_nets
-
-    def steps_in(self, seconds: float, per_step: float, per_run: float) -> int:
-        """Return how many steps each of the remaining runs may take, at least one.
-
-        Parameters
-        ----------
-        seconds : float
-            Until the deadline.
-        per_step : float
-            Seconds of one step.
-        per_run : float
-            Seconds that each further run takes beside its steps: PCA, rows, evaluations.
-        """
-        n_steps = (MARGIN * seconds / self.n_runs - per_run) / per_step
-        return int(max(1, min(n_steps, self.most_steps)))
 
     @property
     def memory(self) -> int:

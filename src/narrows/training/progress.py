@@ -23,8 +23,10 @@ class Progress:
         A row per finished epoch, as `narrows.training.loop.TrainingState` describes it.
     make_model : callable
         Returns ``model``.
-    n_steps : int
-        Steps that this run is planned for.
+    n_steps : int or None
+        Steps that this run is planned for; None while ``max_seconds`` leaves them open.
+    done : float
+        Part of all runs that is done, from 0 to 1: of their steps, or of their time.
     run, n_runs : int
         Which run of the fit this is, from 1, and how many there may be.
     validation_error, pca_validation_error : float
@@ -36,7 +38,8 @@ class Progress:
     step: int
     history: tuple[HistoryRow, ...]
     make_model: Callable[[], Inference]
-    n_steps: int
+    n_steps: int | None
+    done: float
     run: int
     n_runs: int
     validation_error: float

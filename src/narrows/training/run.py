@@ -23,18 +23,20 @@ from narrows.networks.side_by_side import hand_back, side_by_side
 from narrows.objectives import Batch, Bounds
 from narrows.objectives.ordered import LENGTHS_PER_ROW
 from narrows.training.batches import RowsSideBySide, ScaledRows
-from narrows.training.deadline import CODED_AFTERWARDS, Deadline, seconds_per_step
+from narrows.training.deadline import Timekeeper
 from narrows.training.held_out import (
     LOSS,
 )
 from narrows.training.judge import is_smaller
-from narrows.training.loop import Pace, StepRule, TrainingState, start_training, train
+from narrows.training.loop import StepRule, TrainingState, start_training, train
 from narrows.training.member import Member, Request
-from narrows.training.plan import Plan
+from narrows.training.plan import EVALUATIONS_OF_FALL, Plan
 from narrows.training.progress import Progress
 
 EARLY_STEPS = 75
 """Steps before which a measurement without a gain does not count for ``patience``."""
+CODED_AFTERWARDS = 60_000
+"""Rows whose round trip takes as long as codes, priors and trust after a run."""
 
 
 def _side_by_side(bounds: Sequence[Bounds | None], n_rows: int) -> Bounds | None:
@@ -46,14 +48,12 @@ def _side_by_side(bounds: Sequence[Bounds | None], n_rows: int) -> Bounds | None
 
 
 def step_rule(plan: Plan, bounds: Bounds | None) -> StepRule:
-    """Return what stays the same over the steps of a plan; without a warm-up."""
+    """Return what stays the same over the steps of a plan."""
     return StepRule(
         plan.objective,
         bounds,
         plan.dtype,
         plan.learning_rate,
-        plan.schedule,
-        n_warm_up=0,
         n_components=plan.n_components,
         seed=plan.seed,
         ordered=plan.widths.ordered,
@@ -88,18 +88,19 @@ class Run:
             bounds = _side_by_side([member.bounds for member in members], self._rows.size)
         self.state = start_training(net, plan.optimizer, plan.schedule)
         self.rule = replace(step_rule(plan, bounds), n_nets=len(members))
-        self.best_step = 0
         self.latest_error = self.pca_error = math.nan
         self.diverged = False
-        self.ended = "finished"
-        self._best_state = copy.deepcopy(self.state.result.state_dict())
+        self.ended = "steps"
+        # One pair, so that an interrupt cannot part a step from its state.
+        self._best = 0, copy.deepcopy(self.state.result.state_dict())
         self._unimproved = 0
-        self._grid: set[int] = set()
-        self._pace = Pace(1, 1)
+        self._pace, self._grid = plan.pace(), set[int]()
+        self._keeper: Timekeeper | None = None
+        self._measuring = self._resumed = 0.0
         self._history: tuple[HistoryRow, ...] = ()
 
     def train(self, until: int | None = None) -> None:
-        """Train to the end of the plan, or to an earlier step ``until``.
+        """Train to the end of the plan, to an earlier step ``until``, or as long as time allows.
 
         A run ends sooner when held-out errors have not improved ``patience`` times in a row, when
         a callback returns True, when the loss is no longer finite (with a warning), or when it has
@@ -107,34 +108,51 @@ class Run:
         """
         self._measure()
         if self._nothing_to_gain():
+            self.ended = "nothing to gain"
             return
-        deadline = self.request.deadline
-        if self.plan.n_steps is None:
-            self._fix_steps(deadline)
-        n_steps = self.n_steps
-        self._grid = self.plan.evaluation_steps(n_steps)
-        self._pace = Pace(n_steps, n_steps if until is None else until)
-        rule = replace(self.rule, n_warm_up=self.plan.n_warm_up(n_steps))
+        plan, deadline = self.plan, self.request.deadline
+        self._pace = pace = plan.pace(until)
+        self._lay_out_measurements()
         if deadline is not None:
-            deadline.start_run()
-        train(self.state, self._batches, rule, self._pace, self._after_step)
-        if deadline is not None and deadline.hurried and self.ended == "finished":
-            self.ended = "late"  # by a schedule that `max_steps` cannot repeat
+            n_further, afterwards = plan.n_runs - self.number, self._afterwards()
+            reserved = afterwards + n_further * self.members[0].setup_seconds
+            share = deadline.earlier(reserved).shared(1 + n_further).earlier(-afterwards)
+            if share.left <= afterwards:
+                self.ended = "late"
+                return
+            self._keeper = Timekeeper(share, pace, plan.most_steps, EVALUATIONS_OF_FALL)
+        self._resumed = time.perf_counter()
+        train(self.state, self._batches, self.rule, pace, self._after_step)
+        if self._keeper is not None and self.ended == "steps" and self._keeper.ended_by_time:
+            self.ended = "late" if self._keeper.hurried else "budget"
         self._check_finite()
+
+    def look(self) -> None:
+        """Measure the state at which an interrupt came, if it has not been."""
+        step = self.state.step
+        if step and not all(step in member.errors_at for member in self._judged):
+            self._measure()
+
+    @property
+    def best_step(self) -> int:
+        """Step of the state with the smallest held-out error."""
+        return self._best[0]
 
     @property
     def n_steps(self) -> int:
-        """Steps that the schedule is laid out for; 1 where nothing was to be gained by any."""
-        return self.plan.n_steps or 1
+        """Steps that ``max_steps`` has to be for the same run; at least 1."""
+        if self._pace.is_open:  # patience or a callback has ended it
+            return self._pace.end_after(self.state.step) if self.state.step else 1
+        return self._pace.n_steps
 
     @property
     def plan(self) -> Plan:
-        """The plan, with the number of steps once a timing has fixed it."""
+        """What the fit does."""
         return self.request.plan
 
     def restore_best(self) -> None:
         """Go back to the state with the smallest held-out error."""
-        self.state.result.load_state_dict(self._best_state)
+        self.state.result.load_state_dict(self._best[1])
 
     def _batches(self, epoch: int) -> Iterator[Batch]:
         if isinstance(self._rows, RowsSideBySide):
@@ -155,11 +173,14 @@ class Run:
             return False
         return all(member.nothing_to_gain() for member in self._judged)
 
+    def _lay_out_measurements(self) -> None:
+        self._grid = self.plan.evaluation_steps(self._pace.n_steps)
+
     def _measure(self) -> None:
         """Measure held-out errors, and remember the state if it is the best so far."""
         if not self._judged:
             return
-        step = self.state.step
+        step, began = self.state.step, time.perf_counter()
         for member, net in zip(self.members, self.nets(), strict=True):
             member.measure(step, net)
         squares = [member.squares_at(step) for member in self._judged]
@@ -172,10 +193,13 @@ class Run:
             n_rows = [len(rows) for rows in squares]
             self.pca_error = float(np.average([m.pca_error for m in self._judged], weights=n_rows))
         elif is_smaller(self._loss_at(step), self._loss_at(self.best_step)):
-            self.best_step, self._unimproved = step, 0
-            self._best_state = copy.deepcopy(self.state.result.state_dict())
+            self._best = step, copy.deepcopy(self.state.result.state_dict())
+            self._unimproved = 0
         elif step >= EARLY_STEPS:
             self._unimproved += 1
+        self._measuring = math.fsum(member.measuring for member in self._judged)
+        if self._keeper is not None:
+            self._keeper.measured(time.perf_counter() - began)
 
     def _loss_at(self, step: int) -> float:
         """Return the mean held-out loss at a step; infinite where one is not finite."""
@@ -184,30 +208,39 @@ class Run:
         return mean if math.isfinite(mean) else math.inf
 
     def _after_step(self, state: TrainingState) -> bool:
+        self.request.threads.note(time.perf_counter() - self._resumed)
         if self._keep_to_deadline(state.step):
             self.ended = "late"
-        if self.ended == "late" or state.step in self._grid or state.step == self._pace.until:
+        if self.ended == "late" or state.step in self._grid or state.step >= self._pace.until:
             self._measure()
-            if self._unimproved >= self.plan.patience and self.ended == "finished":
+            if self._unimproved >= self.plan.patience and self.ended == "steps":
                 self.ended = "patience"
         answers = [callback(self._progress()) for callback in self.request.callbacks]
-        if any(isinstance(a, bool | np.bool_) and a for a in answers) and self.ended == "finished":
+        if any(isinstance(a, bool | np.bool_) and a for a in answers) and self.ended == "steps":
             self.ended = "callback"
-        return self.ended != "finished"
+        self._resumed = time.perf_counter()
+        return self.ended != "steps"
 
     def _progress(self) -> Progress:
-        state = self.state
+        state, n_runs = self.state, self.plan.n_runs
         return Progress(
             epoch=state.epoch,
             step=state.step,
             history=self._shown_history(),
             make_model=lambda: Inference(self.nets()[-1], self.plan.objective, self.request.bounds),
-            n_steps=self.n_steps,
+            n_steps=None if self._pace.is_open else self._pace.n_steps,
+            done=min((self.number - 1 + self._done()) / n_runs, 1.0),
             run=self.number,
-            n_runs=self.plan.n_runs,
+            n_runs=n_runs,
             validation_error=self.latest_error,
             pca_validation_error=self.pca_error,
         )
+
+    def _done(self) -> float:
+        """Return the part of this run that is done: of its steps, or of its time."""
+        if self._keeper is not None and self._pace.is_open:
+            return self._keeper.done
+        return self.state.step / self._pace.until
 
     def _shown_history(self) -> tuple[HistoryRow, ...]:
         """Copy the history once an epoch, not once a step."""
@@ -227,55 +260,30 @@ class Run:
             )
 
     def _keep_to_deadline(self, step: int) -> bool:
-        """Hurry where the run has fallen behind; tell whether its time is over."""
-        deadline = self.request.deadline
-        if deadline is None:
+        """Fix an open end or hurry where time asks for it; tell whether time is over."""
+        keeper = self._keeper
+        if keeper is None:
             return False
-        over, until = deadline.keep(step, self._pace, measured=step in self._grid)
-        if until is not None:
+        was_open, was_hurried = self._pace.is_open, keeper.hurried
+        over = keeper.keep(step, self._afterwards())
+        if was_open and not self._pace.is_open:
+            self._lay_out_measurements()
+        if keeper.hurried and not was_hurried:
             warn(
-                f"Training is slower than it was timed, so it ends after about {until} of"
-                f" {self.n_steps} steps to keep to max_seconds. The model cannot be repeated by"
-                " max_steps."
+                "Training became slower than it was, so it ends sooner than planned to keep to"
+                " max_seconds. The model cannot be repeated by max_steps."
             )
         return over
 
-    def _fix_steps(self, deadline: Deadline | None) -> None:
-        """Time a few steps on a copy, and plan as many as fit before the deadline."""
-        assert deadline is not None, "without a deadline the plan has a number of steps"
-        trial, endless = copy.deepcopy(self.state), Pace(1 << 30, 1 << 30)
-        per_step = seconds_per_step(
-            lambda note: train(trial, self._batches, self.rule, endless, note),
-            deadline.seconds,
-            self.plan.device,
-        )
-        evaluations, afterwards = self._evaluation_seconds()
-        left = deadline.at - time.perf_counter() - afterwards
-        setup = self.members[0].setup_seconds if self.plan.n_runs > 1 else 0.0
-        n_steps = self.plan.steps_in(left, per_step, evaluations + setup)
-        self.request = replace(self.request, plan=replace(self.plan, n_steps=n_steps))
-
-    def _evaluation_seconds(self) -> tuple[float, float]:
-        """Time a measurement of held-out rows.
-
-        Returns the seconds of all measurements of a run, and of what follows the last run, which
-        encodes rows.
-        """
+    def _afterwards(self) -> float:
+        """Return the seconds of what follows the last run, which encodes rows."""
         if not self._judged:
-            return 0.0, 0.0
-        nets, n_rows = self.nets(), 0
-        began = time.perf_counter()
-        for member, net in zip(self.members, nets, strict=True):
-            if member.held_out is not None:
-                member.held_out.errors(net)
-                n_rows += member.held_out.n_rows
-        once = time.perf_counter() - began
-        afterwards = once * min(2 * self.plan.n_rows, CODED_AFTERWARDS) / n_rows
-        n_times = len(self.plan.evaluation_steps(self.plan.most_steps))
+            return 0.0
         held_out = self._judged[0].held_out
+        n_rows = sum(m.held_out.n_rows for m in self._judged if m.held_out is not None)
+        seconds = self._measuring * min(2 * self.plan.n_rows, CODED_AFTERWARDS) / n_rows
         if held_out is not None and self._judged[0].measures_curve:
             # A measurement decodes each row as often as a step, and once whole.
             decoded = held_out.n_rows * (LENGTHS_PER_ROW + 1)
-            curve = once * held_out.n_curve_codes / decoded
-            return n_times * once + (n_times if self.plan.split.n_folds else 1) * curve, afterwards
-        return n_times * once, afterwards
+            seconds += self._measuring * held_out.n_curve_codes / decoded
+        return seconds

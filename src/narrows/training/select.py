@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -69,7 +69,7 @@ class Outcome:
     validation_error: float = math.nan
     pca_validation_error: float = math.nan
     curve: SizeCurve | None = None
-    ended: str = "finished"
+    ended: str = "steps"
     saw_all: bool = True
     interrupted: KeyboardInterrupt | None = None
     n_components: int | None = None
@@ -158,6 +158,8 @@ def _train(request: Request, members: list[Member], outcome: Outcome) -> None:
     """Train one network, or several side by side, and take the state of the last one."""
     run, member = Run(request, members, 1), members[-1]
     _caught(outcome, run.train)
+    if outcome.interrupted is not None:
+        _caught(outcome, run.look)
     judged = [each for each in members if each.errors_at]
     keep_best = request.params["keep"] == "best" and bool(judged)
     if keep_best or run.diverged:
@@ -187,7 +189,10 @@ def _judge(run: Run, judged: list[Member], outcome: Outcome) -> None:
     if _leaves_start(request, choice, outcome.curve):
         outcome.validation_error = float(choice.judged(measured.squares).mean())
         if run.plan.learns_from_all and not run.plan.side_by_side:
-            _repeat(request, outcome)
+            if _has_time_for(request, member):
+                _repeat(request, outcome)
+            else:
+                outcome.ended = "late"
         return
     outcome.best_step, outcome.validation_error, outcome.saw_all = 0, measured.start_error, True
     if outcome.curve is not None:
@@ -195,8 +200,16 @@ def _judge(run: Run, judged: list[Member], outcome: Outcome) -> None:
         outcome.curve = _size_curve(member, fallback)
     if member.held_out is None:
         outcome.net, outcome.pca = member.fallback_net, member.pca
-    else:
+    elif _has_time_for(request, member):
         outcome.net, outcome.pca = _fallback(request)
+    else:
+        outcome.net, outcome.pca = member.fallback_net, member.pca
+        outcome.ended, outcome.saw_all = "late", False
+
+
+def _has_time_for(request: Request, member: Member) -> bool:
+    """Tell whether there is time left for another start like that of a network."""
+    return request.deadline is None or request.deadline.left > member.setup_seconds
 
 
 def _fallback(request: Request) -> tuple[Autoencoding, PrincipalComponents]:
@@ -238,22 +251,37 @@ class _Fold(NamedTuple):
 
 
 def _train_folds(request: Request, held: list[RowNumbers], outcome: Outcome) -> None:
-    """Choose between the start and a number of steps by errors on rows that each fold left out."""
-    plan = request.plan
+    """Choose between the start and a number of steps by errors on rows that each fold left out.
+
+    Where time is over before all folds are done, or Ctrl-C comes, those that are done decide.
+    """
+    plan, deadline = request.plan, request.deadline
     found: list[_Fold] = []
+    first: Run | None = None
     for number, rows in enumerate(held, start=1):
+        if (deadline is not None and deadline.left <= 0) or outcome.interrupted is not None:
+            break
         member = Member(request, rows)
         run = Run(request, [member], number)
-        run.train()
-        request = run.request  # the first fold has fixed the number of steps
+        _caught(outcome, run.train)
+        if outcome.interrupted is not None and found:
+            break
+        first = first or run
+        if run.ended == "budget":  # it has fixed the number of steps for all that follow
+            request = replace(request, plan=replace(plan, n_steps=run.n_steps))
         found.append(_Fold.of(member))
         outcome.history = outcome.history or run.state.history
-        outcome.n_steps = run.n_steps
-        outcome.ended = run.ended if run.ended not in ("finished", "patience") else outcome.ended
+        outcome.n_steps = max(run.n_steps, outcome.n_steps)
+        outcome.ended = run.ended if run.ended not in ("steps", "patience") else outcome.ended
+    if first is None:
+        return
+    if len(found) < len(held) and outcome.interrupted is None:
+        outcome.ended = "late"
     measured = _pooled([fold.measured for fold in found])
     choice = measured.choose(request)
     # Each fold is judged at the step that the others choose.
-    judges = [measured.steps[choice.by_row[measured.parts == n][0]] for n in range(len(found))]
+    parts = measured.parts if len(found) > 1 else np.zeros(len(choice.by_row), dtype=np.int64)
+    judges = [measured.steps[choice.by_row[parts == n][0]] for n in range(len(found))]
     start_curve, curve = (
         _pooled_curve(plan.n_components, found, at) for at in ([0] * len(found), judges)
     )
@@ -262,9 +290,10 @@ def _train_folds(request: Request, held: list[RowNumbers], outcome: Outcome) -> 
     if _leaves_start(request, choice, curve):
         outcome.best_step, outcome.curve = measured.steps[choice.best], curve
         outcome.validation_error = float(choice.judged(measured.squares).mean())
-        if not _repeat(request, outcome):  # folds leave no other model behind
-            outcome.best_step, outcome.curve = 0, start_curve
-            outcome.validation_error = measured.start_error
+        if not _repeat(request, outcome):
+            first.restore_best()
+            outcome.net, outcome.pca = first.nets()[-1], first.members[0].pca
+            outcome.best_step, outcome.saw_all = first.best_step, False
 
 
 def _pooled(found: list[_Measured]) -> _Measured:

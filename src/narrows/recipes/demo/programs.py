@@ -85,7 +85,7 @@ def train(
         def show(progress: Progress) -> None:
             error = progress.validation_error
             words = f"held out {error:.4f}" if np.isfinite(error) else ""
-            bars.update(task, total=progress.n_steps, completed=progress.step, error=words)
+            bars.update(task, total=1.0, completed=progress.done, error=words)
 
         model = Autoencoder(**{"random_state": 0, **arguments}, callbacks=(show,))
         started = time.perf_counter()

@@ -1,0 +1,105 @@
+"""How many threads a run computes with: as many as are faster now.
+
+Threads wait for each other many times in a step. Where another process keeps a core busy, each
+wait lasts until the system gives that core back, so that one thread alone may be several times
+faster. The number of threads changes no number of a result: products of matrices are the same,
+and factorisations use one thread always (`narrows.common.threads.one_thread`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import deque
+from collections.abc import Iterator
+
+import torch
+
+from narrows.common.threads import compute_threads
+
+TRIED_STEPS, TRIED_SECONDS = 4, 0.05
+"""A number of threads is tried for so many steps at the least, and for so long."""
+LOOKS = 40.0
+"""Times that a look has taken until the next one."""
+SLOWER = 1.3
+"""Factor by which steps become slower until the others are tried at once."""
+
+
+PRODUCT, N_PRODUCTS = (256, 512), 24
+"""Shape of a matrix, and how often its product with its transpose is taken, to begin with."""
+
+
+class Threads:
+    """The number of threads that steps are computed with, chosen by their times.
+
+    Parameters
+    ----------
+    counts : sequence of int
+        Numbers of threads to choose from, the first to begin with.
+    """
+
+    def __init__(self, *counts: int) -> None:
+        self.n = counts[0]
+        self._counts = counts
+        self._stack = contextlib.ExitStack()
+        self._seconds: dict[int, float] = {}
+        self._untried: list[int] = list(counts)
+        self._recent: deque[float] = deque()
+        self._is_first = True
+        self._spent = self._since = 0.0
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Compute with the number of threads that is the best at the moment."""
+        with self._stack:
+            if len(self._counts) > 1:
+                self.n = min(self._counts, key=self._seconds_of_products)
+            self._use(self.n)
+            yield
+
+    def _seconds_of_products(self, n: int) -> float:
+        """Time some products of matrices, to have a number of threads before the first step."""
+        self._use(n)
+        left, right = torch.ones(PRODUCT), torch.ones(PRODUCT[::-1])
+        left @ right  # a pool of threads starts
+        began = time.perf_counter()
+        for _ in range(N_PRODUCTS):
+            left @ right
+        return time.perf_counter() - began
+
+    def note(self, seconds: float) -> None:
+        """Note how long a step took, and change the number of threads where that is faster."""
+        if len(self._counts) == 1:
+            return
+        if self._is_first:  # a pool of threads starts, or wakes up
+            self._is_first = False
+            return
+        self._recent.append(seconds)
+        total = sum(self._recent)
+        if len(self._recent) < TRIED_STEPS or total < TRIED_SECONDS:
+            return
+        mean = total / len(self._recent)
+        if self._untried:
+            self._tried(mean, total)
+            return
+        self._since += seconds
+        slower = mean > SLOWER * self._seconds[self.n]
+        if slower or self._since > LOOKS * self._spent:
+            self._untried = [self.n, *(n for n in self._counts if n != self.n)]
+            self._spent = 0.0
+            self._tried(mean, 0.0)
+        self._recent.popleft()
+
+    def _tried(self, mean: float, spent: float) -> None:
+        """Take down how long steps took with some threads, and go on to the next number."""
+        self._seconds[self._untried.pop(0)] = mean
+        self._spent += spent
+        fastest = min(self._counts, key=lambda n: self._seconds.get(n, float("inf")))
+        self._use(self._untried[0] if self._untried else fastest)
+        self._recent.clear()
+        self._since = 0.0
+
+    def _use(self, n: int) -> None:
+        self._stack.close()
+        self._stack.enter_context(compute_threads(n))
+        self.n, self._is_first = n, True
