@@ -7,9 +7,12 @@ from collections import deque
 from dataclasses import dataclass
 
 from narrows.training.pace import Pace
+from narrows.training.plan import Plan
 
-LATE_PART, LATE_SECONDS = 0.01, 0.1
+LATE_PART, LATE_SECONDS = 0.015, 0.2
 """Part of ``max_seconds``, and seconds beside it, that a run may end late without being hurried."""
+EARLY_PART = 0.01
+"""Part of ``max_seconds`` that a run aims to end early by."""
 OF_LATE = 0.25
 """Part of a run's time, up to now, whose steps tell how long the next ones take."""
 
@@ -89,15 +92,12 @@ class Timekeeper:
         Of the run.
     pace : Pace
         Changed where time asks for it.
-    most_steps : int
-        Steps at which an open end is fixed at the latest.
+    plan : Plan
 
     Attributes
     ----------
     measuring : float
         Seconds of a measurement of held-out rows.
-    n_measurements : int
-        So many follow once the end is fixed.
     ended_by_time : bool
         Whether time has fixed the end.
     hurried : bool
@@ -108,17 +108,19 @@ class Timekeeper:
     ended_by_time = False
     hurried = False
 
-    def __init__(
-        self, deadline: Deadline, pace: Pace, most_steps: int, n_measurements: int
-    ) -> None:
-        self._deadline, self._pace = deadline, pace
-        self._most_steps, self.n_measurements = most_steps, n_measurements
+    def __init__(self, deadline: Deadline, pace: Pace, plan: Plan) -> None:
+        self._deadline, self._pace, self._plan = deadline, pace, plan
         self._clock, self._seconds = StepClock(), deadline.left
 
     @property
     def done(self) -> float:
         """Part of the time that is over."""
         return 1.0 - max(self._deadline.left, 0.0) / self._seconds
+
+    @property
+    def seconds_per_step(self) -> float:
+        """Seconds of a step of late; 0 before the first."""
+        return self._clock.seconds_per_step
 
     def measured(self, seconds: float) -> None:
         """Note how long a measurement of held-out rows took."""
@@ -142,14 +144,15 @@ class Timekeeper:
         per_step = self._clock.seconds_per_step
         if pace.is_open:
             n_steps = pace.end_after(step)
-            needed = (n_steps - step) * per_step + self.n_measurements * self.measuring
-            if n_steps >= self._most_steps:
-                pace.fix_end(self._most_steps)
+            n_measurements = self._plan.evaluations_of_fall(n_steps - step)
+            needed = (n_steps - step) * per_step + n_measurements * self.measuring
+            if n_steps >= self._plan.most_steps:
+                pace.fix_end(self._plan.most_steps)
             elif left <= 0:
                 self.ended_by_time, self.hurried = True, pace.end_after(step - 1) > step
                 pace.fix_end(step)
                 return True
-            elif needed >= left:
+            elif needed >= left - EARLY_PART * self._deadline.seconds:
                 self.ended_by_time = True
                 pace.fix_end(n_steps)
             return False

@@ -11,9 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from narrows.common.blocks import evenly_spread, rows_at_once, slices
 from narrows.common.limits import is_integer
 from narrows.common.seeds import seed_of
 from narrows.errors import DataError, ParameterError
@@ -21,15 +19,13 @@ from narrows.linear.pca import PrincipalComponents
 from narrows.model.diagnosis import diagnose, rows_to_show
 from narrows.model.fitted import Record
 from narrows.model.model import Model
-from narrows.model.trust import TrustScale
 from narrows.networks import converted, is_finite, on_cpu
 from narrows.objectives import Batch
-from narrows.objectives.priors import Normal
 from narrows.sources import inputs
 from narrows.sources.array import ArraySource
 from narrows.sources.protocol import Source
-from narrows.sources.split import held_out_rows
 from narrows.training import align
+from narrows.training.afterwards import RowsAfterwards, trust_of, with_codes
 from narrows.training.batches import ScaledRows
 from narrows.training.data import Data
 from narrows.training.deadline import Deadline
@@ -45,12 +41,6 @@ from narrows.training.run import step_rule
 from narrows.training.select import Outcome, fit_model
 from narrows.training.start import pca_in_units_of, start, with_code_size
 from narrows.training.threads import Threads
-from narrows.training.trust import trust_scale
-
-MOST_CODES = 30_000
-"""Training rows whose codes are kept in memory, to fit priors to."""
-MOST_SUMMARISED, MOST_JUDGED = 5_000, 2_500
-"""Rows whose codes are summarised for trust, and held-out rows that it is measured on."""
 
 
 @dataclass
@@ -113,13 +103,16 @@ def fit(
     threads = _threads(params["n_threads"], plan)
     with threads.in_use():
         start_net = None if origin is None else origin.net
-        request = Request(source, plan, wanted, bounds, deadline, explained, start_net, threads)
+        rows = RowsAfterwards.within(params["max_seconds"])
+        request = Request(
+            source, plan, wanted, bounds, deadline, explained, start_net, threads, rows
+        )
         outcome = fit_model(request)
         complaints = _shorten(outcome, explained)
         model = _model(outcome, plan, data, bounds, params, threads.n)
         result = Fit(model, complaints, outcome.interrupted)
         try:
-            _add_codes_and_trust(result, source, plan, outcome, origin)
+            _add_codes_and_trust(result, request, outcome, origin)
         except KeyboardInterrupt as interrupt:  # the model stands
             result.interrupted = interrupt
     if params["scaling"] != "standard" and not data.came_shaped:
@@ -129,14 +122,15 @@ def fit(
 
 
 def _add_codes_and_trust(
-    result: Fit, source: Source, plan: Plan, outcome: Outcome, origin: Model | None
+    result: Fit, request: Request, outcome: Outcome, origin: Model | None
 ) -> None:
     """Encode training rows: for priors, for trust, and to see whether all went well."""
+    source, plan, rows = request.source, request.plan, request.rows_afterwards
     if origin is not None:
         moved = align.movement(origin, result.model, source)
         result.model = result.model.changed(movement=moved)
-    result.model, codes = with_codes(result.model, source, plan.seed)
-    scale = _trust_scale(result.model, source)
+    result.model, codes = with_codes(result.model, source, plan.seed, rows)
+    scale = trust_of(result.model, source, rows)
     result.model = result.model.changed(trust_scale=scale)
     if outcome.interrupted is None:
         shown = source.take(rows_to_show(source.n_rows, source.n_features))
@@ -228,55 +222,6 @@ def _model(
     )
 
 
-def with_codes(
-    model: Model, source: Source, seed: int, *, further: bool = False
-) -> tuple[Model, NDArray[np.floating[Any]]]:
-    """Return a model that holds codes of some training rows, and their normal prior.
-
-    Parameters
-    ----------
-    model : Model
-    source : Source
-    seed : int
-    further : bool
-        Codes join those that the model holds. As long as they are too few for a normal
-        distribution of K numbers, the priors that the model came with stand.
-
-    Returns
-    -------
-    model : Model
-    codes : ndarray (n, K)
-        Of these rows.
-    """
-    chosen = held_out_rows(source.n_rows, min(source.n_rows, MOST_CODES), seed)
-    parts = slices(len(chosen), rows_at_once(source.n_features, align.CODED_VALUES))
-    codes = np.concatenate([model.encode(source.take(chosen[part])) for part in parts])
-    kept, priors = codes, model.priors
-    if further and model.codes is not None:
-        kept = np.concatenate([model.codes, codes])[-MOST_CODES:]
-    if not (further and priors and len(kept) <= model.n_components):
-        priors = {"normal": Normal.fit(torch.from_numpy(kept).double(), seed)}
-    return model.changed(codes=kept, prior_seed=seed, priors=priors), codes
-
-
-def _trust_scale(model: Model, source: Source) -> TrustScale:
-    """Measure how strange rows are: held-out ones, or training rows left out of a summary."""
-    held, everything = model.record.unseen, np.arange(source.n_rows)
-    seen = everything if held is None else np.setdiff1d(everything, held)
-
-    def some(rows: NDArray[np.int64], most: int) -> NDArray[np.generic]:
-        n_most = rows_at_once(source.n_features, align.CODED_VALUES, most)
-        return source.take(rows[evenly_spread(len(rows), n_most)])
-
-    return trust_scale(
-        model.inference,
-        some(seen, MOST_SUMMARISED),
-        None if held is None else some(held, MOST_JUDGED),
-        model.record.validation_error,
-        model.prior_seed,
-    )
-
-
 # ------------------------------------------------------------------------ partial_fit
 
 
@@ -363,7 +308,7 @@ def partial_fit(
             movement=None,
             trust_scale=None,
         )
-        return with_codes(trained, source, seed, further=not first)[0], state
+        return with_codes(trained, source, seed, RowsAfterwards(), further=not first)[0], state
 
 
 def _check_directions(pca: PrincipalComponents, plan: Plan) -> None:

@@ -23,6 +23,7 @@ from narrows.networks import Autoencoding, Network, OnAxes
 from narrows.objectives import Batch, Bounds, Objective, Reconstruction, Step
 from narrows.objectives.ordered import Loss
 from narrows.sources.protocol import Source
+from narrows.training.afterwards import MOST_CURVE_CODES
 from narrows.training.batches import Near, ScaledRows
 from narrows.training.judge import N_PARTS
 from narrows.training.loop import drawn
@@ -42,12 +43,19 @@ SCORED_ROWS = 4096
 """Rows that are scored on principal axes at once."""
 COMPARED_ROWS = 512
 """Training rows that held-out rows are compared with, where neighbours count."""
-CURVE_CODES = 1 << 17
-"""Codes, each length of each row being one, that a size curve is measured by."""
 
 
 class HeldOut:
-    """Rows that training does not see, and the error of a network on each."""
+    """Rows that training does not see, and the error of a network on each.
+
+    Attributes
+    ----------
+    n_rows : int
+    most_curve_codes : int
+        Codes, each length of each row being one, that a size curve is measured by at the most.
+    """
+
+    most_curve_codes = MOST_CURVE_CODES
 
     def __init__(
         self, source: Source, scaling: Scaling, plan: Plan, bounds: Interval | None
@@ -136,7 +144,7 @@ class HeldOut:
     def n_curve_codes(self) -> int:
         """Codes that a size curve is measured by, each length of each row being one."""
         n_cuts = 1 + len(lengths_to_measure(self._n_components))
-        return n_cuts * max(1, min(self.n_rows, CURVE_CODES // n_cuts))
+        return n_cuts * max(1, min(self.n_rows, self.most_curve_codes // n_cuts))
 
     def squared_errors(self, net: Autoencoding) -> Errors:
         """Return (N, 2) as for the plain autoencoder, for a network that belongs to no family."""

@@ -20,6 +20,7 @@ from narrows.linear.pca import PrincipalComponents
 from narrows.networks import Autoencoding, converted
 from narrows.networks.pca_path import pca_network
 from narrows.sources.protocol import RowNumbers, Source
+from narrows.training.afterwards import RowsAfterwards
 from narrows.training.batches import ScaledRows
 from narrows.training.deadline import Deadline
 from narrows.training.held_out import (
@@ -59,6 +60,7 @@ class Request:
         An earlier model's network, which training starts from in place of PCA.
     threads : Threads
         That steps are computed with.
+    rows_afterwards : RowsAfterwards
     """
 
     source: Source
@@ -69,6 +71,7 @@ class Request:
     explained: float | None = None
     origin: Autoencoding | None = None
     threads: Threads = field(default_factory=lambda: Threads(1))
+    rows_afterwards: RowsAfterwards = field(default_factory=RowsAfterwards)
 
     @property
     def callbacks(self) -> Sequence[Callback]:
@@ -123,7 +126,9 @@ class Member:
         self.bounds = scaled_bounds(request.bounds, self.rows, plan.network)
         self.held_out = None
         if len(held):
-            self.held_out = HeldOut(request.source.subset(held), scaling, plan, request.bounds)
+            held_rows = request.source.subset(held)
+            self.held_out = HeldOut(held_rows, scaling, plan, request.bounds)
+            self.held_out.most_curve_codes = request.rows_afterwards.curve_codes
             if compact_rows is not None and self.rows.near is not None:
                 self.held_out.look_around(compact_rows, self.rows.near, self.pca)
         self.errors_at: dict[int, Errors] = {}

@@ -30,13 +30,13 @@ from narrows.training.held_out import (
 from narrows.training.judge import is_smaller
 from narrows.training.loop import StepRule, TrainingState, start_training, train
 from narrows.training.member import Member, Request
-from narrows.training.plan import EVALUATIONS_OF_FALL, Plan
+from narrows.training.plan import Plan
 from narrows.training.progress import Progress
 
 EARLY_STEPS = 75
 """Steps before which a measurement without a gain does not count for ``patience``."""
-CODED_AFTERWARDS = 60_000
-"""Rows whose round trip takes as long as codes, priors and trust after a run."""
+ROUND_TRIPS_OF_STEP = 3
+"""Round trips of a row that take as long as a step with it."""
 
 
 def _side_by_side(bounds: Sequence[Bounds | None], n_rows: int) -> Bounds | None:
@@ -120,7 +120,7 @@ class Run:
             if share.left <= afterwards:
                 self.ended = "late"
                 return
-            self._keeper = Timekeeper(share, pace, plan.most_steps, EVALUATIONS_OF_FALL)
+            self._keeper = Timekeeper(share, pace, plan)
         self._resumed = time.perf_counter()
         train(self.state, self._batches, self.rule, pace, self._after_step)
         if self._keeper is not None and self.ended == "steps" and self._keeper.ended_by_time:
@@ -276,14 +276,16 @@ class Run:
         return over
 
     def _afterwards(self) -> float:
-        """Return the seconds of what follows the last run, which encodes rows."""
+        """Return the seconds of what follows the last run."""
+        plan, rows = self.plan, self.request.rows_afterwards
+        n_trips = rows.round_trips(plan.n_rows, plan.split.n_held_out)
         if not self._judged:
-            return 0.0
-        held_out = self._judged[0].held_out
+            per_step = 0.0 if self._keeper is None else self._keeper.seconds_per_step
+            return n_trips * per_step / (ROUND_TRIPS_OF_STEP * plan.batch_size)
         n_rows = sum(m.held_out.n_rows for m in self._judged if m.held_out is not None)
-        seconds = self._measuring * min(2 * self.plan.n_rows, CODED_AFTERWARDS) / n_rows
-        if held_out is not None and self._judged[0].measures_curve:
-            # A measurement decodes each row as often as a step, and once whole.
-            decoded = held_out.n_rows * (LENGTHS_PER_ROW + 1)
-            seconds += self._measuring * held_out.n_curve_codes / decoded
-        return seconds
+        trip, held_out = self._measuring / n_rows, self._judged[0].held_out
+        if held_out is None or not self._judged[0].measures_curve:
+            return n_trips * trip
+        # A measurement encodes each row, decodes it as often as a step, and once whole.
+        n_codes = 0.5 + 0.5 * (LENGTHS_PER_ROW + 1)
+        return (n_trips + 0.5 * held_out.n_curve_codes) * trip / n_codes

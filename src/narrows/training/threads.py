@@ -88,7 +88,8 @@ class Threads:
             self._untried = [self.n, *(n for n in self._counts if n != self.n)]
             self._spent = 0.0
             self._tried(mean, 0.0)
-        self._recent.popleft()
+        else:
+            self._recent.popleft()
 
     def _tried(self, mean: float, spent: float) -> None:
         """Take down how long steps took with some threads, and go on to the next number."""
