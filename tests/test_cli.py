@@ -145,7 +145,7 @@ def test_max_seconds_is_the_estimate_and_names_its_steps(narrows):
 
 
 def test_max_steps_is_named_only_where_it_repeats_the_model(narrows, monkeypatch):
-    from narrows.cli import progress
+    from narrows.training import telling
 
     line = "fit flat.npy --max-seconds 60 --max-steps 30 --random-state 0 --out"
     assert "--max-steps 30 repeats this model" in narrows(f"{line} whole.safetensors")[1]
@@ -156,7 +156,7 @@ def test_max_steps_is_named_only_where_it_repeats_the_model(narrows, monkeypatch
                 raise KeyboardInterrupt
             return progress.step == 5
 
-        monkeypatch.setattr(progress._Lines, "__call__", ended)
+        monkeypatch.setattr(telling._Lines, "__call__", ended)
         model = f"{code}.safetensors"
         ended_with, text, _ = narrows(f"{line} {model} --set validation_fraction=0.2")
         assert ended_with == code
@@ -350,13 +350,13 @@ def test_recipe_and_demo_call_their_functions(narrows, monkeypatch):
 def test_a_terminal_gets_a_bar_with_both_errors(narrows, monkeypatch):
     from rich.console import Console
 
-    from narrows.cli import progress
     from narrows.cli.actions import fit
+    from narrows.training import telling
 
     shown = io.StringIO()
     monkeypatch.setattr(fit, "err", lambda: Console(file=shown, force_terminal=True, width=120))
-    monkeypatch.setattr(progress, "REFRESH_SECONDS", 0.0)
-    monkeypatch.setattr(progress, "_new_bar", _eager(progress._new_bar))
+    monkeypatch.setattr(telling, "REFRESH_SECONDS", 0.0)
+    monkeypatch.setattr(telling, "_new_bar", _eager(telling._new_bar))
     assert narrows("fit flat.npy --out m.safetensors --max-steps 30")[0] == 0
     assert re.search(r"training .*%.*left .*held-out error \S+  PCA \S+", shown.getvalue())
 

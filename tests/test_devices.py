@@ -153,7 +153,7 @@ def test_the_loop_keeps_to_the_device(objective, dtype, monkeypatch):
     monkeypatch.setattr(loop, "drawn", lambda objective, x, *_: noise(objective, x))
     monkeypatch.setattr(loop._EpochRecord, "finish", finish)
     bounds = scaled_bounds((0.0, 1.0), rows, plan.network)
-    rule = loop.StepRule(objective, bounds, dtype, 1e-3, "averaged", 1, K)
+    rule = loop.StepRule(objective, bounds, dtype, 1e-3, K)
 
     def batches(epoch):
         return rows.batches(16, seed=0, epoch=epoch)
@@ -162,7 +162,7 @@ def test_the_loop_keeps_to_the_device(objective, dtype, monkeypatch):
     plain = torch.optim.SGD([{"params": list(net.parameters()), "share": 1.0}])
     state = loop.TrainingState(net, plain, copy.deepcopy(net))
     with OneDevice():
-        loop.train(state, batches, rule, loop.Pace(6, 6))
+        loop.train(state, batches, rule, loop.Pace("averaged", until=6, n_warm_up=1))
     assert ended == [3, 6]
     assert {p.device for p in state.net.parameters()} == {DEVICE}
 

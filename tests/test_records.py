@@ -11,9 +11,12 @@ from narrows.sources.split import held_out_rows
 
 def test_why_training_ended():
     X = curved()
-    assert quick().fit(X).ended_ == "finished"
-    assert quick(callbacks=(lambda progress: progress.step >= 5,)).fit(X).ended_ == "callback"
-    assert quick(patience=1, max_steps=400).fit(noise(200)).ended_ == "patience"
+    assert quick().fit(X).stopped_because_ == "steps"
+    assert (
+        quick(callbacks=(lambda progress: progress.step >= 5,)).fit(X).stopped_because_
+        == "callback"
+    )
+    assert quick(patience=1, max_steps=400).fit(noise(200)).stopped_because_ == "patience"
 
     def interrupt(progress):
         if progress.step == 5:
@@ -22,14 +25,14 @@ def test_why_training_ended():
     ae = quick(callbacks=(interrupt,))
     with pytest.raises(KeyboardInterrupt):
         ae.fit(X)
-    assert ae.ended_ == "interrupted"
+    assert ae.stopped_because_ == "interrupted"
     assert not ae.model_.record.repeatable
 
 
 @pytest.mark.filterwarnings("ignore:The loss was no longer finite")
 def test_a_training_that_diverges_says_so():
     ae = quick(learning_rate=1e30, optimizer="adam").fit(curved())
-    assert ae.ended_ == "diverged"
+    assert ae.stopped_because_ == "diverged"
 
 
 def test_rows_that_the_model_never_saw_are_recorded(tmp_path):
@@ -43,7 +46,7 @@ def test_rows_that_the_model_never_saw_are_recorded(tmp_path):
     kept.save(tmp_path / "m.safetensors")
     again = load(tmp_path / "m.safetensors")
     np.testing.assert_array_equal(again.model_.record.unseen, kept.model_.record.unseen)
-    assert again.ended_ == kept.ended_
+    assert again.stopped_because_ == kept.stopped_because_
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ from narrows.networks import MLP, Autoencoding, Widths
 from narrows.objectives import Bounds, Reconstruction
 from narrows.sources.array import ArraySource
 from narrows.training.batches import ScaledRows
-from narrows.training.loop import Pace, StepRule, start_training, train
+from narrows.training.loop import StepRule, start_training, train
+from narrows.training.pace import Pace
 
 D, K = 6, 2
 IDENTITY = Scaling(np.zeros(1), np.ones(1))
@@ -42,8 +43,6 @@ def rule(**changes):
         "bounds": None,
         "dtype": torch.float32,
         "learning_rate": 0.01,
-        "schedule": "cosine",
-        "n_warm_up": 3,
     }
     return StepRule(**{**given, **changes})
 
@@ -53,10 +52,13 @@ def batches_of(n_rows, batch_size):
     return lambda epoch: source.batches(batch_size, seed=7, epoch=epoch)
 
 
-def trained(n_rows, batch_size, n_steps, optimizer=ADAM, **changes):
-    settings = rule(**changes)
-    state = start_training(network(), optimizer, settings.schedule)
-    train(state, batches_of(n_rows, batch_size), settings, Pace(n_steps, n_steps))
+def pace(n_steps, until=None, schedule="constant"):
+    return Pace(schedule, n_steps, until or n_steps, n_warm_up=3)
+
+
+def trained(n_rows, batch_size, n_steps, optimizer=ADAM, schedule="cosine", **changes):
+    state = start_training(network(), optimizer, schedule)
+    train(state, batches_of(n_rows, batch_size), rule(**changes), pace(n_steps, schedule=schedule))
     return state
 
 
@@ -142,11 +144,11 @@ def test_an_epochs_loss_is_the_mean_over_its_rows_and_not_over_its_batches():
 
 
 def test_it_continues_where_it_stood():
-    settings = rule(schedule="constant")
+    settings = rule()
     whole, parts = (start_training(network(), Adam(), "constant") for _ in range(2))
-    train(whole, batches_of(50, 10), settings, Pace(10, 10))
-    train(parts, batches_of(50, 10), settings, Pace(10, 5))
-    train(parts, batches_of(50, 10), settings, Pace(10, 10))
+    train(whole, batches_of(50, 10), settings, pace(10))
+    train(parts, batches_of(50, 10), settings, pace(10, 5))
+    train(parts, batches_of(50, 10), settings, pace(10))
     for one, other in zip(whole.net.parameters(), parts.net.parameters(), strict=True):
         assert torch.equal(one, other)
     assert [row["loss"] for row in parts.history] == [row["loss"] for row in whole.history]
@@ -154,7 +156,7 @@ def test_it_continues_where_it_stood():
 
 def test_it_stops_when_told():
     state = start_training(network(), Adam(), "constant")
-    train(state, batches_of(50, 10), rule(), Pace(100, 100), lambda state: state.step == 7)
+    train(state, batches_of(50, 10), rule(), pace(100), lambda state: state.step == 7)
     assert state.step == 7
 
 
@@ -175,8 +177,8 @@ def test_bfloat16_trains_float32_parameters():
     train(
         state,
         lambda epoch: source.batches(10, seed=7, epoch=epoch),
-        rule(dtype=torch.bfloat16, schedule="constant"),
-        Pace(100, 100),
+        rule(dtype=torch.bfloat16),
+        pace(100),
     )
     assert {p.dtype for p in state.net.parameters()} == {torch.float32}
     assert state.history[-1]["loss"] < 0.9 * state.history[0]["loss"]
@@ -223,13 +225,3 @@ def test_a_linear_autoencoder_from_anywhere_arrives_at_pca():
     ae = quick(K, **LINEAR, init="random", max_steps=3000, learning_rate=0.01).fit(X)
     error, least = ae.reconstruction_error(X).mean(), training_error_of_pca(X)
     assert least * (1 - 1e-6) <= error <= 1.02 * least
-
-
-def test_a_shortened_run_goes_through_the_rest_of_its_schedule():
-    pace = Pace(100, 100)
-    assert [pace.place(step) for step in (0, 40)] == [0.0, 40.0]
-    pace.shorten(40, 60)
-    assert pace.until == 60
-    assert [pace.place(step) for step in (40, 50, 60)] == [40.0, 70.0, 100.0]
-    pace.shorten(50, 51)
-    assert [pace.place(step) for step in (50, 51)] == [70.0, 100.0]

@@ -26,6 +26,7 @@ from narrows.training.deadline import Deadline
 from narrows.training.loop import TrainingState
 from narrows.training.parameters import changed_parts, check_params, described, restored
 from narrows.training.progress import Callback
+from narrows.training.telling import told
 
 
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -65,7 +66,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         (0, 1) for floats in [0, 1], at least 0.1 % of them 0 and as many 1; none otherwise.
     max_epochs, max_steps, max_seconds : "auto" or int, int or None, float or None
         Passes over the rows, optimizer steps of a run, and seconds of the whole `fit`, at the most.
-        A short timing turns seconds into steps; ``max_steps=n_steps_`` repeats such a model.
+        Where seconds end a run, ``max_steps=n_steps_`` repeats it bit for bit.
     validation_fraction, keep : "auto" or float in [0, 1), {"best", "last"}, default="auto", "best"
         Part of the rows that is held out, and which state to return: the best on them, or the last.
         ``"auto"`` is 0.1, at most 2,500 rows; below 1,000 rows, five folds to keep the best.
@@ -74,15 +75,19 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         optimizer step; the rate at its highest.
     optimizer, schedule : "adamw", "adam", AdamW or Adam; str, default="adamw", "auto"
         The schedule ``"averaged"`` keeps the learning rate and returns a running average of the
-        weights; ``"cosine"`` and ``"linear"`` let it fall to zero, ``"constant"`` does not.
-        ``"auto"`` averages below 10,000 rows and takes the cosine from there.
+        weights; ``"trapezoidal"`` lets it fall to zero over the last fifth of the steps, and
+        averages until then; ``"cosine"`` and ``"linear"`` let it fall from the start, so they
+        need a number of steps; ``"constant"`` does neither. ``"auto"`` averages below 10,000
+        rows and is trapezoidal from there.
     device, precision, n_threads : str, str, "auto" or int, default="auto"
         ``"auto"`` takes CUDA where there is one; "bfloat16" in place of "float32" for products of
-        large networks where the processor has it (never for codes); one thread for small steps.
+        large networks where the processor has it (never for codes); as many threads as are faster
+        at the moment, one for small steps.
     callbacks : sequence of callable, default=()
         Given a `narrows.training.progress.Progress` after each step; True ends the run.
     random_state, verbose : int, RandomState or None; int, default=None, 0
-        The seed of weights, batches and held-out rows; 1 prints a line per epoch.
+        The seed of weights, batches and held-out rows; 1 shows one line that moves (a few lines
+        where there is no terminal and no notebook), 2 prints a line per epoch.
 
     Attributes
     ----------
@@ -212,7 +217,9 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         deadline, origin = Deadline.after(params["max_seconds"]), _origin(align_to)
         with all_or_nothing(self, forget="_training"):
             data = read_data(self, X, y, least=2)
-            found = training.fit(data, params, deadline, origin)
+            with told(params["verbose"]) as watching:
+                params["callbacks"] = [*params["callbacks"], *watching]
+                found = training.fit(data, params, deadline, origin)
             self.model_, self._training = found.model, None
         for complaint in found.complaints:
             warn(complaint)

@@ -16,7 +16,8 @@ from narrows.objectives import Batch, Step
 from narrows.objectives.adversarial import Adversary
 from narrows.objectives.priors import ClassNormals
 from narrows.objectives.shared.standard_normal import squared_discrepancies
-from narrows.training.loop import Pace, StepRule, start_training, train
+from narrows.training.loop import StepRule, start_training, train
+from narrows.training.pace import Pace
 
 B, D, K = 20, 5, 2
 
@@ -76,8 +77,8 @@ def test_each_phase_moves_its_own_part_alone(dtype):
     state = start_training(network(objective), Adam(), "constant")
     step, moved = state.optimizer.step, []
     state.optimizer.step = lambda: moved.append(moved_by(step, state.net))
-    rule = StepRule(objective, None, dtype, 0.01, "constant", 0, n_components=K)
-    train(state, lambda epoch: iter([Batch(rows().to(dtype))]), rule, Pace(3, 3))
+    rule = StepRule(objective, None, dtype, 0.01, n_components=K)
+    train(state, lambda epoch: iter([Batch(rows().to(dtype))]), rule, Pace("constant", until=3))
     assert moved == [{"encoder", "decoder"}, {"extra"}] * 3
 
 

@@ -9,13 +9,14 @@ Legend: N rows, D columns, K components, b block.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from narrows.common.blocks import slices
 from narrows.common.threads import on_one_thread
@@ -294,8 +295,13 @@ class _Moments:
 
 
 def _gram(centred: CentredBlocks) -> Tensor:
-    """Return the products (N, N) of all pairs of rows."""
-    return torch.cat([torch.cat([a @ b.T for b in centred()], dim=1) for a in centred()])
+    """Return the products (N, N) of all pairs of rows, those on and below the diagonal alone."""
+    strips = []
+    for number, rows in enumerate(centred(), start=1):
+        earlier = itertools.islice(centred(), number)
+        strips.append(torch.cat([rows @ others.T for others in earlier], dim=1))
+    n_rows = sum(map(len, strips))
+    return torch.cat([nn.functional.pad(s, (0, n_rows - s.shape[1])) for s in strips])
 
 
 def _from_gram(centred: CentredBlocks, n_components: int) -> tuple[Array64, Array64]:

@@ -74,7 +74,8 @@ class IWAE(LatentVariable):
         weights_SB, _, z_SBK = variational.log_weights(
             net, x_BD, noise_SBK, self.likelihood, batch.y, held=True
         )
-        shares_SB = torch.softmax(weights_SB.detach(), dim=0)
+        # By rows: over columns, rounding depends on how threads share them.
+        shares_SB = torch.softmax(weights_SB.detach().T.contiguous(), dim=1).T
         if z_SBK.requires_grad:
             # The gradient that goes to the encoder is weighted once more.
             z_SBK.register_hook(lambda gradient: gradient * shares_SB[..., None])

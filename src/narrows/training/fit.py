@@ -36,7 +36,6 @@ from narrows.training.member import Request
 from narrows.training.pace import Pace
 from narrows.training.parameters import described
 from narrows.training.plan import Plan
-from narrows.training.progress import print_epochs
 from narrows.training.run import step_rule
 from narrows.training.select import Outcome, fit_model
 from narrows.training.start import pca_in_units_of, start, with_code_size
@@ -99,7 +98,6 @@ def fit(
             " components."
         )
     bounds = inputs.choose_bounds(params["bounds"], data.X)
-    wanted["callbacks"] = [*params["callbacks"], *([print_epochs()] if params["verbose"] else [])]
     threads = _threads(params["n_threads"], plan)
     with threads.in_use():
         start_net = None if origin is None else origin.net

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -56,22 +55,3 @@ class Progress:
 
 
 Callback = Callable[[Progress], object]
-
-
-def print_epochs() -> Callback:
-    """Return a callback that prints a line for each epoch of each run."""
-    told, run = 0, 0
-
-    def show(progress: Progress) -> None:
-        nonlocal told, run
-        if progress.run != run:
-            told, run = 0, progress.run
-        for row in progress.history[told:]:
-            error = row["validation_error"]
-            held_out = "" if math.isnan(error) else f"  held out {error:.6g}"
-            print(
-                f"epoch {row['epoch']:>4}  step {row['step']:>6}  loss {row['loss']:.6g}{held_out}"
-            )
-        told = progress.epoch
-
-    return show

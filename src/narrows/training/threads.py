@@ -54,6 +54,7 @@ class Threads:
         with self._stack:
             if len(self._counts) > 1:
                 self.n = min(self._counts, key=self._seconds_of_products)
+                self._untried = self._in_turn()
             self._use(self.n)
             yield
 
@@ -85,11 +86,15 @@ class Threads:
         self._since += seconds
         slower = mean > SLOWER * self._seconds[self.n]
         if slower or self._since > LOOKS * self._spent:
-            self._untried = [self.n, *(n for n in self._counts if n != self.n)]
+            self._untried = self._in_turn()
             self._spent = 0.0
             self._tried(mean, 0.0)
         else:
             self._recent.popleft()
+
+    def _in_turn(self) -> list[int]:
+        """Return all numbers of threads, that in use first."""
+        return sorted(self._counts, key=lambda n: n != self.n)
 
     def _tried(self, mean: float, spent: float) -> None:
         """Take down how long steps took with some threads, and go on to the next number."""

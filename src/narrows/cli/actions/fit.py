@@ -12,7 +12,6 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from narrows.cli import progress
 from narrows.cli.exit import INTERRUPTED, complain, expected_failures
 from narrows.cli.model_files import save
 from narrows.cli.model_lines import (
@@ -40,6 +39,7 @@ from narrows.training.cost import estimate_seconds
 from narrows.training.make_plan import make_plan
 from narrows.training.plan import Plan
 from narrows.training.start import with_code_size
+from narrows.training.telling import told
 
 if TYPE_CHECKING:
     from narrows.estimator import Autoencoder
@@ -133,8 +133,13 @@ def learn(
     say_pairs(_plan_lines(ae, plan, table), title=f"fit {data}")
     started, interrupted = time.perf_counter(), False
     try:
-        with expected_failures(data), progress.shown(ae, err()):
-            ae.fit(table.frame(), y, align_to=origin)
+        # With --set verbose the estimator itself tells.
+        with expected_failures(data), told(0 if ae.verbose else 1, err()) as watching:
+            callbacks, ae.callbacks = ae.callbacks, (*ae.callbacks, *watching)
+            try:
+                ae.fit(table.frame(), y, align_to=origin)
+            finally:
+                ae.callbacks = callbacks
     except KeyboardInterrupt:
         interrupted = True
     if not hasattr(ae, "network_"):

@@ -67,7 +67,8 @@ class Gaussian:
         divisor = net.scaling.divisor
         log_units = divisor.log().sum() * (n_features / divisor.numel())
         constant = n_features * (log_scale.squeeze(-1) + 0.5 * LOG_2PI) + log_units.to(a.dtype)
-        squares: Tensor = ((x - a) * torch.exp(-log_scale)).square().sum(dim=-1)
+        # The gradient of one number for all values is summed row by row, alike with any threads.
+        squares: Tensor = (x - a).square().sum(dim=-1) * torch.exp(-2 * log_scale.squeeze(-1))
         return -0.5 * squares - constant
 
     def mean(self, a: Tensor) -> Tensor:
@@ -132,7 +133,7 @@ class Logistic:
         del net
         top = LEVELS - 1
         pixel = (x.clamp(0, 1) * top).round()
-        inverse = torch.exp(-log_scale.clamp(min=-7.0))
+        inverse = torch.exp(-log_scale.clamp(min=-7.0)).expand(x.shape[-1])
         centred = pixel / top - a
         upper = (centred + 0.5 / top) * inverse
         lower = (centred - 0.5 / top) * inverse
