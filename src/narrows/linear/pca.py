@@ -30,6 +30,8 @@ WIDEST_COVARIANCE = 4096
 """Columns up to which the D × D covariance is formed (128 MiB in float64)."""
 MOST_SKETCHED = 512
 """Components at the most that are looked at beyond that."""
+EIGEN_FLOPS = 9.0
+"""Operations of all eigenvectors of a symmetric n × n matrix, as a part of n³."""
 STRIP = 128
 """Columns whose products with all later ones are summed at once."""
 _ROUNDING = 1e-12
@@ -144,6 +146,16 @@ def fit_pca(
     else:
         squares, axes = _from_sketch(_centred(blocks, moments), n_columns, n_components, seed)
     return _assemble(squares, axes, moments, n_components)
+
+
+def pca_flops(n_rows: int, n_columns: int, n_components: int) -> float:
+    """Return about the floating-point operations of `fit_pca`."""
+    if n_rows < n_columns and n_rows <= WIDEST_COVARIANCE:
+        return n_rows**2 * n_columns + EIGEN_FLOPS * n_rows**3
+    if n_columns <= WIDEST_COVARIANCE:
+        return n_rows * n_columns**2 + EIGEN_FLOPS * n_columns**3
+    width = min(n_components + _OVERSAMPLING, n_columns)
+    return 4.0 * n_rows * n_columns * width * (_POWER_ITERATIONS + 1)
 
 
 def components_needed(

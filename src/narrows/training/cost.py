@@ -6,6 +6,7 @@ import time
 
 import torch
 
+from narrows.linear.pca import pca_flops
 from narrows.training.plan import Plan
 
 TIMED_SECONDS = 0.1
@@ -14,6 +15,10 @@ STEP_SECONDS = 1.2e-3
 """Seconds of a step that no arithmetic explains: a hundred small calls of torch, and the batch."""
 REACHED = 0.6
 """Part of the rate of a bare matrix product that training reaches."""
+SLOWEST = 5e9
+"""Floating-point operations per second that any machine reaches."""
+FEWEST_STEPS = 30
+"""Steps below which a network is not worth its training."""
 
 
 def estimate_seconds(plan: Plan, max_seconds: float | None = None) -> float:
@@ -38,17 +43,45 @@ def estimate_seconds(plan: Plan, max_seconds: float | None = None) -> float:
     return seconds if max_seconds is None else min(seconds, max_seconds)
 
 
-def matrix_rate(plan: Plan) -> float:
+def shortage(plan: Plan, max_seconds: float) -> str | None:
+    """Say so where PCA leaves no time to train a network in; None where it does, or may.
+
+    Parameters
+    ----------
+    plan : Plan
+    max_seconds : float
+    """
+    of_pca = pca_flops(plan.split.n_train_rows, plan.n_features, plan.n_axes)
+    steps = plan.flops(FEWEST_STEPS)
+    if plan.cells is not None or of_pca + steps < SLOWEST * max_seconds:
+        return None
+    pca = of_pca / (REACHED * matrix_rate(plan, torch.float64))
+    if pca + steps / (REACHED * matrix_rate(plan)) < max_seconds:
+        return None
+    return (
+        f"PCA of these rows takes about {pca:.3g} s, and max_seconds={max_seconds:g} leaves no time"
+        " to train a network, so the model will be PCA. Give more seconds, or fewer rows or"
+        " features."
+    )
+
+
+def matrix_rate(plan: Plan, dtype: torch.dtype | None = None) -> float:
     """Time a matrix product as tall as a batch, in the dtype that training computes in.
+
+    Parameters
+    ----------
+    plan : Plan
+    dtype : torch.dtype, optional
+        Another one.
 
     Returns
     -------
     float
         Floating-point operations per second.
     """
-    width = 512
-    left = torch.ones(plan.batch_size, width, dtype=plan.dtype, device=plan.device)
-    right = torch.ones(width, width, dtype=plan.dtype, device=plan.device)
+    width, dtype = 512, dtype or plan.dtype
+    left = torch.ones(plan.batch_size, width, dtype=dtype, device=plan.device)
+    right = torch.ones(width, width, dtype=dtype, device=plan.device)
     (left @ right).sum().item()  # the first product also loads the library
     started, products, spent = time.perf_counter(), 0, 0.0
     while spent < TIMED_SECONDS:

@@ -14,12 +14,13 @@ import torch
 
 from narrows.common.limits import is_integer
 from narrows.common.seeds import seed_of
+from narrows.common.warn import warn
 from narrows.errors import DataError, ParameterError
 from narrows.linear.pca import PrincipalComponents
 from narrows.model.diagnosis import diagnose, rows_to_show
 from narrows.model.fitted import Record
 from narrows.model.model import Model
-from narrows.networks import converted, is_finite, on_cpu
+from narrows.networks import MLP, converted, is_finite, on_cpu
 from narrows.objectives import Batch
 from narrows.sources import inputs
 from narrows.sources.array import ArraySource
@@ -27,6 +28,7 @@ from narrows.sources.protocol import Source
 from narrows.training import align
 from narrows.training.afterwards import RowsAfterwards, trust_of, with_codes
 from narrows.training.batches import ScaledRows
+from narrows.training.cost import shortage
 from narrows.training.data import Data
 from narrows.training.deadline import Deadline
 from narrows.training.held_out import find_neighbors, scaled_bounds
@@ -97,6 +99,10 @@ def fit(
             " validation_fraction=0 leaves none. Give a fraction above 0, or a number of"
             " components."
         )
+    if deadline is not None and origin is None and (said := shortage(plan, deadline.seconds)):
+        warn(said)
+        if params["network"] == "auto" and params["init"] == "pca":
+            plan = _plan(data, {**wanted, "network": MLP(hidden=())}, seed)  # nothing beside PCA
     bounds = inputs.choose_bounds(params["bounds"], data.X)
     threads = _threads(params["n_threads"], plan)
     with threads.in_use():
