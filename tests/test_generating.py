@@ -133,7 +133,7 @@ def test_priors_follow_the_rows_that_go_on(X):
 
 @pytest.mark.parametrize("saved", [False, True])
 def test_the_kl_term_keeps_its_weight_when_training_goes_on(X, saved, tmp_path):
-    ae = quick(objective=VAE(warm_up=0.5)).fit(X)
+    ae = quick(objective=VAE(warm_up=0.01)).fit(X)  # of 1,200 usual steps
     if saved:
         ae.save(tmp_path / "model.safetensors")
         ae = load(tmp_path / "model.safetensors")
@@ -248,7 +248,7 @@ def test_a_model_stands_though_its_codes_were_not_taken(X, monkeypatch, tmp_path
             ae.fit(X)
     assert ae.transform(X).tobytes() == quick().fit(X).transform(X).tobytes()
     with monkeypatch.context() as patch:
-        patch.setattr("narrows.training.fit.Normal.fit", interrupt)
+        patch.setattr("narrows.training.afterwards.Normal.fit", interrupt)
         with pytest.raises(KeyboardInterrupt):
             ae.fit(X)
     ae.save(tmp_path / "model.safetensors")

@@ -15,8 +15,9 @@ STEP_SECONDS = 1.2e-3
 """Seconds of a step that no arithmetic explains: a hundred small calls of torch, and the batch."""
 REACHED = 0.6
 """Part of the rate of a bare matrix product that training reaches."""
-SLOWEST = 5e9
-"""Floating-point operations per second that any machine reaches."""
+USUAL_RATE = 2e10
+"""Floating-point operations per second that most machines reach; work that takes long even so is
+timed."""
 FEWEST_STEPS = 30
 """Steps below which a network is not worth its training."""
 
@@ -53,7 +54,7 @@ def shortage(plan: Plan, max_seconds: float) -> str | None:
     """
     of_pca = pca_flops(plan.split.n_train_rows, plan.n_features, plan.n_axes)
     steps = plan.flops(FEWEST_STEPS)
-    if plan.cells is not None or of_pca + steps < SLOWEST * max_seconds:
+    if plan.cells is not None or of_pca + steps < USUAL_RATE * max_seconds:
         return None
     pca = of_pca / (REACHED * matrix_rate(plan, torch.float64))
     if pca + steps / (REACHED * matrix_rate(plan)) < max_seconds:
