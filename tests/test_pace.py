@@ -190,7 +190,7 @@ def test_a_number_of_threads_that_was_asked_for_stays():
 
 
 @pytest.mark.parametrize("schedule", ["auto", "trapezoidal", "constant"])
-@pytest.mark.parametrize("n_threads", ["auto", 1, 2])
+@pytest.mark.parametrize("n_threads", ["auto", 1])
 def test_max_steps_repeats_what_time_has_ended(monkeypatch, schedule, n_threads):
     # A machine that slows down may shorten a run, and says so; not here.
     monkeypatch.setattr(deadline, "LATE_SECONDS", math.inf)

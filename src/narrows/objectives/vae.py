@@ -67,9 +67,7 @@ class VAE(LatentVariable):
     likelihood: str = parameter("gaussian", one_of(*LIKELIHOODS), "of a row, given its code")
     prior: str = parameter("normal", one_of("normal", "flow"), "that codes are to follow")
     conditional: bool = parameter(False, boolean(), "whether the prior depends on classes")
-    warm_up: float = parameter(
-        0.1, real(0, 1), "part of a usual run until the KL term has its weight"
-    )
+    warm_up: float = parameter(0.1, real(0, 1), "part of a usual run until KL has its weight")
     free_bits: float = parameter(0.0, real(0), "KL in nats per number that costs nothing")
     binarize: bool = parameter(False, boolean(), "whether grey values are drawn as 0 or 1")
 

@@ -18,8 +18,6 @@ REACHED = 0.6
 USUAL_RATE = 2e10
 """Floating-point operations per second that most machines reach; work that takes long even so is
 timed."""
-FEWEST_STEPS = 30
-"""Steps below which a network is not worth its training."""
 
 
 def estimate_seconds(plan: Plan, max_seconds: float | None = None) -> float:
@@ -53,11 +51,10 @@ def shortage(plan: Plan, max_seconds: float) -> str | None:
     max_seconds : float
     """
     of_pca = pca_flops(plan.split.n_train_rows, plan.n_features, plan.n_axes)
-    steps = plan.flops(FEWEST_STEPS)
-    if plan.cells is not None or of_pca + steps < USUAL_RATE * max_seconds:
+    if plan.cells is not None or of_pca < USUAL_RATE * max_seconds:
         return None
     pca = of_pca / (REACHED * matrix_rate(plan, torch.float64))
-    if pca + steps / (REACHED * matrix_rate(plan)) < max_seconds:
+    if pca < max_seconds:
         return None
     return (
         f"PCA of these rows takes about {pca:.3g} s, and max_seconds={max_seconds:g} leaves no time"
