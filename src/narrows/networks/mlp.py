@@ -21,6 +21,8 @@ from narrows.networks.prefixes import ReadsPrefix
 
 NARROW_CODE = 16
 """Code size below which the network is deep, and the decoder's first layer has larger weights."""
+WIDE = 4_096
+"""Features beyond which few rows get a network with as few weights as is sensible."""
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
     "gelu": nn.GELU,
     "relu": nn.ReLU,
@@ -203,9 +205,11 @@ def _draw(tensor: Tensor, kind: str, inputs: int, outputs: int, generator: torch
 def auto_hidden(widths: Widths, n_rows: int) -> tuple[int, ...]:
     """Choose the encoder's hidden widths for data of a given shape.
 
-    Few or narrow rows get a small network. Otherwise layers are as wide as the rows, from 128 to
+    Few or narrow rows get a small network, few wide ones a smaller one still. Otherwise layers are as wide as the rows, from 128 to
     512, and the network is deeper for smaller codes. For ordered codes it has three equal layers.
     """
+    if n_rows < FEW_ROWS and widths.features > WIDE:
+        return (32, 16)
     if n_rows < FEW_ROWS or (n_rows < MANY_ROWS and widths.features <= 128):
         return (128, 64)
     wide = min(512, max(128, 1 << (widths.features.bit_length() - 1)))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from narrows.training.pace import Pace
 from narrows.training.plan import Plan
 
-LATE_PART, LATE_SECONDS = 0.015, 0.2
+LATE_PART, LATE_SECONDS = 0.02, 0.2
 """Part of ``max_seconds``, and seconds beside it, that a run may end late without being hurried."""
 EARLY_PART = 0.01
 """Part of ``max_seconds`` that a run aims to end early by."""

@@ -115,8 +115,12 @@ class Run:
         self._lay_out_measurements()
         if deadline is not None:
             n_further, afterwards = plan.n_runs - self.number, self._afterwards()
-            reserved = afterwards + n_further * self.members[0].setup_seconds
-            share = deadline.earlier(reserved).shared(1 + n_further).earlier(-afterwards)
+            starts = n_further * self.members[0].setup_seconds
+            if (
+                2 * starts > deadline.left - afterwards
+            ):  # too little time: what comes next is left out
+                n_further, starts = 0, 0.0
+            share = deadline.earlier(afterwards + starts).shared(1 + n_further).earlier(-afterwards)
             if share.left <= afterwards:
                 self.ended = "late"
                 return
