@@ -205,8 +205,9 @@ def _draw(tensor: Tensor, kind: str, inputs: int, outputs: int, generator: torch
 def auto_hidden(widths: Widths, n_rows: int) -> tuple[int, ...]:
     """Choose the encoder's hidden widths for data of a given shape.
 
-    Few or narrow rows get a small network, few wide ones a smaller one still. Otherwise layers are as wide as the rows, from 128 to
-    512, and the network is deeper for smaller codes. For ordered codes it has three equal layers.
+    Few or narrow rows get a small network, few wide ones a smaller one still. Otherwise layers are
+    as wide as the rows, from 128 to 512, and the network is deeper for smaller codes. For ordered
+    codes it has three equal layers.
     """
     if n_rows < FEW_ROWS and widths.features > WIDE:
         return (32, 16)

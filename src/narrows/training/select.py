@@ -156,16 +156,23 @@ class _Measured(NamedTuple):
 
 def _train(request: Request, members: list[Member], outcome: Outcome) -> None:
     """Train one network, or several side by side, and take the state of the last one."""
-    run, member = Run(request, members, 1), members[-1]
+    run = Run(request, members, 1)
     _caught(outcome, run.train)
     if outcome.interrupted is not None:
         _caught(outcome, run.look)
-    judged = [each for each in members if each.errors_at]
+    _take(run, outcome)
+
+
+def _take(run: Run, outcome: Outcome) -> None:
+    """Take the best state of a run, or its last, into the outcome."""
+    request, member = run.request, run.members[-1]
+    judged = [each for each in run.members if each.errors_at]
     keep_best = request.params["keep"] == "best" and bool(judged)
     if keep_best or run.diverged:
         run.restore_best()
     at_start = run.diverged and run.best_step == 0
     outcome.net = member.fallback_net if at_start else run.nets()[-1]
+    outcome.pca = member.pca
     outcome.n_steps, outcome.saw_all = run.n_steps, member.held_out is None
     outcome.best_step = run.best_step if keep_best or run.diverged else run.state.step
     outcome.history, outcome.pca_validation_error = run.state.history, run.pca_error
@@ -253,7 +260,7 @@ class _Fold(NamedTuple):
 def _train_folds(request: Request, held: list[RowNumbers], outcome: Outcome) -> None:
     """Choose between the start and a number of steps by errors on rows that each fold left out.
 
-    Where time is over before all folds are done, or Ctrl-C comes, those that are done decide.
+    Where time is over before all folds are done, or Ctrl-C comes, the first run alone decides.
     """
     plan, deadline = request.plan, request.deadline
     found: list[_Fold] = []
@@ -266,6 +273,8 @@ def _train_folds(request: Request, held: list[RowNumbers], outcome: Outcome) -> 
         _caught(outcome, run.train)
         if outcome.interrupted is not None and found:
             break
+        if outcome.interrupted is not None:
+            _caught(outcome, run.look)
         first = first or run
         if run.ended == "budget":  # it has fixed the number of steps for all that follow
             request = replace(request, plan=replace(plan, n_steps=run.n_steps))
@@ -275,13 +284,15 @@ def _train_folds(request: Request, held: list[RowNumbers], outcome: Outcome) -> 
         outcome.ended = run.ended if run.ended not in ("steps", "patience") else outcome.ended
     if first is None:
         return
-    if len(found) < len(held) and outcome.interrupted is None:
-        outcome.ended = "late"
+    if len(found) < len(held):
+        _take(first, outcome)
+        if outcome.interrupted is None:
+            outcome.ended = "late"
+        return
     measured = _pooled([fold.measured for fold in found])
     choice = measured.choose(request)
     # Each fold is judged at the step that the others choose.
-    parts = measured.parts if len(found) > 1 else np.zeros(len(choice.by_row), dtype=np.int64)
-    judges = [measured.steps[choice.by_row[parts == n][0]] for n in range(len(found))]
+    judges = [measured.steps[choice.by_row[measured.parts == n][0]] for n in range(len(found))]
     start_curve, curve = (
         _pooled_curve(plan.n_components, found, at) for at in ([0] * len(found), judges)
     )
