@@ -160,10 +160,10 @@ def _train(request: Request, members: list[Member], outcome: Outcome) -> None:
     _caught(outcome, run.train)
     if outcome.interrupted is not None:
         _caught(outcome, run.look)
-    _take(run, outcome)
+    _finish(run, outcome)
 
 
-def _take(run: Run, outcome: Outcome) -> None:
+def _finish(run: Run, outcome: Outcome) -> None:
     """Take the best state of a run, or its last, into the outcome."""
     request, member = run.request, run.members[-1]
     judged = [each for each in run.members if each.errors_at]
@@ -285,7 +285,7 @@ def _train_folds(request: Request, held: list[RowNumbers], outcome: Outcome) -> 
     if first is None:
         return
     if len(found) < len(held):
-        _take(first, outcome)
+        _finish(first, outcome)
         if outcome.interrupted is None:
             outcome.ended = "late"
         return
