@@ -139,10 +139,8 @@ def main() -> None:
     for row in rows:
         ratio = f"{row['ratio']:.3f}" if "ratio" in row else ""
         lines.append(f"| {row['call']} | {row['seconds']:.2f} | {ratio} |")
-    text = "\n".join([machine.markdown_description(machine.describe()), "", *lines])
-    print(text)
-    data = {"machine": machine.describe(), "results": rows}
-    machine.write_results(TOPIC, text, data, arguments.out)
+    print("\n".join(lines))
+    machine.write_table(TOPIC, lines, rows, arguments.out)
 
 
 if __name__ == "__main__":

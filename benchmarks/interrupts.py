@@ -114,10 +114,7 @@ def main() -> None:
             f" {row['good']} of {row['models']} | {row['gained']} of {row['gaining']} |"
         )
         print(lines[-1], flush=True)
-    text = "\n".join([machine.markdown_description(machine.describe()), "", *lines])
-    print(text)
-    data = {"machine": machine.describe(), "results": rows}
-    machine.write_results(TOPIC, text, data, arguments.out)
+    machine.write_table(TOPIC, lines, rows, arguments.out)
 
 
 if __name__ == "__main__":

@@ -60,9 +60,7 @@ def main() -> None:
             accuracy = knn_accuracy(encode(X), y, encode(X_test), y_test)
             found[f"10-NN {name}"] = accuracy
             tell(f"10-NN accuracy of the plane, {name:>15}: {accuracy:.4f}")
-    text = "\n".join([machine.markdown_description(machine.describe()), "", *lines])
-    data = {"machine": machine.describe(), "results": found}
-    machine.write_results(TOPIC, text, data, arguments.out)
+    machine.write_table(TOPIC, lines, found, arguments.out)
 
 
 if __name__ == "__main__":

@@ -187,6 +187,13 @@ def write_results(topic: str, text: str, data: dict[str, Any], folder: Path) -> 
     return [markdown, raw]
 
 
+def write_table(topic: str, lines: Sequence[str], rows: Any, folder: Path) -> None:
+    """Write a table's lines below what the machine is, and its rows for machines."""
+    found = describe()
+    text = "\n".join([markdown_description(found), "", *lines])
+    write_results(topic, text, {"machine": found, "results": rows}, folder)
+
+
 if __name__ == "__main__":
     print(markdown_description(describe()))
     for name in ("float32", "bfloat16"):

@@ -71,9 +71,7 @@ def main() -> None:
             f"  peak {max(run['peak_mib'] for run in runs):.0f} MiB"
         )
         print(lines[-1], flush=True)
-    text = "\n".join([machine.markdown_description(machine.describe()), "", *lines])
-    data = {"machine": machine.describe(), "results": rows}
-    machine.write_results(TOPIC, text, data, arguments.out)
+    machine.write_table(TOPIC, lines, rows, arguments.out)
 
 
 def _in_a_process(job: str) -> dict[str, float]:

@@ -140,9 +140,7 @@ def main() -> None:
                 f"  {'holds' if row['holds'] else 'FAILS'}"
             )
             print(lines[-1], flush=True)
-    text = "\n".join([machine.markdown_description(machine.describe()), "", *lines])
-    data = {"machine": machine.describe(), "results": rows}
-    machine.write_results(TOPIC, text, data, arguments.out)
+    machine.write_table(TOPIC, lines, rows, arguments.out)
 
 
 if __name__ == "__main__":

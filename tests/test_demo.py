@@ -12,7 +12,7 @@ from narrows.recipes import demo
 from narrows.sources import mnist as mnist_files
 
 # On a busy machine PCA alone may take the time of the smallest codes.
-pytestmark = pytest.mark.filterwarnings("ignore:PCA of these rows takes")
+pytestmark = pytest.mark.filterwarnings("ignore:.*so the model (will be PCA|is the start)")
 
 
 @pytest.fixture(scope="module")

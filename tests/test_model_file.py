@@ -178,6 +178,17 @@ def test_saving_the_loaded_model_gives_the_same_file(model_file, tmp_path):
     assert metadata_of(tmp_path / "again.safetensors") == metadata_of(model_file)
 
 
+def test_a_file_that_calls_all_steps_finished_is_read_as_such(trained, tmp_path):
+    """As builds before `stopped_because_` wrote it."""
+    trained.save(tmp_path / "now.safetensors")
+    state = read_model(tmp_path / "now.safetensors")
+    state.config["ended"] = "finished"
+    write_model(tmp_path / "before.safetensors", state)
+    before = load(tmp_path / "before.safetensors")
+    assert before.stopped_because_ == trained.stopped_because_ == "steps"
+    assert before.model_.record.repeatable
+
+
 def test_a_version_1_file_opens_for_ever():
     expected = np.load(DATA / "version-1.npz")
     ae = load(DATA / "version-1.safetensors")

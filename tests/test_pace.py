@@ -235,6 +235,28 @@ def test_no_time_leaves_pca_and_says_that_it_was_the_time():
     with pytest.warns(NarrowsWarning, match=r"leaves no time to train.* will be PCA"):
         ae.fit(curved(200))
     assert ae.model_.architecture.hidden == ()  # no weights that do nothing
+
+
+@pytest.mark.parametrize("given", [{}, {"objective": "vae"}, {"validation_fraction": 0.0}])
+def test_time_that_is_over_after_pca_is_named_as_the_reason(monkeypatch, given):
+    """In folds and side by side, and where PCA had been expected to leave time."""
+    monkeypatch.setattr("narrows.training.fit.shortage", lambda plan, seconds: None)
+    settings = {"max_steps": None, "validation_fraction": "auto", **given}
+    ae = quick(max_seconds=1e-9, network="auto", **settings)
+    with pytest.warns(NarrowsWarning, match=r"was over before a network could be trained"):
+        ae.fit(curved(200))
+    assert ae.stopped_because_ == "late"
+    assert (ae.best_step_, ae.history_) == (0, [])
+
+
+def test_the_command_line_does_not_call_lack_of_time_no_gain():
+    from narrows.cli.model_lines import start_lines
+
+    ae = quick(max_steps=None, max_seconds=1e-9, validation_fraction=0.2)
+    with pytest.warns(NarrowsWarning, match="will be PCA"):
+        ae.fit(curved(200))
+    ((_, words),) = start_lines(ae)
+    assert "in the time that there was" in words
     assert (ae.best_step_, ae.stopped_because_) == (0, "late")
     assert ae.validation_error_ == ae.pca_validation_error_
     assert not ae.history_

@@ -104,13 +104,10 @@ class Timekeeper:
         Whether a run had to be shortened or ended, so that ``max_steps`` cannot repeat it.
     """
 
-    measuring = 0.0
-    ended_by_time = False
-    hurried = False
-
     def __init__(self, deadline: Deadline, pace: Pace, plan: Plan) -> None:
         self._deadline, self._pace, self._plan = deadline, pace, plan
         self._clock, self._seconds = StepClock(), deadline.left
+        self.measuring, self.ended_by_time, self.hurried = 0.0, False, False
 
     @property
     def done(self) -> float:

@@ -99,7 +99,8 @@ def fit(
             " validation_fraction=0 leaves none. Give a fraction above 0, or a number of"
             " components."
         )
-    if deadline is not None and origin is None and (said := shortage(plan, deadline.seconds)):
+    said = None if deadline is None or origin is not None else shortage(plan, deadline.seconds)
+    if said is not None:
         warn(said)
         if params["network"] == "auto" and params["init"] == "pca":
             plan = _plan(data, {**wanted, "network": MLP(hidden=())}, seed)  # nothing beside PCA
@@ -113,6 +114,11 @@ def fit(
         )
         outcome = fit_model(request)
         complaints = _shorten(outcome, explained)
+        if outcome.ended == "late" and not outcome.history and said is None:
+            complaints.append(
+                f"max_seconds={params['max_seconds']:g} was over before a network could be trained,"
+                " so the model is the start, PCA by default. Give more seconds, or fewer rows."
+            )
         model = _model(outcome, plan, data, bounds, params, threads.n)
         result = Fit(model, complaints, outcome.interrupted)
         try:
@@ -155,9 +161,13 @@ def _plan(data: Data, params: dict[str, Any], seed: int, *, partial: bool = Fals
 
 
 def _threads(asked: Any, plan: Plan) -> Threads:
-    """Return the numbers of threads that a run may choose from."""
+    """Return the numbers of threads that a run may choose from.
+
+    More than one only where they are known to give the same bits.
+    """
     most = plan.threads(torch.get_num_threads()) if asked == "auto" else int(asked)
-    if asked != "auto" or plan.dtype != torch.float32 or plan.device.type != "cpu":
+    same_bits = (plan.dtype, plan.device.type) == (torch.float32, "cpu")
+    if asked != "auto" or not same_bits or not torch.backends.mkl.is_available():
         return Threads(most)
     return Threads(*dict.fromkeys((most, max(most - 1, 1), max(most // 2, 1), 1)))
 

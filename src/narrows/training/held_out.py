@@ -48,17 +48,25 @@ COMPARED_ROWS = 512
 class HeldOut:
     """Rows that training does not see, and the error of a network on each.
 
-    Attributes
+    Parameters
     ----------
-    n_rows : int
+    source : Source
+    scaling : Scaling
+        Of the training rows.
+    plan : Plan
+    bounds : (float, float) or None
+        In data units.
     most_curve_codes : int
         Codes, each length of each row being one, that a size curve is measured by at the most.
     """
 
-    most_curve_codes = MOST_CURVE_CODES
-
     def __init__(
-        self, source: Source, scaling: Scaling, plan: Plan, bounds: Interval | None
+        self,
+        source: Source,
+        scaling: Scaling,
+        plan: Plan,
+        bounds: Interval | None,
+        most_curve_codes: int = MOST_CURVE_CODES,
     ) -> None:
         self._objective: Objective = plan.objective
         self._loss = plan.loss
@@ -73,7 +81,7 @@ class HeldOut:
         # Rows with neighbours are compared with training rows, and not with each other.
         self._couples_rows = bool(needs.couples_rows) and not needs.n_neighbors
         self._others: Tensor | None = None
-        self.n_rows = source.n_rows
+        self.n_rows, self._most_curve_codes = source.n_rows, most_curve_codes
 
     def look_around(self, compact_rows: Floats32, near: Near, pca: PrincipalComponents) -> None:
         """Find the neighbours that these rows have among training rows, and what is compared.
@@ -144,7 +152,7 @@ class HeldOut:
     def n_curve_codes(self) -> int:
         """Codes that a size curve is measured by, each length of each row being one."""
         n_cuts = 1 + len(lengths_to_measure(self._n_components))
-        return n_cuts * max(1, min(self.n_rows, self.most_curve_codes // n_cuts))
+        return n_cuts * max(1, min(self.n_rows, self._most_curve_codes // n_cuts))
 
     def squared_errors(self, net: Autoencoding) -> Errors:
         """Return (N, 2) as for the plain autoencoder, for a network that belongs to no family."""

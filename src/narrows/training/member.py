@@ -126,9 +126,9 @@ class Member:
         self.bounds = scaled_bounds(request.bounds, self.rows, plan.network)
         self.held_out = None
         if len(held):
-            held_rows = request.source.subset(held)
-            self.held_out = HeldOut(held_rows, scaling, plan, request.bounds)
-            self.held_out.most_curve_codes = request.rows_afterwards.curve_codes
+            curve_codes = request.rows_afterwards.curve_codes
+            given = scaling, plan, request.bounds, curve_codes
+            self.held_out = HeldOut(request.source.subset(held), *given)
             if compact_rows is not None and self.rows.near is not None:
                 self.held_out.look_around(compact_rows, self.rows.near, self.pca)
         self.errors_at: dict[int, Errors] = {}

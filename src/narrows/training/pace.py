@@ -51,8 +51,8 @@ class Pace:
         return step + max(steps_of_fall(self.schedule, step), 1)
 
     def fix_end(self, n_steps: int) -> None:
-        """End after ``n_steps`` steps, so that the learning rate falls from now on."""
-        self.n_steps = self.until = n_steps
+        """End after ``n_steps`` steps at the latest, so that the rate falls from now on."""
+        self.n_steps, self.until = n_steps, min(self.until, n_steps)
 
     def shorten(self, step: int, until: int) -> None:
         """From a step on, run through the rest of the schedule faster, to end at ``until``."""

@@ -116,10 +116,8 @@ class Run:
         if deadline is not None:
             n_further, afterwards = plan.n_runs - self.number, self._afterwards()
             starts = n_further * self.members[0].setup_seconds
-            if (
-                2 * starts > deadline.left - afterwards
-            ):  # too little time: what comes next is left out
-                n_further, starts = 0, 0.0
+            if 2 * starts > deadline.left - afterwards:
+                n_further, starts = 0, 0.0  # there is no time for the runs that follow
             share = deadline.earlier(afterwards + starts).shared(1 + n_further).earlier(-afterwards)
             if share.left <= afterwards:
                 self.ended = "late"

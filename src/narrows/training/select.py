@@ -266,7 +266,7 @@ def _train_folds(request: Request, held: list[RowNumbers], outcome: Outcome) -> 
     found: list[_Fold] = []
     first: Run | None = None
     for number, rows in enumerate(held, start=1):
-        if (deadline is not None and deadline.left <= 0) or outcome.interrupted is not None:
+        if outcome.interrupted is not None or (found and deadline and deadline.left <= 0):
             break
         member = Member(request, rows)
         run = Run(request, [member], number)
@@ -346,11 +346,12 @@ def _leaves_start(request: Request, choice: Choice, curve: SizeCurve | None) -> 
 
 
 def _repeat(request: Request, outcome: Outcome) -> bool:
-    """Repeat what won, as many steps, from the PCA of all rows.
+    """Repeat what won, as many steps of the same schedule, from the PCA of all rows.
 
     Tells whether the outcome now holds the result.
     """
     runs: list[Run] = []
+    request = replace(request, plan=replace(request.plan, n_steps=outcome.n_steps))
 
     def again() -> None:
         runs.append(Run(request, [Member(request, _NO_ROWS)], request.plan.n_runs))

@@ -2,8 +2,8 @@
 
 Threads wait for each other many times in a step. Where another process keeps a core busy, each
 wait lasts until the system gives that core back, so that one thread alone may be several times
-faster. The number of threads changes no number of a result: products of matrices are the same,
-and factorisations use one thread always (`narrows.common.threads.one_thread`).
+faster. The number of threads changes no number of a result: MKL's products of matrices do not
+depend on it, and factorisations use one thread always (`narrows.common.threads.on_one_thread`).
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ LOOKS = 40.0
 """Times that a look has taken until the next one."""
 SLOWER = 1.3
 """Factor by which steps become slower until the others are tried at once."""
-
-
 PRODUCT, N_PRODUCTS = (256, 512), 24
 """Shape of a matrix, and how often its product with its transpose is taken, to begin with."""
 
