@@ -14,7 +14,7 @@ from narrows.training.deadline import Deadline, StepClock, Timekeeper
 from narrows.training.pace import ENDLESS, Pace
 from narrows.training.threads import Threads
 
-SCHEDULES = ["trapezoidal", "averaged", "constant"]
+SCHEDULES = ["trapezoidal", "inverse_sqrt", "averaged", "constant"]
 
 
 def test_a_fall_begins_where_it_is_to():

@@ -76,9 +76,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     optimizer, schedule : "adamw", "adam", AdamW or Adam; str, default="adamw", "auto"
         The schedule ``"averaged"`` keeps the learning rate and returns a running average of the
         weights; ``"trapezoidal"`` lets it fall to zero over the last fifth of the steps, and
-        averages until then; ``"cosine"`` and ``"linear"`` let it fall from the start, so they
-        need a number of steps; ``"constant"`` does neither. ``"auto"`` averages below 10,000
-        rows and is trapezoidal from there.
+        averages until then; so does ``"inverse_sqrt"``, which also falls slowly all along;
+        ``"cosine"`` and ``"linear"`` fall from the start, so they need a number of steps;
+        ``"constant"`` does neither. ``"auto"`` averages below 10,000 rows; from there it is
+        trapezoidal, for maps inverse_sqrt.
     device, precision, n_threads : str, str, "auto" or int, default="auto"
         ``"auto"`` takes CUDA where there is one; "bfloat16" in place of "float32" for products of
         large networks where the processor has it (never for codes); as many threads as are faster

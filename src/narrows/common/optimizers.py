@@ -11,10 +11,16 @@ from narrows.common import limits
 from narrows.common.adam import AdamSteps
 from narrows.common.limits import Limit, one_of, parameter, real
 
-SCHEDULE: Limit = one_of("auto", "averaged", "constant", "cosine", "linear", "trapezoidal")
+FALL_FROM_THE_START = ("cosine", "linear")
+"""Schedules that have to know the number of steps from the start."""
+FALL_AT_THE_END = ("inverse_sqrt", "trapezoidal")
+"""Schedules that fall to zero over the last part of a run, whose end may be decided late."""
+SCHEDULE: Limit = one_of("auto", "averaged", "constant", *FALL_FROM_THE_START, *FALL_AT_THE_END)
 """What the parameter `schedule` may be."""
 PARTS = 5
-"""Parts of a run, over the last of which a trapezoidal learning rate falls."""
+"""Parts of a run, over the last of which such a learning rate falls to zero."""
+SLOWING = 100
+"""Steps after which ``"inverse_sqrt"`` has lost a factor of √2."""
 
 
 class Optimizer(Protocol):
@@ -106,16 +112,18 @@ def learning_rate_factor(schedule: str, step: float, n_steps: int, n_warm_up: in
 
     ``"cosine"`` and ``"linear"`` rise linearly over ``n_warm_up`` steps and fall to zero at the
     end; ``"averaged"`` stays at 1 after the rise; ``"trapezoidal"`` stays at 1 and falls linearly
-    over the last fifth of the steps; ``"constant"`` is 1 throughout.
+    over the last fifth of the steps; so does ``"inverse_sqrt"``, times 1 / √(1 + step / 100);
+    ``"constant"`` is 1 throughout.
     """
     if schedule == "constant":
         return 1.0
     rising = min((step + 1) / n_warm_up, 1.0) if n_warm_up else 1.0
     if schedule == "averaged":
         return rising
-    if schedule == "trapezoidal":
+    if schedule in FALL_AT_THE_END:
         begun = fall_begins(schedule, n_steps)
-        return min(rising, 1.0 - max(step - begun, 0) / max(n_steps - begun, 1))
+        factor = min(rising, 1.0 - max(step - begun, 0) / max(n_steps - begun, 1))
+        return factor / math.sqrt(1 + step / SLOWING) if schedule == "inverse_sqrt" else factor
     if step < n_warm_up:
         return rising
     done = (step - n_warm_up) / max(n_steps - n_warm_up, 1)
@@ -125,8 +133,8 @@ def learning_rate_factor(schedule: str, step: float, n_steps: int, n_warm_up: in
 
 
 def fall_begins(schedule: str, n_steps: int) -> int:
-    """Return the step from which a trapezoidal learning rate falls; of others, ``n_steps``."""
-    return n_steps - n_steps // PARTS if schedule == "trapezoidal" else n_steps
+    """Return the step from which a schedule falls that does so at the end; else ``n_steps``."""
+    return n_steps - n_steps // PARTS if schedule in FALL_AT_THE_END else n_steps
 
 
 def steps_of_fall(schedule: str, begun: int) -> int:
@@ -134,4 +142,4 @@ def steps_of_fall(schedule: str, begun: int) -> int:
 
     It is the inverse of `fall_begins`.
     """
-    return begun // (PARTS - 1) if schedule == "trapezoidal" else 0
+    return begun // (PARTS - 1) if schedule in FALL_AT_THE_END else 0

@@ -160,12 +160,15 @@ class Usual(NamedTuple):
     weight_decay : float
     networks : (Network, Network) or None
         Below 1,000 rows, and from there on; None for the network of all families.
+    schedule : str
+        Of the learning rate from 10,000 rows on.
     """
 
     rates: tuple[float, float, float] = (0.006, 0.006, 0.002)
     batch_size: int = 256
     weight_decay: float = 0.2
     networks: tuple[Network, Network] | None = None
+    schedule: str = "trapezoidal"
 
 
 class Objective(ABC):

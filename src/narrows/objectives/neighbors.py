@@ -88,14 +88,15 @@ class Neighbors(Objective):
         )
 
     def usual(self, n_components: int) -> Usual:
-        """Return deeper networks and higher learning rates than other families have.
+        """Return deeper networks and higher, slowly falling rates than other families have.
 
         For codes of many numbers the highest rate would tear classes apart.
         """
         narrow = n_components < NARROW_CODE
         networks = (SHALLOW, DEEP if narrow else WIDE)
         few, many = (MLP(hidden=hidden, weight_init="lecun") for hidden in networks)
-        return Usual((0.004, 0.006, 0.01 if narrow else 0.006), 512, 0.01, (few, many))
+        rates = 0.004, 0.006, 0.014 if narrow else 0.008
+        return Usual(rates, 512, 0.01, (few, many), "inverse_sqrt")
 
     def start(self, path: LinearPath) -> LinearPath:
         """Return PCA divided by its largest deviation, and a decoder that gives the mean.

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from narrows.common.adam import AdamSteps
 from narrows.common.foreach import blend_all, copy_all
-from narrows.common.optimizers import Optimizer
+from narrows.common.optimizers import FALL_AT_THE_END, Optimizer
 from narrows.common.seeds import mixed
 from narrows.common.threads import torch_stream
 from narrows.model.fitted import HistoryRow
@@ -147,7 +147,7 @@ class TrainingState:
 def start_training(net: Autoencoding, optimizer: Optimizer, schedule: str) -> TrainingState:
     """Wrap a network for training."""
     groups = [group for group in _parameter_groups(net) if group["params"]]
-    average = copy.deepcopy(net) if schedule in ("averaged", "trapezoidal") else None
+    average = copy.deepcopy(net) if schedule in ("averaged", *FALL_AT_THE_END) else None
     return TrainingState(net, optimizer.build(groups), average)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from narrows.common.optimizers import FALL_FROM_THE_START
 from narrows.common.processor import has_bfloat16_products
 from narrows.common.sizes import FEW_ROWS, MANY_ROWS
 from narrows.errors import ParameterError
@@ -21,7 +22,7 @@ from narrows.objectives import Objective
 from narrows.objectives.base import Usual
 from narrows.objectives.ordered import loss_of
 from narrows.sources.split import Split, count_held_out
-from narrows.training.plan import FALLING, N_EVALUATIONS, SMALL_STEP, Plan
+from narrows.training.plan import N_EVALUATIONS, SMALL_STEP, Plan
 
 N_FOLDS = 5
 """Runs of the cross-fitting, where rows are too few for a single held-out part."""
@@ -125,7 +126,7 @@ def make_plan(
         device=device,
         dtype=dtype,
         learning_rate=_learning_rate(params["learning_rate"], rates, n_rows, partial),
-        schedule=(schedule := _schedule(params["schedule"], n_rows, partial)),
+        schedule=(schedule := _schedule(params["schedule"], usual, n_rows, partial)),
         patience=_patience(params["patience"], schedule, slow or objective.needs.n_neighbors > 0),
         seed=seed,
         cells=cells,
@@ -249,7 +250,7 @@ def _budget(params: dict[str, Any], usual: int, steps_per_epoch: int) -> tuple[i
         return (most if automatic else min(most, usual)), most
     if params["max_seconds"] is None:
         return usual, usual
-    if params["schedule"] in FALLING:
+    if params["schedule"] in FALL_FROM_THE_START:
         raise ParameterError(
             f"`schedule`={params['schedule']!r} falls from the first step on, so it has to know the"
             " number of steps, and max_seconds leaves it open. Give max_steps or max_epochs, or"
@@ -301,12 +302,12 @@ def _learning_rate(
     return some if n_rows < MANY_ROWS else many
 
 
-def _schedule(asked: str, n_rows: int, partial: bool) -> str:
+def _schedule(asked: str, usual: Usual, n_rows: int, partial: bool) -> str:
     if partial:
         return "constant"
     if asked != "auto":
         return asked
-    return "averaged" if n_rows < MANY_ROWS else "trapezoidal"
+    return "averaged" if n_rows < MANY_ROWS else usual.schedule
 
 
 def _patience(asked: str | int, schedule: str, slow: bool) -> int:

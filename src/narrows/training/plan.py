@@ -7,7 +7,12 @@ from dataclasses import dataclass
 
 import torch
 
-from narrows.common.optimizers import Optimizer, fall_begins
+from narrows.common.optimizers import (
+    FALL_AT_THE_END,
+    FALL_FROM_THE_START,
+    Optimizer,
+    fall_begins,
+)
 from narrows.linear.neighbors import neighbor_memory
 from narrows.linear.patches import Cells
 from narrows.networks import Network, Widths
@@ -24,8 +29,6 @@ EVALUATIONS_OF_FALL = 4
 """The same over a fall at the end of a run."""
 MEASURED_PART = 0.1
 """Part of the time of steps that measurements may take while the learning rate stays the same."""
-FALLING = ("cosine", "linear")
-"""Schedules that fall from the start, so that they have to know the number of steps."""
 SMALL_STEP = 2e8
 """Arithmetic of a step below which one thread is faster than several."""
 
@@ -125,9 +128,9 @@ class Plan:
 
         A number of its own where the end may be open.
         """
-        if self.schedule in FALLING:
+        if self.schedule in FALL_FROM_THE_START:
             return math.ceil(0.03 * n_steps)
-        return 60 if self.schedule == "trapezoidal" else 20
+        return 60 if self.schedule in FALL_AT_THE_END else 20
 
     def evaluation_steps(self, n_steps: int) -> set[int]:
         """Return the steps at which the held-out error is measured.
@@ -135,7 +138,7 @@ class Plan:
         Evenly spread where the learning rate falls from the start; else, since few rows are soon
         learned by heart, at steps that grow by about a third, and a few times in the last fall.
         """
-        if self.schedule in FALLING:
+        if self.schedule in FALL_FROM_THE_START:
             return {round(n_steps * i / N_EVALUATIONS) for i in range(1, N_EVALUATIONS + 1)}
         begun, gap = fall_begins(self.schedule, n_steps), self._measuring_steps / MEASURED_PART
         steps, step = {n_steps}, max(25.0, gap)
@@ -153,7 +156,7 @@ class Plan:
     @property
     def _measuring_steps(self) -> float:
         """Steps that take as long as a measurement; 0 where steps are small."""
-        if self.schedule != "trapezoidal":
+        if self.schedule not in FALL_AT_THE_END:
             return 0.0
         return self.split.n_held_out / (3 * self.batch_size)
 
