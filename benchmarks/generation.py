@@ -37,8 +37,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import contest
 import machine
 import peers
+import trainers
 
 TOPIC = "generation"
 CODE, HIDDEN = 16, (512, 256)
@@ -80,7 +82,7 @@ def train_narrows(program: str, rows: Pictures, seconds: float, seed: int) -> An
         arguments["objective"] = from_json("objective", arguments["objective"])
     # Once beforehand, so that loading libraries is out, as it is for the peers.
     warm = {**arguments, "max_steps": 3, "random_state": seed}
-    Autoencoder(CODE, **warm).fit(rows[: peers.WARM_UP_ROWS])
+    Autoencoder(CODE, **warm).fit(rows[: contest.WARM_UP_ROWS])
     return lambda: Autoencoder(CODE, **arguments, max_seconds=seconds, random_state=seed).fit(rows)
 
 
@@ -109,12 +111,12 @@ def pythae_vae(net: str, loss: str) -> Any:
     config = VAEConfig(input_dim=(784,), latent_dim=CODE, reconstruction_loss=loss)
     if net == "own net":
         return VAE(config)
-    down, up = peers.Job((784, *HIDDEN, CODE), "gelu", "linear", "sigmoid", 1e-3, 1).layers()
+    down, up = contest.Job((784, *HIDDEN, CODE), "gelu", "linear", "sigmoid", 1e-3, 1).layers()
 
     class Encoder(BaseEncoder):
         def __init__(self) -> None:
             super().__init__()
-            self.stack = peers.torch_stack([*down[:-1], (HIDDEN[-1], 2 * CODE, "linear")])
+            self.stack = trainers.torch_stack([*down[:-1], (HIDDEN[-1], 2 * CODE, "linear")])
 
         def forward(self, x: Any) -> Any:
             mean, log_variance = torch.chunk(self.stack(x), 2, dim=1)
@@ -123,7 +125,7 @@ def pythae_vae(net: str, loss: str) -> Any:
     class Decoder(BaseDecoder):
         def __init__(self) -> None:
             super().__init__()
-            self.stack = peers.torch_stack(up)
+            self.stack = trainers.torch_stack(up)
 
         def forward(self, z: Any) -> Any:
             return ModelOutput(reconstruction=self.stack(z))
@@ -147,7 +149,7 @@ def train_pythae(program: str, rows: Pictures, seconds: float, seed: int) -> Any
         def on_train_step_end(self, *_: Any, **__: Any) -> None:
             self.steps += 1
             if time.perf_counter() >= self.until:
-                raise peers.EnoughError
+                raise contest.EnoughError
 
     def trainer(model: Any, data: Pictures, folder: str, clock: Clock, epochs: int) -> Any:
         config = BaseTrainerConfig(
@@ -167,13 +169,13 @@ def train_pythae(program: str, rows: Pictures, seconds: float, seed: int) -> Any
         with tempfile.TemporaryDirectory() as folder:
             ready = trainer(model, rows, folder, clock, epochs=100_000)
             clock.until = time.perf_counter() + seconds
-            with contextlib.suppress(peers.EnoughError):
+            with contextlib.suppress(contest.EnoughError):
                 ready.train()
         model.n_steps_ = clock.steps
         return model.eval()
 
     with tempfile.TemporaryDirectory() as folder:
-        trainer(pythae_vae(net, loss), rows[: peers.WARM_UP_ROWS], folder, Clock(), 1).train()
+        trainer(pythae_vae(net, loss), rows[: contest.WARM_UP_ROWS], folder, Clock(), 1).train()
     return train
 
 

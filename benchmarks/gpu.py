@@ -24,12 +24,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+import contest
 import likelihood
 import machine
-import peers
+import trainers
 
 TOPIC = "gpu"
-JOB = peers.JOBS["tutorial"]
+JOB = contest.JOBS["tutorial"]
 BATCHES = (256, 1024, 4096, 16384)
 EPOCHS = 6  # the first is not counted: libraries load, memory is claimed
 LIKELIHOOD_SECONDS, LIKELIHOOD_SAMPLES, AIM_NATS = 600.0, 5_000, 80.0
@@ -140,7 +141,7 @@ def plain_images_per_second(rows: Rows, device: torch.device, batch: int, epochs
     """Train the same net by a plain loop, float32, batches cut from a tensor on the device."""
     torch.manual_seed(0)
     encoder, decoder = JOB.layers()
-    network = peers.torch_stack(encoder + decoder).to(device)
+    network = trainers.torch_stack(encoder + decoder).to(device)
     optimizer = torch.optim.Adam(network.parameters(), lr=JOB.learning_rate, fused=True)
     data, seconds = torch.from_numpy(rows).to(device), []
     for _ in range(epochs):
@@ -312,7 +313,7 @@ def main() -> None:
         print(text)
         return
     small = device.type != "cuda"
-    rows = peers.read_pixels(peers.DEFAULT_DATA / "train-images-idx3-ubyte.gz")
+    rows = contest.read_pixels(contest.DEFAULT_DATA / "train-images-idx3-ubyte.gz")
     if small:
         rows = rows[: SMALL["rows"]]
     size, mib = (SMALL["size"], SMALL["mib"]) if small else (8192, 1024)

@@ -29,8 +29,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import contest
 import machine
-import peers
+import trainers
 
 TOPIC = "likelihood"
 CODE, HIDDEN = 40, (512, 512)
@@ -48,8 +49,8 @@ Pictures = NDArray[np.float32]
 
 def digits() -> tuple[Pictures, Pictures]:
     """Return the grey training digits, and the binarised test digits."""
-    rows = peers.read_pixels(peers.DEFAULT_DATA / "train-images-idx3-ubyte.gz")
-    test = peers.read_pixels(peers.DEFAULT_DATA / "t10k-images-idx3-ubyte.gz")
+    rows = contest.read_pixels(contest.DEFAULT_DATA / "train-images-idx3-ubyte.gz")
+    test = contest.read_pixels(contest.DEFAULT_DATA / "t10k-images-idx3-ubyte.gz")
     chosen = test[np.random.RandomState(0).choice(10_000, 1_000, replace=False)]
     drawn = np.random.RandomState(1).random_sample(chosen.shape) < chosen
     return rows, drawn.astype(np.float32)
@@ -71,7 +72,7 @@ def run_narrows(program: str, seconds: float, n_samples: int, seed: int, **more:
         "random_state": seed,
         **more,
     }
-    Autoencoder(CODE, **arguments, max_steps=3).fit(rows[: peers.WARM_UP_ROWS])
+    Autoencoder(CODE, **arguments, max_steps=3).fit(rows[: contest.WARM_UP_ROWS])
     started = time.perf_counter()
     ae = Autoencoder(CODE, **arguments, max_seconds=seconds).fit(rows)
     taken = time.perf_counter() - started
@@ -93,12 +94,12 @@ def pythae_model(program: str) -> Any:
     from pythae.models.base.base_utils import ModelOutput
     from pythae.models.nn import BaseDecoder, BaseEncoder
 
-    down, up = peers.Job((784, *HIDDEN, CODE), "gelu", "linear", "sigmoid", 1e-3, 1).layers()
+    down, up = contest.Job((784, *HIDDEN, CODE), "gelu", "linear", "sigmoid", 1e-3, 1).layers()
 
     class Encoder(BaseEncoder):
         def __init__(self) -> None:
             super().__init__()
-            self.stack = peers.torch_stack([*down[:-1], (HIDDEN[-1], 2 * CODE, "linear")])
+            self.stack = trainers.torch_stack([*down[:-1], (HIDDEN[-1], 2 * CODE, "linear")])
 
         def forward(self, x: Any) -> Any:
             mean, log_variance = self.stack(x).chunk(2, dim=1)
@@ -107,7 +108,7 @@ def pythae_model(program: str) -> Any:
     class Decoder(BaseDecoder):
         def __init__(self) -> None:
             super().__init__()
-            self.stack = peers.torch_stack(up)
+            self.stack = trainers.torch_stack(up)
 
         def forward(self, z: Any) -> Any:
             return ModelOutput(reconstruction=self.stack(z))
@@ -142,7 +143,7 @@ def run_pythae(program: str, seconds: float, n_samples: int, seed: int) -> Any:
         def on_train_step_end(self, *_: Any, **__: Any) -> None:
             self.steps += 1
             if time.perf_counter() >= self.until:
-                raise peers.EnoughError
+                raise contest.EnoughError
 
     rows, test = digits()
     torch.manual_seed(seed)
@@ -160,7 +161,7 @@ def run_pythae(program: str, seconds: float, n_samples: int, seed: int) -> Any:
         trainer = BaseTrainer(model, data, training_config=config, callbacks=[clock])
         started = time.perf_counter()
         clock.until = started + seconds
-        with contextlib.suppress(peers.EnoughError):
+        with contextlib.suppress(contest.EnoughError):
             trainer.train()
     taken = time.perf_counter() - started
     nats, error = importance_weighted(model.eval(), torch.from_numpy(test), n_samples)

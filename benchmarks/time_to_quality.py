@@ -20,6 +20,7 @@ from typing import Any
 
 import machine
 import peers
+import trainers
 
 DEFAULT_PEERS = ["plain-torch", "pythae", "keras-jax"]
 DEFAULT_GOALS = [0.0034, 0.0026]
@@ -140,7 +141,7 @@ def main() -> None:
     """Run the comparison and write its results."""
     parser = argparse.ArgumentParser(description="Time narrows and its peers to a given error.")
     parser.add_argument("--repetitions", type=int, default=3)
-    parser.add_argument("--peers", nargs="*", choices=peers.PROGRAMS, default=DEFAULT_PEERS)
+    parser.add_argument("--peers", nargs="*", choices=trainers.PROGRAMS, default=DEFAULT_PEERS)
     parser.add_argument("--goals", nargs="+", type=float, default=DEFAULT_GOALS)
     parser.add_argument("--budgets", nargs="+", type=float, default=DEFAULT_BUDGETS)
     parser.add_argument("--limit", type=float, default=600.0, help="seconds given to each peer")

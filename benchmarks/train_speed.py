@@ -19,6 +19,7 @@ from typing import Any
 
 import machine
 import peers
+import trainers
 
 # Programs, the peer that each is held against, and how many times faster it has to be.
 NEEDED = (
@@ -29,7 +30,7 @@ NEEDED = (
     ("best", "keras-jax", 1.3),
 )
 ATTEMPTS = 3  # at a run that other processes disturb
-DEFAULT_PROGRAMS = [name for name in peers.PROGRAMS if name != "narrows"]
+DEFAULT_PROGRAMS = [name for name in trainers.PROGRAMS if name != "narrows"]
 
 Runs = dict[str, list[dict[str, Any]]]
 Rates = dict[str, list[float]]
@@ -143,7 +144,9 @@ def main() -> None:
     """Run the comparison and write its results."""
     parser = argparse.ArgumentParser(description="Time the training loop beside its peers.")
     parser.add_argument("--repetitions", type=int, default=3)
-    parser.add_argument("--programs", nargs="+", choices=peers.PROGRAMS, default=DEFAULT_PROGRAMS)
+    parser.add_argument(
+        "--programs", nargs="+", choices=trainers.PROGRAMS, default=DEFAULT_PROGRAMS
+    )
     parser.add_argument("--out", type=Path, default=machine.RESULTS, help="folder of the results")
     options = parser.parse_args()
     runs, rates = collect(options.programs, options.repetitions)

@@ -14,8 +14,8 @@ def test_every_benchmark_imports_and_the_digits_are_there():
 import importlib
 for name in {names}:
     importlib.import_module(name)
-import peers
-print(*sorted(path.name for path in peers.DEFAULT_DATA.glob("*-images-*.gz")))
+import contest
+print(*sorted(path.name for path in contest.DEFAULT_DATA.glob("*-images-*.gz")))
 """
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=FOLDER, capture_output=True, text=True, check=False
