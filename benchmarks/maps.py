@@ -134,7 +134,7 @@ def mnist(seeds: int) -> Iterator[dict[str, Any]]:
 def sets() -> dict[str, tuple[Array, Array]]:
     """Return rows and labels of each set; tables with columns of deviation 1."""
     found = {}
-    for name in ("digits", "breast_cancer", "wine"):
+    for name in ("digits", "breast_cancer", "wine", "iris"):
         X, y = getattr(datasets, f"load_{name}")(return_X_y=True)
         found[name] = (X if name == "digits" else StandardScaler().fit_transform(X), y)
     return found

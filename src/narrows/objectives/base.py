@@ -155,8 +155,11 @@ class Usual(NamedTuple):
     ----------
     rates : (float, float, float)
         Learning rate below 1,000 rows, below 10,000, and from there on.
-    batch_size : int
-        Rows of a batch from 10,000 rows on.
+    batch_sizes : (int, int, int)
+        The same of rows in a batch.
+    steps, epochs, patience : int
+        Below 1,000 rows the most steps; from there to 10,000 the fewest, and the fewest epochs; and
+        below 10,000 the measurements without a gain that end a run.
     weight_decay : float
     networks : (Network, Network) or None
         Below 1,000 rows, and from there on; None for the network of all families.
@@ -165,7 +168,10 @@ class Usual(NamedTuple):
     """
 
     rates: tuple[float, float, float] = (0.006, 0.006, 0.002)
-    batch_size: int = 256
+    batch_sizes: tuple[int, int, int] = (128, 128, 256)
+    steps: int = 1_200
+    epochs: int = 20
+    patience: int = 2
     weight_decay: float = 0.2
     networks: tuple[Network, Network] | None = None
     schedule: str = "trapezoidal"

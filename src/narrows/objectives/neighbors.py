@@ -95,8 +95,16 @@ class Neighbors(Objective):
         narrow = n_components < NARROW_CODE
         networks = (SHALLOW, DEEP if narrow else WIDE)
         few, many = (MLP(hidden=hidden, weight_init="lecun") for hidden in networks)
-        rates = 0.004, 0.006, 0.014 if narrow else 0.008
-        return Usual(rates, 512, 0.01, (few, many), "inverse_sqrt")
+        return Usual(
+            rates=(0.008, 0.008, 0.014) if narrow else (0.004, 0.006, 0.008),
+            batch_sizes=(128, 256, 512),
+            steps=450,
+            epochs=40,
+            patience=4,  # at first a map loses more than it gains
+            weight_decay=0.01,
+            networks=(few, many),
+            schedule="inverse_sqrt",
+        )
 
     def start(self, path: LinearPath) -> LinearPath:
         """Return PCA divided by its largest deviation, and a decoder that gives the mean.

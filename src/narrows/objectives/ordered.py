@@ -126,7 +126,7 @@ class Ordered:
     def usual(self, n_components: int) -> Usual:
         """Return larger batches and a higher learning rate than without order."""
         del n_components
-        return Usual(rates=(0.004, 0.006, 0.0035), batch_size=512)
+        return Usual(rates=(0.004, 0.006, 0.0035), batch_sizes=(128, 128, 512))
 
     def draw(self, generator: torch.Generator, x: Tensor, n_components: int) -> Noise:
         """Return the family's noise, and lengths (B, 2), spread evenly over a batch."""

@@ -32,12 +32,18 @@ class Near(NamedTuple):
     rows : Tensor (M, D) or (M, A), or ScaledRows
         That these numbers count.
     n_partners : int
-        Of the k, drawn anew for each batch.
+        Of the k, that a row of a batch comes with.
     """
 
     numbers: RowNumbers
     rows: Tensor | ScaledRows
     n_partners: int = 1
+
+    @property
+    def width(self) -> int:
+        """Values in a neighbour."""
+        rows = self.rows
+        return rows.shape[1] if isinstance(rows, Tensor) else rows.source.n_features
 
     def of(self, rows: RowNumbers, places: RowNumbers, dtype: torch.dtype) -> Tensor:
         """Return neighbours (B, P, D) of rows (B,), the ones at places (B, P), modulo k."""
@@ -100,8 +106,13 @@ class ScaledRows:
         return scaled.to(self.device, self.dtype)
 
     def take(self, rows: RowNumbers) -> Batch:
-        """Return rows (B, D), their classes and a neighbour each, counted within the source."""
-        return self._take(rows, torch.from_numpy(rows).to(self.device), rows[:, None])
+        """Return rows (B, D), their classes and neighbours, counted within the source.
+
+        Row i gets its neighbours i, i + 1 … modulo k; all of them, where there are k partners.
+        """
+        n_partners = 1 if self.near is None else self.near.n_partners
+        places = rows[:, None] + np.arange(n_partners)
+        return self._take(rows, torch.from_numpy(rows).to(self.device), places)
 
     def _take(self, rows: RowNumbers, chosen: Tensor, places: RowNumbers) -> Batch:
         """Return rows whose numbers are given in NumPy and on the device.

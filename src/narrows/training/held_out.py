@@ -43,6 +43,8 @@ SCORED_ROWS = 4096
 """Rows that are scored on principal axes at once."""
 COMPARED_ROWS = 512
 """Training rows that held-out rows are compared with, where neighbours count."""
+NEAR_VALUES = 1 << 19
+"""Values of the neighbours that held-out rows are judged by, where that is more than one each."""
 
 
 class HeldOut:
@@ -96,7 +98,8 @@ class HeldOut:
         """
         own = compact(self._rows.source.blocks, pca, self._rows.scaling)
         numbers = nearest(own, compact_rows, near.numbers.shape[1])
-        self._rows.near = Near(numbers, near.rows)
+        most = NEAR_VALUES // (self.n_rows * near.width)
+        self._rows.near = Near(numbers, near.rows, min(max(most, 1), numbers.shape[1]))
         compared = evenly_spread(len(compact_rows), COMPARED_ROWS)
         self._others = near.take(compared, self._rows.dtype)
 

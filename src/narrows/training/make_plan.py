@@ -6,7 +6,7 @@ What the defaults were chosen on stands in ``docs/decisions/0005-defaults.md``.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -32,14 +32,16 @@ MOST_HELD_OUT = 2_500
 """Held-out rows that ``validation_fraction="auto"`` asks for at the most."""
 MOST_BATCH_VALUES = 1 << 24
 """Values in a batch (64 MiB in float32) that ``batch_size="auto"`` asks for at the most."""
-STEPS, STEPS_OF_A_MAP, MANY_STEPS = 1_200, 600, 2_400
-"""Steps that ``max_epochs="auto"`` gives at the most below 1,000 rows, and at the least from there
-on. The last is from 10,000 rows on, and at the slow rate."""
-SLOW_RATE = 0.001
+LEAST_STEPS, MANY_STEPS, EPOCHS = 200, 2_400, 20
+"""Steps that ``max_epochs="auto"`` allows for any few rows; steps and epochs that it gives at the
+least from 10,000 rows on."""
+SLOW_RATE, SLOW_STEPS, SLOW_PATIENCE = 0.001, 1_200, 6
 """Learning rate of `partial_fit`, whose weights are not averaged, and of convolutions and a user's
-own modules below 10,000 rows."""
+own modules below 10,000 rows; what these have as most steps below 1,000 rows, and as patience."""
 WORK_FOR_BFLOAT16 = 1 << 25
 """Weights times rows of a batch from which bfloat16 pays for its conversions."""
+
+Number = TypeVar("Number", int, float)
 
 
 def make_plan(
@@ -85,10 +87,13 @@ def make_plan(
     _check_together(params, objective, network, widths, cells)
     n_parameters, n_products = _counts(network, widths, cells, params["init"])
     split = Split(n_rows, *((0, 0) if partial else _split(params, n_rows, objective)), seed)
-    batch_size = _batch_size(params["batch_size"], usual.batch_size, n_rows, n_features)
+    batch_size = _batch_size(params["batch_size"], usual.batch_sizes, n_rows, n_features)
     device = _device(params["device"])
     dtype = _precision(params["precision"], device, n_products * batch_size, network)
-    learns_from_all = split.holds_out and params["keep"] == "best" and n_rows < MANY_ROWS
+    is_map = objective.needs.n_neighbors > 0
+    learns_from_all = (
+        split.holds_out and params["keep"] == "best" and n_rows < MANY_ROWS and not is_map
+    )
     side_by_side = (
         learns_from_all
         and params["init"] == "pca"
@@ -101,8 +106,9 @@ def make_plan(
     steps_per_epoch = math.ceil(n_seen / batch_size)
     # What was found for layers alone is too fast for others.
     slow = not isinstance(network, MLP) and n_rows < MANY_ROWS
-    rates = (SLOW_RATE,) * 3 if slow else usual.rates
-    usual_steps = _usual_steps(objective, n_rows, steps_per_epoch, slow=slow)
+    if slow:
+        usual = usual._replace(rates=(SLOW_RATE,) * 3, steps=SLOW_STEPS, patience=SLOW_PATIENCE)
+    usual_steps = _usual_steps(usual, n_rows, steps_per_epoch, slow=slow)
     if params["max_epochs"] != "auto":
         usual_steps = int(params["max_epochs"]) * steps_per_epoch
     if partial:
@@ -125,9 +131,9 @@ def make_plan(
         split=split,
         device=device,
         dtype=dtype,
-        learning_rate=_learning_rate(params["learning_rate"], rates, n_rows, partial),
+        learning_rate=_learning_rate(params["learning_rate"], usual.rates, n_rows, partial),
         schedule=(schedule := _schedule(params["schedule"], usual, n_rows, partial)),
-        patience=_patience(params["patience"], schedule, slow or objective.needs.n_neighbors > 0),
+        patience=_patience(params["patience"], schedule, usual),
         seed=seed,
         cells=cells,
         n_neighbors=min(objective.needs.n_neighbors, max(split.n_train_rows - 1, 1)),
@@ -228,18 +234,23 @@ def _split(params: dict[str, Any], n_rows: int, objective: Objective) -> tuple[i
     return count_held_out(n_rows, float(fraction)), 0
 
 
-def _batch_size(asked: str | int, many: int, n_rows: int, n_features: int) -> int:
+def _of_size(values: tuple[Number, Number, Number], n_rows: int) -> Number:
+    """Return what is meant for so many rows: below 1,000, below 10,000, or more."""
+    return values[(n_rows >= FEW_ROWS) + (n_rows >= MANY_ROWS)]
+
+
+def _batch_size(asked: str | int, usual: tuple[int, int, int], n_rows: int, n_features: int) -> int:
     if asked != "auto":
         return int(asked)
-    usual = 128 if n_rows < MANY_ROWS else many
-    return max(1, min(usual, MOST_BATCH_VALUES // n_features))
+    return max(1, min(_of_size(usual, n_rows), MOST_BATCH_VALUES // n_features))
 
 
-def _usual_steps(objective: Objective, n_rows: int, steps_per_epoch: int, *, slow: bool) -> int:
-    quick = STEPS_OF_A_MAP if objective.needs.n_neighbors and not slow else STEPS
+def _usual_steps(usual: Usual, n_rows: int, steps_per_epoch: int, *, slow: bool) -> int:
     if n_rows < FEW_ROWS:
-        return min(quick, max(200, 8 * n_rows))
-    return max(MANY_STEPS if slow or n_rows >= MANY_ROWS else quick, 20 * steps_per_epoch)
+        return min(usual.steps, max(LEAST_STEPS, 8 * n_rows))
+    if slow or n_rows >= MANY_ROWS:
+        return max(MANY_STEPS, EPOCHS * steps_per_epoch)
+    return max(usual.steps, usual.epochs * steps_per_epoch)
 
 
 def _budget(params: dict[str, Any], usual: int, steps_per_epoch: int) -> tuple[int | None, int]:
@@ -294,12 +305,7 @@ def _learning_rate(
 ) -> float:
     if asked != "auto":
         return float(asked)
-    few, some, many = usual
-    if partial:
-        return SLOW_RATE
-    if n_rows < FEW_ROWS:
-        return few
-    return some if n_rows < MANY_ROWS else many
+    return SLOW_RATE if partial else _of_size(usual, n_rows)
 
 
 def _schedule(asked: str, usual: Usual, n_rows: int, partial: bool) -> str:
@@ -310,9 +316,9 @@ def _schedule(asked: str, usual: Usual, n_rows: int, partial: bool) -> str:
     return "averaged" if n_rows < MANY_ROWS else usual.schedule
 
 
-def _patience(asked: str | int, schedule: str, slow: bool) -> int:
+def _patience(asked: str | int, schedule: str, usual: Usual) -> int:
     if asked != "auto":
         return int(asked)
     if schedule == "averaged":
-        return 6 if slow else 2  # at first a map loses more than it gains
+        return usual.patience
     return N_EVALUATIONS  # while the learning rate is still to fall, a standstill says little

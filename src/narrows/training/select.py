@@ -9,7 +9,7 @@ learned from all rows: side by side with the others where they are small, else a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -163,8 +163,11 @@ def _train(request: Request, members: list[Member], outcome: Outcome) -> None:
     _finish(run, outcome)
 
 
-def _finish(run: Run, outcome: Outcome) -> None:
-    """Take the best state of a run, or its last, into the outcome."""
+def _finish(run: Run, outcome: Outcome, folds: Sequence[_Measured] = ()) -> None:
+    """Take the best state of a run, or its last, into the outcome.
+
+    Further folds, where there are some, help to tell whether such runs gain.
+    """
     request, member = run.request, run.members[-1]
     judged = [each for each in run.members if each.errors_at]
     keep_best = request.params["keep"] == "best" and bool(judged)
@@ -179,7 +182,7 @@ def _finish(run: Run, outcome: Outcome) -> None:
     if outcome.interrupted is None:
         outcome.ended = run.ended
     if keep_best or (run.diverged and judged):
-        _judge(run, judged, outcome)
+        _judge(run, [*map(_Measured.of, judged), *folds], outcome)
     elif judged:  # nothing was chosen by these rows
         assert member.held_out is not None, "only one network is trained where the last is kept"
         errors = member.held_out.errors(outcome.net)
@@ -187,10 +190,10 @@ def _finish(run: Run, outcome: Outcome) -> None:
         outcome.curve = _size_curve(member, outcome.net)
 
 
-def _judge(run: Run, judged: list[Member], outcome: Outcome) -> None:
+def _judge(run: Run, found: list[_Measured], outcome: Outcome) -> None:
     """Keep the state that was taken, or go back to the start, by what was measured."""
     request, member = run.request, run.members[-1]
-    measured = _pooled([_Measured.of(each) for each in judged])
+    measured = _pooled(found)
     choice = measured.choose(request)
     outcome.curve = _size_curve(member, outcome.net, _optimism(measured, choice))
     if _leaves_start(request, choice, outcome.curve):
@@ -260,7 +263,8 @@ class _Fold(NamedTuple):
 def _train_folds(request: Request, held: list[RowNumbers], outcome: Outcome) -> None:
     """Choose between the start and a number of steps by errors on rows that each fold left out.
 
-    Where time is over before all folds are done, or Ctrl-C comes, the first run alone decides.
+    Where time is over before all folds are done, or Ctrl-C comes, those that are done decide
+    whether the network of the first is kept.
     """
     plan, deadline = request.plan, request.deadline
     found: list[_Fold] = []
@@ -285,7 +289,7 @@ def _train_folds(request: Request, held: list[RowNumbers], outcome: Outcome) -> 
     if first is None:
         return
     if len(found) < len(held):
-        _finish(first, outcome)
+        _finish(first, outcome, [fold.measured for fold in found[1:]])
         if outcome.interrupted is None:
             outcome.ended = "late"
         return

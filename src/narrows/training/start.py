@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import torch
 
+from narrows.common.blocks import evenly_spread
 from narrows.common.limits import is_integer
 from narrows.errors import ParameterError
 from narrows.linear.pca import (
@@ -35,6 +36,8 @@ from narrows.training.plan import Plan
 
 SPARE_NUMBERS = 0.05
 """Part by which codes may be larger than what PCA needs for its own rows."""
+MOST_LOOKED_AT = 10_000
+"""Rows whose PCA tells how many numbers are enough."""
 
 
 def start(
@@ -120,8 +123,8 @@ def with_code_size(
 ) -> tuple[dict[str, Any], float | None]:
     """Replace a fraction for ``n_components`` by a code size that is enough, to be ordered.
 
-    That is what PCA needs to explain so much of these rows, and some more, for what it needs to
-    explain as much of new ones.
+    That is what PCA needs to explain so much of these rows, or of 10,000 of them, evenly spread,
+    and some more, for what it needs to explain as much of new ones.
 
     Parameters
     ----------
@@ -144,6 +147,7 @@ def with_code_size(
     """
     if is_integer(params["n_components"]):
         return params, None
+    source = source.subset(evenly_spread(source.n_rows, MOST_LOOKED_AT))
     explained, blocks = float(params["n_components"]), cast("Blocks", source.blocks)
     rounding = source.rounding
     if params["scaling"] == "standard" and source.n_features > 1:
