@@ -71,6 +71,13 @@ def test_few_rows_are_cross_fitted_where_the_best_is_kept():
         assert plan(150, 4, **changes).split.n_held_out == 15
 
 
+@pytest.mark.parametrize("n_rows", [150, 5_000, 60_000])
+def test_a_map_is_trained_once(n_rows):
+    found = plan(n_rows, 4, objective="neighbors")
+    assert found.n_runs == 1
+    assert found.split.n_held_out > 0
+
+
 def test_many_rows_give_a_tenth_and_no_more_than_needed():
     assert plan(2_000).split.n_held_out == 200
     assert plan(1_000_000).split.n_held_out < 10_000

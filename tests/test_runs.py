@@ -15,6 +15,7 @@ from sklearn.exceptions import NotFittedError
 from conftest import assert_is_pca_of, bits, noise, quick
 from narrows import FSQ, MLP, Autoencoder
 from narrows.errors import DataError, NarrowsWarning, ParameterError
+from narrows.training import select
 
 # ---------------------------------------------------------------- callbacks
 
@@ -111,6 +112,27 @@ def test_ctrl_c_in_cross_fitting_leaves_a_model_that_says_what_it_is(X, network,
     assert ae.validation_error_ < ae.pca_validation_error_
     assert ae.score(X) > quick(max_steps=1).fit(X).score(X)
     assert ae.model_.record.saw_all == (network is not ONE_BY_ONE)
+
+
+@pytest.mark.parametrize("n_done", [1, 2, 5])
+def test_folds_that_are_done_judge_an_interrupted_fit(X, monkeypatch, n_done):
+    def interrupt(progress):
+        if progress.run == n_done + 1 and progress.step == 50:
+            raise KeyboardInterrupt
+
+    judged, choose = [], select.choose
+
+    def watched(losses, parts, **given):
+        judged.append((losses.shape[1], len(np.unique(parts))))
+        return choose(losses, parts, **given)
+
+    monkeypatch.setattr(select, "choose", watched)
+    given = {"network": ONE_BY_ONE, "validation_fraction": "auto", "max_steps": 100}
+    with pytest.raises(KeyboardInterrupt):
+        quick(callbacks=(interrupt,), **given).fit(X)
+    ((n_rows, n_parts),) = judged
+    assert n_rows == n_done * len(X) / 5
+    assert n_parts == 5 if n_done == 1 else n_done  # a single fold is dealt into parts
 
 
 # ---------------------------------------------------------------- when a run ends

@@ -11,7 +11,7 @@ from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wi
 from sklearn.decomposition import PCA
 from torch import nn
 
-from conftest import quick
+from conftest import noise, quick
 from narrows import MLP, Autoencoder, Conv, Denoising, Reconstruction, load
 from narrows.common.seeds import seed_of
 from narrows.errors import DataError, ModelFileError, NarrowsWarning, ParameterError
@@ -29,6 +29,7 @@ from narrows.objectives.ordered import (
     left_over_by_length,
 )
 from narrows.sources.array import ArraySource
+from narrows.training import start as starting
 from narrows.training.make_plan import make_plan
 from narrows.training.start import start
 
@@ -290,6 +291,22 @@ def test_pca_s_number_is_scikit_learn_s(fraction, n_rows, digits):
     rows = digits[:n_rows].astype(np.float64)
     needed = components_needed(ArraySource(rows).blocks, fraction, 0)
     assert needed == PCA(fraction, svd_solver="full").fit(rows).n_components_
+
+
+def test_the_code_size_is_looked_up_on_some_of_many_rows(monkeypatch):
+    rows = noise(4 * starting.MOST_LOOKED_AT, 6).astype(np.float32)
+    looked_at = []
+
+    def watched(blocks, *given):
+        looked_at.append(sum(map(len, blocks())))
+        return components_needed(blocks, *given)
+
+    monkeypatch.setattr(starting, "components_needed", watched)
+    given = {"n_components": 0.7, "scaling": "auto"}
+    found, explained = starting.with_code_size(given, ArraySource(rows), seed=0)
+    assert looked_at == [starting.MOST_LOOKED_AT]
+    assert explained == 0.7
+    assert found["n_components"] >= components_needed(ArraySource(rows).blocks, 0.7, 0)
 
 
 def test_a_damaged_curve_is_refused(ordered, tmp_path):
