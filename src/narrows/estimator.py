@@ -279,7 +279,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         it moves when decoded and encoded again; with its row in ``X`` (as in `fit`, N rows), also
         where that comes back badly. New rows like those of training have trusts spread evenly over
         0 to 1; far off the data trust falls to 0. A model that has learned from all rows (below
-        10,000) judges each by a summary of others, with errors scaled to those of held-out rows.
+        10,000, but no map) judges each by a summary of others, with errors scaled to those of
+        held-out rows.
         Raises a DataError if codes do not have K columns, or rows are not as many; and for a model
         of `partial_fit`, or a file of an early version, which have not measured held-out rows.
         """
