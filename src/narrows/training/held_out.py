@@ -103,6 +103,11 @@ class HeldOut:
         compared = evenly_spread(len(compact_rows), COMPARED_ROWS)
         self._others = near.take(compared, self._rows.dtype)
 
+    @property
+    def n_near(self) -> int:
+        """Neighbours that each of these rows is measured by."""
+        return 0 if self._rows.near is None else self._rows.near.n_partners
+
     def errors(self, net: Autoencoding) -> Errors:
         """Return per row (N, 2) the family's held-out loss, and the mean squared error.
 

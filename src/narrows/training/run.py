@@ -37,6 +37,8 @@ EARLY_STEPS = 75
 """Steps before which a measurement without a gain does not count for ``patience``."""
 ROUND_TRIPS_OF_STEP = 3
 """Round trips of a row that take as long as a step with it."""
+WORK_OF_NEIGHBOUR = 1 / 3
+"""Round trips of a row that take as long as the code of a neighbour that it is measured by."""
 
 
 def _side_by_side(bounds: Sequence[Bounds | None], n_rows: int) -> Bounds | None:
@@ -286,6 +288,8 @@ class Run:
             return n_trips * per_step / (ROUND_TRIPS_OF_STEP * plan.batch_size)
         n_rows = sum(m.held_out.n_rows for m in self._judged if m.held_out is not None)
         trip, held_out = self._measuring / n_rows, self._judged[0].held_out
+        if held_out is not None:
+            trip /= 1 + WORK_OF_NEIGHBOUR * held_out.n_near
         if held_out is None or not self._judged[0].measures_curve:
             return n_trips * trip
         # A measurement encodes each row, decodes it as often as a step, and once whole.
