@@ -49,13 +49,20 @@ class _Watch:
 
     def __init__(self) -> None:
         self.best: dict[int, float] = {}
-        self.pca = math.nan
+        self.pca: dict[int, float] = {}
+        self.run = 1
 
     def __call__(self, progress: Progress) -> None:
         if not math.isnan(progress.validation_error):
             best = self.best.get(progress.run, math.inf)
             self.best[progress.run] = min(best, progress.validation_error)
-            self.pca = progress.pca_validation_error
+            self.pca[progress.run] = progress.pca_validation_error
+        self.run = progress.run
+
+    def mean_of_done(self, of: dict[int, float]) -> float:
+        """Return the mean over the folds that were done, or what the first has so far."""
+        found = [of[run] for run in of if run == 1 or run < self.run]
+        return float(np.mean(found)) if found else math.inf
 
 
 def _interrupt(*_: object) -> None:
@@ -84,11 +91,11 @@ def measure(name: str, n_moments: int) -> dict[str, Any]:
         if not hasattr(ae, "model_"):
             continue
         row["models"] += 1
-        best, ours = min(watch.best.values(), default=math.inf), float(ae.validation_error_)
-        row["good"] += math.isinf(best) or ours <= WORSE * max(best, watch.best.get(1, 0.0))
-        if best < 0.98 * watch.pca:
+        best, ours = watch.mean_of_done(watch.best), float(ae.validation_error_)
+        row["good"] += math.isinf(best) or ours <= WORSE * best
+        if best < 0.98 * watch.mean_of_done(watch.pca):
             row["gaining"] += 1
-            row["gained"] += ours < watch.pca
+            row["gained"] += ours < ae.pca_validation_error_
     return row
 
 
