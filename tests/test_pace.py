@@ -192,14 +192,20 @@ def test_a_number_of_threads_that_was_asked_for_stays():
 @pytest.mark.parametrize("schedule", ["auto", "trapezoidal", "constant"])
 @pytest.mark.parametrize("n_threads", ["auto", 1])
 def test_max_steps_repeats_what_time_has_ended(monkeypatch, schedule, n_threads):
-    # A machine that slows down may shorten a run, and says so; not here.
-    monkeypatch.setattr(deadline, "LATE_SECONDS", math.inf)
+    clock = Clock(monkeypatch)
+    monkeypatch.setattr(deadline.time, "perf_counter", lambda: clock.now)
+
+    def step(progress):
+        clock.now += 0.01
+
     X = curved(1_500)
     given = {"schedule": schedule, "validation_fraction": 0.1, "n_threads": n_threads}
-    timed = quick(max_steps=None, max_seconds=0.7, patience=10_000, **given).fit(X)
+    given |= {"patience": 10_000, "callbacks": (step,)}
+    timed = quick(max_steps=None, max_seconds=0.7, **given).fit(X)
     assert timed.stopped_because_ == "budget"
     assert timed.model_.record.repeatable
-    again = quick(max_steps=timed.n_steps_, patience=10_000, **given).fit(X)
+    assert timed.n_steps_ > 20
+    again = quick(max_steps=timed.n_steps_, **given).fit(X)
     assert again.stopped_because_ == "steps"
     np.testing.assert_array_equal(again.transform(X), timed.transform(X))
 
