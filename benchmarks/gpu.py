@@ -16,6 +16,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -102,8 +103,6 @@ def images_per_second(
     rows: Rows, device: torch.device, precision: str, batch: int, epochs: int
 ) -> float:
     """Train the tutorial's net with narrows; the median over epochs after the first."""
-    from narrows import MLP, Autoencoder
-
     steps_per_epoch = math.ceil(len(rows) / batch)
     ticks: list[float] = []
 
@@ -112,28 +111,9 @@ def images_per_second(
             wait(device)
             ticks.append(time.perf_counter())
 
-    Autoencoder(
-        JOB.widths[-1],
-        network=MLP(
-            hidden=JOB.widths[1:-1],
-            activation=JOB.activation,
-            code_activation=JOB.code_activation,
-            output_activation=JOB.output_activation,
-        ),
-        init="random",
-        optimizer="adam",
-        learning_rate=JOB.learning_rate,
-        batch_size=batch,
-        max_epochs=epochs,
-        schedule="constant",
-        validation_fraction=0,
-        keep="last",
-        scaling=None,
-        precision=precision,
-        device=str(device),
-        callbacks=(clock,),
-        random_state=0,
-    ).fit(rows)
+    job = replace(JOB, batch_size=batch, epochs=epochs)
+    given = {"precision": precision, "device": str(device), "callbacks": (clock,)}
+    trainers.narrows_net(job, random_state=0, **given).fit(rows)
     return float(len(rows) / np.median(np.diff(ticks)))
 
 

@@ -198,26 +198,19 @@ def train_keras(backend: str, job: Job, rows: Array, seed: int, watch: Watch) ->
     return reconstruct
 
 
-def train_narrows_net(
-    precision: str, job: Job, rows: Array, seed: int, watch: Watch
-) -> Reconstruct:
-    """Train narrows on the tutorial's net: nothing from PCA, no held-out rows, last state kept."""
+def narrows_net(job: Job, **more: Any) -> Any:
+    """Return narrows on the job's net: nothing from PCA, no held-out rows, last state kept."""
     from narrows import MLP, Autoencoder
 
-    steps_per_epoch = math.ceil(len(rows) / job.batch_size)
-
-    def clock(progress: Any) -> None:
-        if progress.step % steps_per_epoch == 0:
-            watch.epoch_done(model.reconstruct)
-
-    model = Autoencoder(
+    network = MLP(
+        hidden=job.widths[1:-1],
+        activation=job.activation,
+        code_activation=job.code_activation,
+        output_activation=job.output_activation,
+    )
+    return Autoencoder(
         job.widths[-1],
-        network=MLP(
-            hidden=job.widths[1:-1],
-            activation=job.activation,
-            code_activation=job.code_activation,
-            output_activation=job.output_activation,
-        ),
+        network=network,
         init="random",
         optimizer="adam",
         learning_rate=job.learning_rate,
@@ -227,10 +220,21 @@ def train_narrows_net(
         validation_fraction=0,
         keep="last",
         scaling=None,
-        precision=precision,
-        callbacks=(clock,),
-        random_state=seed,
+        **more,
     )
+
+
+def train_narrows_net(
+    precision: str, job: Job, rows: Array, seed: int, watch: Watch
+) -> Reconstruct:
+    """Train narrows on the job's net."""
+    steps_per_epoch = math.ceil(len(rows) / job.batch_size)
+
+    def clock(progress: Any) -> None:
+        if progress.step % steps_per_epoch == 0:
+            watch.epoch_done(model.reconstruct)
+
+    model = narrows_net(job, precision=precision, callbacks=(clock,), random_state=seed)
     watch.start()
     model.fit(rows)
     return lambda x: np.asarray(model.reconstruct(x))

@@ -132,7 +132,7 @@ def test_folds_that_are_done_judge_an_interrupted_fit(X, monkeypatch, n_done):
         quick(callbacks=(interrupt,), **given).fit(X)
     ((n_rows, n_parts),) = judged
     assert n_rows == n_done * len(X) / 5
-    assert n_parts == 5 if n_done == 1 else n_done  # a single fold is dealt into parts
+    assert n_parts == (5 if n_done == 1 else n_done)  # a single fold is dealt into parts
 
 
 # ---------------------------------------------------------------- when a run ends

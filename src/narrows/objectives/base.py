@@ -156,10 +156,13 @@ class Usual(NamedTuple):
     rates : (float, float, float)
         Learning rate below 1,000 rows, below 10,000, and from there on.
     batch_sizes : (int, int, int)
-        The same of rows in a batch.
-    steps, epochs, patience : int
-        Below 1,000 rows the most steps; from there to 10,000 the fewest, and the fewest epochs; and
-        below 10,000 the measurements without a gain that end a run.
+        Rows in a batch, for the same numbers of rows.
+    steps : int
+        The most below 1,000 rows, the fewest from there to 10,000.
+    epochs : int
+        The fewest from 1,000 to 10,000 rows.
+    patience : int
+        Measurements without a gain that end a run, below 10,000 rows.
     weight_decay : float
     networks : (Network, Network) or None
         Below 1,000 rows, and from there on; None for the network of all families.

@@ -44,7 +44,7 @@ SCORED_ROWS = 4096
 COMPARED_ROWS = 512
 """Training rows that held-out rows are compared with, where neighbours count."""
 NEAR_VALUES = 1 << 19
-"""Values of the neighbours that held-out rows are judged by, where that is more than one each."""
+"""Values, over all held-out rows, of the neighbours that they are judged by; at least one each."""
 
 
 class HeldOut:

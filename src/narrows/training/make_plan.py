@@ -32,12 +32,15 @@ MOST_HELD_OUT = 2_500
 """Held-out rows that ``validation_fraction="auto"`` asks for at the most."""
 MOST_BATCH_VALUES = 1 << 24
 """Values in a batch (64 MiB in float32) that ``batch_size="auto"`` asks for at the most."""
-LEAST_STEPS, MANY_STEPS, EPOCHS = 200, 2_400, 20
-"""Steps that ``max_epochs="auto"`` allows for any few rows; steps and epochs that it gives at the
-least from 10,000 rows on."""
-SLOW_RATE, SLOW_STEPS, SLOW_PATIENCE = 0.001, 1_200, 6
+STEPS_OF_ANY, MANY_STEPS, EPOCHS = 200, 2_400, 20
+"""Steps that ``max_epochs="auto"`` allows however few the rows are; the fewest steps, and the
+fewest epochs, that it gives from 10,000 rows on."""
+SLOW_RATE = 0.001
 """Learning rate of `partial_fit`, whose weights are not averaged, and of convolutions and a user's
-own modules below 10,000 rows; what these have as most steps below 1,000 rows, and as patience."""
+own modules below 10,000 rows."""
+SLOW_STEPS, SLOW_PATIENCE = 1_200, 6
+"""Of such modules: the most steps below 1,000 rows, and measurements without a gain that end a
+run."""
 WORK_FOR_BFLOAT16 = 1 << 25
 """Weights times rows of a batch from which bfloat16 pays for its conversions."""
 
@@ -90,10 +93,8 @@ def make_plan(
     batch_size = _batch_size(params["batch_size"], usual.batch_sizes, n_rows, n_features)
     device = _device(params["device"])
     dtype = _precision(params["precision"], device, n_products * batch_size, network)
-    is_map = objective.needs.n_neighbors > 0
-    learns_from_all = (
-        split.holds_out and params["keep"] == "best" and n_rows < MANY_ROWS and not is_map
-    )
+    chosen_by_held_out = split.holds_out and params["keep"] == "best"
+    learns_from_all = chosen_by_held_out and n_rows < MANY_ROWS and not _is_map(objective)
     side_by_side = (
         learns_from_all
         and params["init"] == "pca"
@@ -140,6 +141,10 @@ def make_plan(
         learns_from_all=learns_from_all,
         side_by_side=side_by_side,
     )
+
+
+def _is_map(objective: Objective) -> bool:
+    return objective.needs.n_neighbors > 0
 
 
 def _may_share_steps(objective: Objective, network: Network, widths: Widths) -> bool:
@@ -226,7 +231,7 @@ def _split(params: dict[str, Any], n_rows: int, objective: Objective) -> tuple[i
     """Return the number of rows in the single held-out part, and of folds."""
     fraction, few = params["validation_fraction"], n_rows < FEW_ROWS
     if fraction == "auto":
-        is_map = objective.needs.n_neighbors > 0
+        is_map = _is_map(objective)
         if params["keep"] == "best" and params["init"] == "pca" and few and not is_map:
             return 0, min(N_FOLDS, n_rows)
         # Whether a map keeps neighbours is soon told; folds would take six times as long.
@@ -247,7 +252,7 @@ def _batch_size(asked: str | int, usual: tuple[int, int, int], n_rows: int, n_fe
 
 def _usual_steps(usual: Usual, n_rows: int, steps_per_epoch: int, *, slow: bool) -> int:
     if n_rows < FEW_ROWS:
-        return min(usual.steps, max(LEAST_STEPS, 8 * n_rows))
+        return min(usual.steps, max(STEPS_OF_ANY, 8 * n_rows))
     if slow or n_rows >= MANY_ROWS:
         return max(MANY_STEPS, EPOCHS * steps_per_epoch)
     return max(usual.steps, usual.epochs * steps_per_epoch)

@@ -166,7 +166,7 @@ def _train(request: Request, members: list[Member], outcome: Outcome) -> None:
 def _finish(run: Run, outcome: Outcome, folds: Sequence[_Measured] = ()) -> None:
     """Take the best state of a run, or its last, into the outcome.
 
-    Further folds, where there are some, help to tell whether such runs gain.
+    What further ``folds`` measured helps to tell whether such a run gains over the start.
     """
     request, member = run.request, run.members[-1]
     judged = [each for each in run.members if each.errors_at]
