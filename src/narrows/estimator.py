@@ -79,7 +79,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         averages until then; so does ``"inverse_sqrt"``, which also falls slowly all along;
         ``"cosine"`` and ``"linear"`` fall from the start, so they need a number of steps;
         ``"constant"`` does neither. ``"auto"`` averages below 10,000 rows; from there it is
-        trapezoidal, for maps inverse_sqrt.
+        trapezoidal, for maps and codes of 1 to 3 numbers inverse_sqrt.
     device, precision, n_threads : str, str, "auto" or int, default="auto"
         ``"auto"`` takes CUDA where there is one; "bfloat16" in place of "float32" for products of
         large networks where the processor has it (never for codes); as many threads as are faster

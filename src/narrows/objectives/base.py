@@ -203,10 +203,12 @@ class Objective(ABC):
     def usual(self, n_components: int) -> Usual:
         """Return what ``"auto"`` stands for, for codes of K numbers.
 
-        The fewer numbers, the lower the learning rate from 10,000 rows on.
+        From 10,000 rows on the fewer numbers, the lower the learning rate; that of the fewest
+        begins high and falls slowly all along.
         """
-        rate = 0.001 if n_components < 4 else 0.002 if n_components < 16 else 0.003
-        return Usual(rates=(0.006, 0.006, rate))
+        if n_components < 4:
+            return Usual(rates=(0.006, 0.006, 0.003), schedule="inverse_sqrt")
+        return Usual(rates=(0.006, 0.006, 0.002 if n_components < 16 else 0.003))
 
     def check(self, n_components: int) -> None:
         """Check the fields against each other and against the code size K.
