@@ -34,7 +34,15 @@ def main() -> None:
     if not PEERS.exists():
         print("peers are left out: run `make bench-peers` first")
         return
-    for name in ("train_speed", "time_to_quality", "generation", "denoising", "likelihood", "maps"):
+    for name in (
+        "train_speed",
+        "time_to_quality",
+        "generation",
+        "denoising",
+        "likelihood",
+        "maps",
+        "million",
+    ):
         subprocess.run([str(PEERS), str(HERE / f"{name}.py")], check=True)
 
 

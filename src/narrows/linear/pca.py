@@ -16,10 +16,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.linalg import eigh
 from torch import Tensor, nn
 
 from narrows.common.blocks import slices
-from narrows.common.threads import on_one_thread
+from narrows.common.threads import on_one_thread, one_blas_thread
 from narrows.linear.patches import Cells
 from narrows.linear.varies import EPSILON, EXACT, Array64, Rounding, without_noise
 
@@ -30,8 +31,10 @@ WIDEST_COVARIANCE = 4096
 """Columns up to which the D × D covariance is formed (128 MiB in float64)."""
 MOST_SKETCHED = 512
 """Components at the most that are looked at beyond that."""
-EIGEN_FLOPS = 9.0
-"""Operations of all eigenvectors of a symmetric n × n matrix, as a part of n³."""
+EIGEN_FLOPS, FEW_EIGEN_FLOPS = 9.0, 3.0
+"""Operations of all eigenvectors of a symmetric n × n matrix, and of few, as a part of n³."""
+FEW = 0.25
+"""Part of the eigenvectors up to which some are found in less time than all."""
 STRIP = 128
 """Columns whose products with all later ones are summed at once."""
 _ROUNDING = 1e-12
@@ -141,8 +144,8 @@ def fit_pca(
     if moments.n_rows < n_columns and moments.n_rows <= WIDEST_COVARIANCE:
         squares, axes = _from_gram(_centred(blocks, moments), n_components)
     elif moments.scatter is not None:
-        squares, vectors = moments.eigenvectors()
-        squares, axes = squares[::-1][:n_components], vectors[:, ::-1].T[:n_components]
+        squares, vectors = _eigenvectors(moments.centred_scatter(), n_components)
+        axes = vectors.T
     else:
         squares, axes = _from_sketch(_centred(blocks, moments), n_columns, n_components, seed)
     return _assemble(squares, axes, moments, n_components)
@@ -150,10 +153,10 @@ def fit_pca(
 
 def pca_flops(n_rows: int, n_columns: int, n_components: int) -> float:
     """Return about the floating-point operations of `fit_pca`."""
-    if n_rows < n_columns and n_rows <= WIDEST_COVARIANCE:
-        return n_rows**2 * n_columns + EIGEN_FLOPS * n_rows**3
-    if n_columns <= WIDEST_COVARIANCE:
-        return n_rows * n_columns**2 + EIGEN_FLOPS * n_columns**3
+    side = min(n_rows, n_columns)
+    if side <= WIDEST_COVARIANCE:
+        of_eigen = FEW_EIGEN_FLOPS if n_components <= FEW * side else EIGEN_FLOPS
+        return float(n_rows) * n_columns * side + of_eigen * side**3
     width = min(n_components + _OVERSAMPLING, n_columns)
     return 4.0 * n_rows * n_columns * width * (_POWER_ITERATIONS + 1)
 
@@ -181,7 +184,7 @@ def components_needed(
     if moments.n_rows < n_columns and moments.n_rows <= WIDEST_COVARIANCE:
         squares = on_one_thread(torch.linalg.eigvalsh, _gram(_centred(blocks, moments))).numpy()
     elif moments.scatter is not None:
-        squares, _ = moments.eigenvectors()
+        squares = on_one_thread(torch.linalg.eigvalsh, moments.centred_scatter()).numpy()
     else:
         squares = fit_pca(blocks, MOST_SKETCHED, seed, rounding).singular_values_[::-1] ** 2
     total = float(moments.variances.sum()) * max(moments.n_rows - 1, 1)
@@ -297,31 +300,41 @@ class _Moments:
         variances = squares / max(self.n_rows - 1, 1)
         return without_noise(variances, self.mean, self.n_rows, self._rounding)
 
-    def eigenvectors(self) -> tuple[Array64, Array64]:
-        """Return the eigenvalues (D,) of the centred scatter, rising, and its vectors (D, D)."""
+    def centred_scatter(self) -> Tensor:
+        """Return the sums of products (D, D) of all pairs of columns about their means."""
         assert self.scatter is not None
         offset = torch.from_numpy(self.offset)
         centred = self.scatter - self.n_rows * torch.outer(offset, offset)
-        squares, vectors = on_one_thread(torch.linalg.eigh, centred, "U")
-        return squares.numpy(), vectors.numpy()
+        return centred.triu() + centred.triu(1).T
+
+
+def _eigenvectors(symmetric: Tensor, n_largest: int) -> tuple[Array64, Array64]:
+    """Return the largest eigenvalues (k,) of a matrix (n, n), falling, and their vectors (n, k)."""
+    n = len(symmetric)
+    if n_largest > FEW * n:
+        squares, vectors = on_one_thread(torch.linalg.eigh, symmetric)
+        squares, vectors = squares.numpy(), vectors.numpy()
+    else:
+        with one_blas_thread():
+            squares, vectors = eigh(symmetric.numpy(), subset_by_index=(n - n_largest, n - 1))
+    return squares[::-1][:n_largest].copy(), vectors[:, ::-1][:, :n_largest].copy()
 
 
 def _gram(centred: CentredBlocks) -> Tensor:
-    """Return the products (N, N) of all pairs of rows, those on and below the diagonal alone."""
+    """Return the products (N, N) of all pairs of rows."""
     strips = []
     for number, rows in enumerate(centred(), start=1):
         earlier = itertools.islice(centred(), number)
         strips.append(torch.cat([rows @ others.T for others in earlier], dim=1))
     n_rows = sum(map(len, strips))
-    return torch.cat([nn.functional.pad(s, (0, n_rows - s.shape[1])) for s in strips])
+    below = torch.cat([nn.functional.pad(s, (0, n_rows - s.shape[1])) for s in strips])
+    return below.tril() + below.tril(-1).T
 
 
 def _from_gram(centred: CentredBlocks, n_components: int) -> tuple[Array64, Array64]:
     """Take the axes from A Aᵀ, which is smaller than AᵀA where rows are fewer than columns."""
-    squares, vectors = (
-        found.flip(-1) for found in on_one_thread(torch.linalg.eigh, _gram(centred))
-    )
-    squares, vectors = squares[:n_components], vectors[:, :n_components]
+    found = _eigenvectors(_gram(centred), n_components)
+    squares, vectors = map(torch.from_numpy, found)
     weights = vectors / squares.clamp(min=torch.finfo(torch.float64).tiny).sqrt()
     first, axes = 0, torch.zeros(())
     for block in centred():

@@ -19,6 +19,7 @@ from narrows.model.fitted import Movement
 from narrows.model.model import Model
 from narrows.sources.protocol import Source
 from narrows.training.plan import Plan
+from narrows.training.silent import network_to_train
 
 ALIGNED_RATE = 1 / 16
 """Part of the usual learning rate: what is nearly right is not to be shaken."""
@@ -46,7 +47,9 @@ def aligned_params(params: dict[str, Any], origin: Model) -> dict[str, Any]:
             f"`n_components`={params['n_components']:g} is judged by held-out rows, and align_to"
             f" holds none out. Give the size of the earlier model's codes, {origin.code_size}."
         )
-    network = origin.architecture if params["network"] == "auto" else params["network"]
+    network = params["network"]
+    if network == "auto":
+        network = network_to_train(origin, params)
     return {**params, "network": network, "keep": "last", "validation_fraction": 0.0}
 
 

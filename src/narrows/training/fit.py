@@ -20,7 +20,7 @@ from narrows.linear.pca import PrincipalComponents
 from narrows.model.diagnosis import diagnose, rows_to_show
 from narrows.model.fitted import Record
 from narrows.model.model import Model
-from narrows.networks import MLP, converted, is_finite, on_cpu
+from narrows.networks import converted, is_finite, on_cpu
 from narrows.objectives import Batch
 from narrows.sources import inputs
 from narrows.sources.array import ArraySource
@@ -40,6 +40,13 @@ from narrows.training.parameters import described
 from narrows.training.plan import Plan
 from narrows.training.run import step_rule
 from narrows.training.select import Outcome, fit_model
+from narrows.training.silent import (
+    LINEAR,
+    is_open,
+    network_to_train,
+    with_layers,
+    without_silent_layers,
+)
 from narrows.training.start import pca_in_units_of, start, with_code_size
 from narrows.training.threads import Threads
 
@@ -90,6 +97,7 @@ def fit(
     wanted, explained = with_code_size(wanted, source, seed)
     plan = _plan(data, wanted, seed)
     if origin is not None:
+        origin = with_layers(origin, plan)
         align.check_same_kind(origin, plan, wanted, data.names, data.classes)
         if params["learning_rate"] == "auto":
             plan = replace(plan, learning_rate=align.ALIGNED_RATE * plan.learning_rate)
@@ -102,8 +110,8 @@ def fit(
     said = None if deadline is None or origin is not None else shortage(plan, deadline.seconds)
     if said is not None:
         warn(said)
-        if params["network"] == "auto" and params["init"] == "pca":
-            plan = _plan(data, {**wanted, "network": MLP(hidden=())}, seed)  # nothing beside PCA
+        if is_open(params["network"]) and params["init"] == "pca":
+            plan = _plan(data, {**wanted, "network": LINEAR}, seed)  # nothing beside PCA
     bounds = inputs.choose_bounds(params["bounds"], data.X)
     threads = _threads(params["n_threads"], plan)
     with threads.in_use():
@@ -113,6 +121,7 @@ def fit(
             source, plan, wanted, bounds, deadline, explained, start_net, threads, rows
         )
         outcome = fit_model(request)
+        plan = without_silent_layers(outcome, request)
         complaints = _shorten(outcome, explained)
         if outcome.ended == "late" and not outcome.history and said is None:
             complaints.append(
@@ -251,7 +260,7 @@ def plan_params(model: Model | None, params: Mapping[str, Any]) -> dict[str, Any
         return {
             **params,
             "n_components": model.code_size,
-            "network": model.architecture,
+            "network": network_to_train(model, params),
             "objective": model.objective,
             "ordered": model.ordered,
         }
@@ -298,6 +307,7 @@ def partial_fit(
             _check_directions(pca, plan)
             begun = Outcome(net, pca, n_steps=0)
             model = _model(begun, plan, data, bounds, params, threads.n)
+        model = with_layers(model, plan)
         if state is None or state.made_for != (plan.device, plan.optimizer):
             state = _resumed(model, plan)
         if not _pass_once(state, source, model, plan):
