@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from narrows.common.blocks import rows_at_once, slices
 from narrows.evaluation.rows import MeasuredRows
 from narrows.evaluation.views import pca_inference
-from narrows.model.inference import BLOCK_VALUES, Floats, Inference
+from narrows.model.inference import Floats, Inference
 from narrows.model.model import Model
+from narrows.model.steady import BLOCK_VALUES
 
 
 @dataclass(frozen=True)

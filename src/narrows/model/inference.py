@@ -1,9 +1,8 @@
 """Encoding and decoding, bit for bit the same for a row alone, in any batch and in any order.
 
-Rows go through the network in blocks of one fixed size, the last one padded, because a matrix
-product of another height may add its terms in another order. Whether a network then keeps its
-promise is tried out before its first use; rows of one that does not, as a user's own modules may
-not, go one by one. Nothing is rounded to bfloat16 here.
+Rows go through the network in blocks of a fixed size, the last one padded, because a matrix
+product of another height may add its terms in another order (`narrows.model.steady`). Nothing is
+rounded to bfloat16 here.
 
 Legend: N rows, D features, K code size.
 """
@@ -20,16 +19,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
 from narrows.common.blocks import rows_at_once, slices
 from narrows.common.threads import without_warnings
+from narrows.model.steady import BLOCK_VALUES, Heights, Steady
 from narrows.networks import Autoencoding, on_cpu
 from narrows.objectives import Objective
 
-BLOCK_ROWS, ALIGNED_WIDTH = 64, 16
-BLOCK_VALUES = 1 << 22
-"""Values of a block of rows (16 MiB in float32), where 64 rows would have more."""
 Block = Callable[[Autoencoding, Tensor], Tensor]
 Floats = NDArray[np.floating[Any]]
 
@@ -62,7 +58,7 @@ class Inference:
         self._objective = objective
         self._bounds = bounds
         self._by_dtype: dict[torch.dtype, Autoencoding] = {}
-        self._block_rows: dict[tuple[str, torch.dtype], int] = {}
+        self._heights: dict[tuple[str, torch.dtype], Heights] = {}
 
     def _as(self, dtype: torch.dtype) -> Autoencoding:
         if dtype not in self._by_dtype:
@@ -168,35 +164,32 @@ class Inference:
         """Map rows through a function in fixed blocks, and drop the padding of the last."""
         numpy_dtype = np.float32 if rows.dtype == np.float32 else np.float64
         net = self._as(torch.float32 if numpy_dtype == np.float32 else torch.float64)
-        n_block = self._rows_at_once(way, block, net, rows.shape[1])
-        padded = np.zeros((n_block, rows.shape[1]), dtype=numpy_dtype)
-        found: Floats | None = None
-        for part in slices(len(rows), n_block):
-            n_real = part.stop - part.start
-            padded[:n_real] = rows[part]
-            padded[n_real:] = 0
-            with _Steady():
-                result = block(net, torch.from_numpy(padded)).numpy()
-            if found is None:
-                found = np.empty((len(rows), result.shape[1]), dtype=numpy_dtype)
-            found[part] = result[:n_real]
-        assert found is not None, "no rows"
-        return found
+        with Steady():
+            heights = self._heights_of(way, partial(block, net), net, rows.shape[1])
+            first, found = 0, list[Floats]()
+            while first < len(rows):
+                part = np.zeros((heights.next(len(rows) - first), rows.shape[1]), numpy_dtype)
+                n_real = min(len(part), len(rows) - first)
+                part[:n_real] = rows[first : first + n_real]
+                found.append(block(net, torch.from_numpy(part)).numpy()[:n_real])
+                first += n_real
+        return np.concatenate(found)
 
-    def _rows_at_once(self, way: str, block: Block, net: Autoencoding, width: int) -> int:
-        """Return how many rows go through at once: one where their place in a block matters."""
+    def _heights_of(
+        self, way: str, block: Callable[[Tensor], Tensor], net: Autoencoding, width: int
+    ) -> Heights:
+        """Return how many rows go through at once."""
         dtype = net.code_unit.dtype
-        if (way, dtype) not in self._block_rows:
+
+        def draw(n_rows: int) -> Tensor:
             generator = torch.Generator().manual_seed(0)
-            rows = torch.randn(BLOCK_ROWS, width, generator=generator, dtype=dtype)
+            rows = torch.randn(n_rows, width, generator=generator, dtype=dtype)
             # Like those of the data, so that no network is asked about anything strange.
-            rows = net.scaling.inverse(rows) if way == "encode" else rows * net.code_unit
-            with _Steady():
-                widest = max(width, block(net, rows[:1]).shape[1])
-                rows = rows[: rows_at_once(widest, BLOCK_VALUES)]
-                steady = _keeps_bits(lambda chosen: block(net, chosen), rows)
-            self._block_rows[way, dtype] = len(rows) if steady else 1
-        return self._block_rows[way, dtype]
+            return net.scaling.inverse(rows) if way == "encode" else rows * net.code_unit
+
+        if (way, dtype) not in self._heights:
+            self._heights[way, dtype] = Heights(block, draw)
+        return self._heights[way, dtype]
 
 
 @functools.cache
@@ -204,65 +197,3 @@ def _load_forward_rules() -> None:
     """Let torch load its rules of forward differentiation, by its deprecated TorchScript."""
     with without_warnings(DeprecationWarning):
         torch.func.jvp(torch.sin, (torch.zeros(1),), (torch.ones(1),))
-
-
-def _keeps_bits(block: Callable[[Tensor], Tensor], rows: Tensor) -> bool:
-    """Tell whether rows give the same bits at other places of a block, and among zeros."""
-    whole = block(rows)
-    for shift in (1, len(rows) // 2 + 1):
-        if not torch.equal(block(rows.roll(shift, 0)), whole.roll(shift, 0)):
-            return False
-    for place in (1, len(rows) - 1):
-        alone = torch.zeros_like(rows)
-        alone[0] = rows[place % len(rows)]
-        if not torch.equal(block(alone)[0], whole[place % len(rows)]):
-            return False
-    return True
-
-
-class _Steady(TorchFunctionMode):
-    """Layers whose result for a row does not depend on the row's place in the block.
-
-    Where rows of a matrix do not begin on aligned addresses, the kernels of a processor's library
-    add in an order that depends on the row; with widths that are multiples of 16 they do not.
-    Convolutions in float32 are oneDNN's, which keep their order; those in float64 are products of
-    matrices of any width, so there rows go one by one, as they do inside torch.
-    """
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        given = kwargs or {}
-        if func is functional.linear:
-            return _padded_linear(*args, **given)
-        if func in _CONVOLUTIONS and _is_batch_of_doubles(*args[:2]):
-            rows = [func(row.clone(), *args[1:], **given) for row in args[0].split(1)]
-            return torch.cat(rows)
-        return func(*args, **given)
-
-
-_CONVOLUTIONS = {
-    getattr(functional, f"conv{transposed}{axes}d")
-    for transposed in ("", "_transpose")
-    for axes in (1, 2, 3)
-}
-
-
-def _is_batch_of_doubles(x: Tensor | None = None, weight: Tensor | None = None) -> bool:
-    if x is None or weight is None:  # given by name, as torch's own layers do not
-        return False
-    return x.dtype == torch.float64 and x.ndim == weight.ndim
-
-
-def _padded_linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    outputs, inputs = weight.shape
-    more_in, more_out = -inputs % ALIGNED_WIDTH, -outputs % ALIGNED_WIDTH
-    if more_in or more_out:
-        x = functional.pad(x, (0, more_in)).contiguous()
-        weight = functional.pad(weight, (0, more_in, 0, more_out)).contiguous()
-        bias = None if bias is None else functional.pad(bias, (0, more_out))
-    return functional.linear(x, weight, bias)[..., :outputs]

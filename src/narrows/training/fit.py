@@ -121,7 +121,8 @@ def fit(
             source, plan, wanted, bounds, deadline, explained, start_net, threads, rows
         )
         outcome = fit_model(request)
-        plan = without_silent_layers(outcome, request)
+        if outcome.best_step == 0 and origin is None:
+            outcome.net, plan = without_silent_layers(outcome.net, plan, params)
         complaints = _shorten(outcome, explained)
         if outcome.ended == "late" and not outcome.history and said is None:
             complaints.append(

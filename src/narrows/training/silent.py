@@ -7,16 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from narrows.model.model import Model
-from narrows.networks import MLP, Network
+from narrows.networks import MLP, Autoencoding, Network
 from narrows.networks.silent import with_silent_layers
 from narrows.training.plan import Plan
-
-if TYPE_CHECKING:
-    from narrows.training.member import Request
-    from narrows.training.select import Outcome
 
 LINEAR = MLP(hidden=())
 """The network that PCA alone needs."""
@@ -27,18 +23,25 @@ def is_open(network: Any) -> bool:
     return network == "auto" or (isinstance(network, MLP) and network.hidden == "auto")
 
 
-def without_silent_layers(outcome: Outcome, request: Request) -> Plan:
-    """Leave out, in an outcome that is the start, layers that give zeros; return the plan of it.
+def without_silent_layers(
+    net: Autoencoding, plan: Plan, params: Mapping[str, Any]
+) -> tuple[Autoencoding, Plan]:
+    """Leave out layers that give zeros; return what is left, and the plan of that.
 
-    A network that was asked for stays whole.
+    A network that was asked for stays whole, and so does one that did not start at PCA.
+
+    Parameters
+    ----------
+    net : Autoencoding
+        That training starts from.
+    plan : Plan
+    params : mapping
+        The parameters of the fit.
     """
-    plan, params = request.plan, request.params
-    starts_silent = params["init"] == "pca" and request.origin is None and plan.cells is None
-    if outcome.best_step > 0 or not starts_silent or not is_open(params["network"]):
-        return plan
-    lighter = replace(plan, network=LINEAR.resolved(plan.widths, plan.n_rows))
-    outcome.net = with_silent_layers(outcome.net, lighter.network, plan.widths)
-    return lighter
+    if params["init"] != "pca" or plan.cells is not None or not is_open(params["network"]):
+        return net, plan
+    bare = replace(plan, network=LINEAR.resolved(plan.widths, plan.n_rows))
+    return with_silent_layers(net, bare.network, plan.widths), bare
 
 
 def network_to_train(model: Model, params: Mapping[str, Any]) -> Network | str:
