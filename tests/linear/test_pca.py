@@ -8,6 +8,8 @@ from sklearn.decomposition import PCA
 
 from narrows.linear import pca as module
 from narrows.linear.pca import column_moments, fit_pca
+from narrows.linear.varies import rounding_of
+from narrows.sources.array import ArraySource
 
 
 def spectrum(n_rows, n_columns, seed=0):
@@ -132,3 +134,28 @@ def test_column_moments():
     np.testing.assert_allclose(mean, X.mean(axis=0), rtol=1e-14)
     np.testing.assert_allclose(variances, X.var(axis=0, ddof=1), rtol=1e-8)
     assert column_moments(in_blocks(X[:1]))[1].tolist() == [0] * 7
+
+
+def test_products_in_float32_give_what_float64_gives(rng):
+    X = (rng.normal(size=(3000, 40)) @ rng.normal(size=(40, 40)) + 5).astype(np.float32)
+    exact, fast = (
+        fit_pca(ArraySource(X).blocks, 6, 0, rounding_of(X.dtype), in_float32=in_float32)
+        for in_float32 in (False, True)
+    )
+    assert not np.array_equal(exact.components_, fast.components_)
+    np.testing.assert_allclose(fast.components_, exact.components_, atol=1e-5)
+    np.testing.assert_allclose(fast.explained_variance_, exact.explained_variance_, rtol=1e-5)
+    np.testing.assert_allclose(fast.variances_, exact.variances_, rtol=1e-5)
+    np.testing.assert_array_equal(fast.mean_, exact.mean_)
+
+
+@pytest.mark.parametrize("factor", [1e6, 1e25, 1e-30])
+def test_float64_is_taken_where_float32_does_not_suffice(rng, factor):
+    X = rng.normal(size=(500, 8)).astype(np.float32)
+    X[:, 3] *= factor
+    if factor == 1e-30:
+        X *= np.float32(1e-8)
+    given = ArraySource(X).blocks, 8, 0, rounding_of(X.dtype)
+    exact, fast = fit_pca(*given), fit_pca(*given, in_float32=True)
+    np.testing.assert_array_equal(fast.components_, exact.components_)
+    np.testing.assert_array_equal(fast.explained_variance_, exact.explained_variance_)

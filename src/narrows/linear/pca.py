@@ -37,6 +37,10 @@ FEW = 0.25
 """Part of the eigenvectors up to which some are found in less time than all."""
 STRIP = 128
 """Columns whose products with all later ones are summed at once."""
+SUMMED_ROWS = 2048
+"""Rows whose products are summed before they join the sum of all."""
+SMALLEST_IN_FLOAT32 = 1e-4
+"""Smallest variance of a component, as a part of the first one's, that float32 is enough for."""
 _ROUNDING = 1e-12
 _OVERSAMPLING, _POWER_ITERATIONS = 10, 6
 
@@ -115,7 +119,12 @@ class PrincipalComponents:
 
 
 def fit_pca(
-    blocks: Blocks, n_components: int, seed: int, rounding: Rounding = EXACT
+    blocks: Blocks,
+    n_components: int,
+    seed: int,
+    rounding: Rounding = EXACT,
+    *,
+    in_float32: bool = False,
 ) -> PrincipalComponents:
     """Fit principal components to rows that can be read several times, block by block.
 
@@ -133,11 +142,20 @@ def fit_pca(
         Seeds the range finder; without effect on the two exact ways.
     rounding : Rounding
         Of the data. Columns that vary by no more count as constant.
+    in_float32 : bool
+        Multiply rows in float32, in half the time, and add up in float64. Where a component has
+        less than 1e-4 of the variance of the first, all is done again in float64.
 
     Returns
     -------
     PrincipalComponents
     """
+    if in_float32:
+        moments = _moments(blocks, rounding, scatter=True, dtype=torch.float32)
+        if moments.scatter is not None and np.isfinite(moments.squares).all():
+            squares, vectors = _eigenvectors(moments.centred_scatter(), n_components)
+            if squares[-1] > SMALLEST_IN_FLOAT32 * squares[0]:
+                return _assemble(squares, vectors.T, moments, n_components)
     moments = _moments(blocks, rounding, scatter=True)
     n_columns = len(moments.shift)
 
@@ -246,13 +264,16 @@ def column_moments(blocks: Blocks, rounding: Rounding = EXACT) -> tuple[Array64,
     return moments.mean, moments.variances
 
 
-def _moments(blocks: Blocks, rounding: Rounding, *, scatter: bool) -> _Moments:
+def _moments(
+    blocks: Blocks, rounding: Rounding, *, scatter: bool, dtype: torch.dtype = torch.float64
+) -> _Moments:
     """Read all blocks once; cross products are summed if asked and narrow enough."""
     moments: _Moments | None = None
     for block in blocks():
         if moments is None:
             narrow = block.shape[1] <= WIDEST_COVARIANCE
-            moments = _Moments(block.mean(axis=0), rounding, scatter=scatter and narrow)
+            given = block.mean(axis=0), rounding
+            moments = _Moments(*given, scatter=scatter and narrow, dtype=dtype)
         moments.add(block)
     assert moments is not None, "no rows"
     return moments
@@ -265,12 +286,14 @@ def _centred(blocks: Blocks, moments: _Moments) -> CentredBlocks:
 class _Moments:
     """Count, sums and (where narrow enough) cross products of rows about a shift."""
 
-    def __init__(self, shift: Array64, rounding: Rounding, *, scatter: bool) -> None:
+    def __init__(
+        self, shift: Array64, rounding: Rounding, *, scatter: bool, dtype: torch.dtype
+    ) -> None:
         self.n_rows = 0
         self.shift = shift
-        self._rounding = rounding
+        self._rounding, self._dtype = rounding, dtype
         self.sums = np.zeros_like(shift)
-        self.squares = np.zeros_like(shift)
+        self._squares = np.zeros_like(shift)
         size = (len(shift), len(shift))
         self.scatter = torch.zeros(size, dtype=torch.float64) if scatter else None
 
@@ -278,13 +301,18 @@ class _Moments:
         deviation = block - self.shift
         self.n_rows += len(block)
         self.sums += deviation.sum(axis=0)
-        self.squares += np.einsum("bd,bd->d", deviation, deviation)
-        if self.scatter is not None:
-            # Only on and above the diagonal, strip by strip: half the work of the whole product.
-            rows = torch.from_numpy(deviation)
+        if self.scatter is None:
+            self._squares += np.einsum("bd,bd->d", deviation, deviation)
+            return
+        # Only on and above the diagonal, strip by strip: half the work of the whole product.
+        for rows in torch.from_numpy(deviation).to(self._dtype).split(SUMMED_ROWS):
             for part in slices(len(self.shift), STRIP):
                 below = slice(part.start, None)
-                self.scatter[part, below].addmm_(rows[:, part].T, rows[:, below])
+                self.scatter[part, below] += rows[:, part].T @ rows[:, below]
+
+    @property
+    def squares(self) -> Array64:
+        return self._squares if self.scatter is None else self.scatter.diagonal().numpy()
 
     @property
     def offset(self) -> Array64:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, cast
 
+import numpy as np
 import torch
 
 from narrows.common.blocks import evenly_spread
@@ -36,6 +37,8 @@ from narrows.training.plan import Plan
 
 SPARE_NUMBERS = 0.05
 """Part by which codes may be larger than what PCA needs for its own rows."""
+MANY_PRODUCTS, FLOAT32_EPSILON = 1e10, float(np.finfo(np.float32).eps)
+"""Products of two values from which the PCA of float32 data multiplies in float32."""
 MOST_LOOKED_AT = 10_000
 """Rows whose PCA tells how many numbers are enough."""
 
@@ -205,7 +208,9 @@ def _scaled(source: Source, scaling: Scaling) -> tuple[Blocks, Rounding]:
 
 def _fitted(blocks: Blocks, rounding: Rounding, plan: Plan) -> PrincipalComponents:
     if plan.cells is None:
-        return fit_pca(blocks, plan.n_axes, plan.seed, rounding)
+        single = float(plan.split.n_train_rows) * plan.n_features**2 >= MANY_PRODUCTS
+        in_float32 = single and rounding.epsilon >= FLOAT32_EPSILON
+        return fit_pca(blocks, plan.n_axes, plan.seed, rounding, in_float32=in_float32)
     return fit_pca_of_cells(blocks, plan.n_axes, plan.cells, plan.seed, rounding)
 
 
