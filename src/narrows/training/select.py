@@ -26,6 +26,7 @@ from narrows.training.held_out import LOSS, SQUARES, Curve
 from narrows.training.judge import Choice, choose, dealt
 from narrows.training.member import Member, Request, starting_point
 from narrows.training.run import Run
+from narrows.training.silent import without_silent_layers
 
 SAME_ERROR = 1e-5
 """Relative difference of two errors up to which they count as one, rounded in two ways."""
@@ -195,7 +196,8 @@ def _judge(run: Run, found: list[_Measured], outcome: Outcome) -> None:
     request, member = run.request, run.members[-1]
     measured = _pooled(found)
     choice = measured.choose(request)
-    outcome.curve = _size_curve(member, outcome.net, _optimism(measured, choice))
+    if choice.leaves_start or request.params["init"] != "pca":
+        outcome.curve = _size_curve(member, outcome.net, _optimism(measured, choice))
     if _leaves_start(request, choice, outcome.curve):
         outcome.validation_error = float(choice.judged(measured.squares).mean())
         if run.plan.learns_from_all and not run.plan.side_by_side:
@@ -205,9 +207,10 @@ def _judge(run: Run, found: list[_Measured], outcome: Outcome) -> None:
                 outcome.ended = "late"
         return
     outcome.best_step, outcome.validation_error, outcome.saw_all = 0, measured.start_error, True
-    if outcome.curve is not None:
-        fallback = converted(member.fallback_net, torch.float32, run.plan.device)
-        outcome.curve = _size_curve(member, fallback)
+    if member.measures_curve:
+        bare, _ = without_silent_layers(member.fallback_net, run.plan, request.params)
+        bare = converted(bare, torch.float32, run.plan.device)
+        outcome.curve = _size_curve(member, bare)
     if member.held_out is None:
         outcome.net, outcome.pca = member.fallback_net, member.pca
     elif _has_time_for(request, member):
@@ -283,6 +286,8 @@ def _train_folds(request: Request, held: list[RowNumbers], outcome: Outcome) -> 
         if run.ended == "budget":  # it has fixed the number of steps for all that follow
             request = replace(request, plan=replace(plan, n_steps=run.n_steps))
         found.append(_Fold.of(member))
+        if run.ended == "late" and not run.state.step:
+            break  # the others would have no time either
         outcome.history = outcome.history or run.state.history
         outcome.n_steps = max(run.n_steps, outcome.n_steps)
         outcome.ended = run.ended if run.ended not in ("steps", "patience") else outcome.ended

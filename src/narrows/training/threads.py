@@ -23,6 +23,9 @@ LOOKS = 40.0
 """Times that a look has taken until the next one."""
 SLOWER = 1.3
 """Factor by which steps become slower until the others are tried at once."""
+FASTER_BY_FAR, SHARED_CORE = 0.85, 1.25
+"""Part of the time of the fewest threads that more may take to begin with; factor by which time
+passes faster than a thread computes where its core has other work."""
 PRODUCT, N_PRODUCTS = (256, 512), 24
 """Shape of a matrix, and how often its product with its transpose is taken, to begin with."""
 
@@ -51,20 +54,34 @@ class Threads:
         """Compute with the number of threads that is the best at the moment."""
         with self._stack:
             if len(self._counts) > 1:
-                self.n = min(self._counts, key=self._seconds_of_products)
+                self.n = self._promising()
                 self._untried = self._in_turn()
             self._use(self.n)
             yield
 
-    def _seconds_of_products(self, n: int) -> float:
-        """Time some products of matrices, to have a number of threads before the first step."""
+    def _promising(self) -> int:
+        """Time some products of matrices, to have a number of threads before the first step.
+
+        The fewest threads, unless more are faster by far: where all cores are busy, more of them
+        wait for each other a hundred times as long. A thread that computes for less time than
+        passes shares its core.
+        """
+        found = {n: self._seconds_of_products(n) for n in self._counts}
+        fewest = min(self._counts)
+        passed, computed = found[fewest]
+        fastest = min(self._counts, key=lambda n: found[n][0])
+        alone = passed < SHARED_CORE * computed
+        return fastest if alone and found[fastest][0] < FASTER_BY_FAR * passed else fewest
+
+    def _seconds_of_products(self, n: int) -> tuple[float, float]:
+        """Return the seconds of some products, and of those in which this thread computed."""
         self._use(n)
         left, right = torch.ones(PRODUCT), torch.ones(PRODUCT[::-1])
         left @ right  # a pool of threads starts
-        began = time.perf_counter()
+        began, computed = time.perf_counter(), time.thread_time()
         for _ in range(N_PRODUCTS):
             left @ right
-        return time.perf_counter() - began
+        return time.perf_counter() - began, time.thread_time() - computed
 
     def note(self, seconds: float) -> None:
         """Note how long a step took, and change the number of threads where that is faster."""
