@@ -56,6 +56,15 @@ def test_by_the_gram_matrix_of_few_rows(n_rows, n_columns, k):
     assert_same(ours(X, k), X, k)
 
 
+@pytest.mark.parametrize("widest", [4096, 10])
+def test_rows_that_are_not_kept_are_read_again(monkeypatch, widest):
+    monkeypatch.setattr(module, "WIDEST_COVARIANCE", widest)
+    X = spectrum(20, 60)
+    kept = ours(X, 5, size=7)
+    monkeypatch.setattr(module, "KEPT_BYTES", 0)
+    np.testing.assert_array_equal(ours(X, 5, size=7).components_, kept.components_)
+
+
 def test_by_a_random_sketch_of_wide_data(monkeypatch):
     monkeypatch.setattr(module, "WIDEST_COVARIANCE", 50)
     X = spectrum(300, 100)

@@ -35,6 +35,8 @@ EIGEN_FLOPS, FEW_EIGEN_FLOPS = 9.0, 3.0
 """Operations of all eigenvectors of a symmetric n × n matrix, and of few, as a part of n³."""
 FEW = 0.25
 """Part of the eigenvectors up to which some are found in less time than all."""
+KEPT_BYTES = 1 << 30
+"""Bytes of centred rows that are kept where they are needed several times."""
 STRIP = 128
 """Columns whose products with all later ones are summed at once."""
 SUMMED_ROWS = 2048
@@ -280,7 +282,15 @@ def _moments(
 
 
 def _centred(blocks: Blocks, moments: _Moments) -> CentredBlocks:
-    return lambda: (torch.from_numpy(block - moments.mean) for block in blocks())
+    """Return what gives all blocks about the mean, read once where there is room for them."""
+
+    def centred() -> Iterable[Tensor]:
+        return (torch.from_numpy(block - moments.mean) for block in blocks())
+
+    if 8 * moments.n_rows * len(moments.shift) > KEPT_BYTES:
+        return centred
+    kept = list(centred())
+    return lambda: kept
 
 
 class _Moments:

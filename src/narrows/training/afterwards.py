@@ -5,6 +5,7 @@ Legend: N rows, D features, K code size.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from narrows.common.blocks import evenly_spread, rows_at_once, slices
+from narrows.model.inference import Inference
 from narrows.model.model import Model
 from narrows.model.trust import TrustScale
 from narrows.objectives.priors import Normal
@@ -31,8 +33,10 @@ SECONDS_FOR_ALL = 60.0
 """``max_seconds`` from which all these rows are taken."""
 LEAST_PART = 0.1
 """Part of them that is taken in any time."""
-WORK_OF_CODE, WORK_OF_TRUST = 1.2, 4.5
-"""Round trips of a row that take as long as its code, and as its share of trust."""
+TIMED_ROWS, TIMED_VALUES = 512, 1 << 20
+"""Rows whose round trip is timed, and values of such rows, at the most."""
+ROUND_TRIPS_OF_TRUST, CLUSTER_SECONDS = 2, 0.06
+"""Round trips of a row that trust is measured by; seconds that finding clusters takes."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +67,38 @@ class RowsAfterwards:
         most = MOST_CODES, MOST_SUMMARISED, MOST_JUDGED, MOST_CURVE_CODES
         return cls(*(round(part * n) for n in most))
 
-    def round_trips(self, n_rows: int, n_held_out: int) -> float:
-        """Return how many round trips of a row take as long as all of it."""
-        judged = min(self.summarised, n_rows) + min(self.judged, n_held_out)
-        return WORK_OF_CODE * min(self.coded, n_rows) + WORK_OF_TRUST * judged
+
+def seconds_afterwards(
+    inference: Inference,
+    source: Source,
+    rows: RowsAfterwards,
+    n_held_out: int = 0,
+    n_curve_codes: int = 0,
+) -> float:
+    """Time some round trips; return the seconds that all takes that follows a training.
+
+    Parameters
+    ----------
+    inference : Inference
+        The network as it is now.
+    source : Source
+        All rows.
+    rows : RowsAfterwards
+    n_held_out, n_curve_codes : int
+        Held-out rows, and codes that a size curve is measured by.
+    """
+    n_timed = rows_at_once(source.n_features, TIMED_VALUES, TIMED_ROWS)
+    X = source.take(evenly_spread(source.n_rows, n_timed))
+    inference.decode(inference.encode(X))  # the first call tries the blocks
+    began = time.perf_counter()
+    Z = inference.encode(X)
+    encoded = time.perf_counter()
+    inference.decode(Z)
+    of_code, of_row = (encoded - began) / len(X), (time.perf_counter() - encoded) / len(X)
+    n_coded = min(rows.coded, source.n_rows)
+    n_trusted = min(rows.summarised, source.n_rows) + min(rows.judged, n_held_out)
+    trips = ROUND_TRIPS_OF_TRUST * n_trusted * (of_code + of_row)
+    return n_coded * of_code + trips + n_curve_codes * of_row + CLUSTER_SECONDS
 
 
 def with_codes(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
+import statistics
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -21,12 +22,10 @@ from narrows.model.parts import is_own
 from narrows.networks import Autoencoding, is_finite
 from narrows.networks.side_by_side import hand_back, side_by_side
 from narrows.objectives import Batch, Bounds
-from narrows.objectives.ordered import LENGTHS_PER_ROW
+from narrows.training.afterwards import seconds_afterwards
 from narrows.training.batches import RowsSideBySide, ScaledRows
 from narrows.training.deadline import Timekeeper
-from narrows.training.held_out import (
-    LOSS,
-)
+from narrows.training.held_out import LOSS
 from narrows.training.judge import is_smaller
 from narrows.training.loop import StepRule, TrainingState, start_training, train
 from narrows.training.member import Member, Request
@@ -35,10 +34,8 @@ from narrows.training.progress import Progress
 
 EARLY_STEPS = 75
 """Steps before which a measurement without a gain does not count for ``patience``."""
-ROUND_TRIPS_OF_STEP = 3
-"""Round trips of a row that take as long as a step with it."""
-WORK_OF_NEIGHBOUR = 1 / 3
-"""Round trips of a row that take as long as the code of a neighbour that it is measured by."""
+OF_LATE = 3
+"""Measurements of held-out rows that tell how busy the machine is now."""
 
 
 def _side_by_side(bounds: Sequence[Bounds | None], n_rows: int) -> Bounds | None:
@@ -98,7 +95,8 @@ class Run:
         self._unimproved = 0
         self._pace, self._grid = plan.pace(), set[int]()
         self._keeper: Timekeeper | None = None
-        self._measuring = self._resumed = 0.0
+        self._follows = self._resumed = 0.0
+        self._measuring: list[float] = []
         self._history: tuple[HistoryRow, ...] = ()
 
     def train(self, until: int | None = None) -> None:
@@ -116,7 +114,8 @@ class Run:
         self._pace = pace = plan.pace(until)
         self._lay_out_measurements()
         if deadline is not None:
-            n_further, afterwards = plan.n_runs - self.number, self._afterwards()
+            self._follows = self._time_what_follows()
+            n_further, afterwards = plan.n_runs - self.number, self._follows
             starts = n_further * self.members[0].setup_seconds
             if 2 * starts > deadline.left - afterwards:
                 n_further, starts = 0, 0.0  # there is no time for the runs that follow
@@ -201,7 +200,7 @@ class Run:
             self._unimproved = 0
         elif step >= EARLY_STEPS:
             self._unimproved += 1
-        self._measuring = math.fsum(member.measuring for member in self._judged)
+        self._measuring.append(math.fsum(member.measuring for member in self._judged))
         if self._keeper is not None:
             self._keeper.measured(time.perf_counter() - began)
 
@@ -279,19 +278,22 @@ class Run:
             )
         return over
 
+    def _time_what_follows(self) -> float:
+        """Return the seconds of what follows the last run, as the machine is now."""
+        plan, request = self.plan, self.request
+        held_out = self._judged[0].held_out if self._judged else None
+        curve = held_out is not None and self._judged[0].measures_curve
+        return seconds_afterwards(
+            Inference(self.nets()[-1], plan.objective, request.bounds),
+            request.source,
+            request.rows_afterwards,
+            plan.split.n_held_out,
+            held_out.n_curve_codes if held_out is not None and curve else 0,
+        )
+
     def _afterwards(self) -> float:
-        """Return the seconds of what follows the last run."""
-        plan, rows = self.plan, self.request.rows_afterwards
-        n_trips = rows.round_trips(plan.n_rows, plan.split.n_held_out)
-        if not self._judged:
-            per_step = 0.0 if self._keeper is None else self._keeper.seconds_per_step
-            return n_trips * per_step / (ROUND_TRIPS_OF_STEP * plan.batch_size)
-        n_rows = sum(m.held_out.n_rows for m in self._judged if m.held_out is not None)
-        trip, held_out = self._measuring / n_rows, self._judged[0].held_out
-        if held_out is not None:
-            trip /= 1 + WORK_OF_NEIGHBOUR * held_out.n_near
-        if held_out is None or not self._judged[0].measures_curve:
-            return n_trips * trip
-        # A measurement encodes each row, decodes it as often as a step, and once whole.
-        n_codes = 0.5 + 0.5 * (LENGTHS_PER_ROW + 1)
-        return (n_trips + 0.5 * held_out.n_curve_codes) * trip / n_codes
+        """Return the same, where the machine has become busier since."""
+        if not self._measuring or not self._measuring[0]:
+            return self._follows
+        busier = statistics.median(self._measuring[-OF_LATE:]) / self._measuring[0]
+        return self._follows * max(busier, 1.0)
