@@ -41,10 +41,10 @@ class Heights:
 
     def __init__(self, function: Callable[[Tensor], Tensor], draw: Callable[[int], Tensor]) -> None:
         self._function, self._draw = function, draw
-        rows = draw(USUAL_ROWS)
-        widest = max(rows.shape[1], function(rows[:1]).shape[1])
+        row = draw(1)
+        widest = max(row.shape[1], function(row).shape[1])
         self._most = rows_at_once(widest, BLOCK_VALUES)
-        rows = rows[: self._most]
+        rows = draw(min(USUAL_ROWS, self._most))
         self._usual = len(rows) if _keeps_bits(function, rows) else 1
         self._same: dict[int, bool] = {}
 

@@ -61,6 +61,8 @@ class Request:
     threads : Threads
         That steps are computed with.
     rows_afterwards : RowsAfterwards
+    follows : float or None
+        Seconds of what follows a training, where a run before has timed it.
     """
 
     source: Source
@@ -72,6 +74,7 @@ class Request:
     origin: Autoencoding | None = None
     threads: Threads = field(default_factory=lambda: Threads(1))
     rows_afterwards: RowsAfterwards = field(default_factory=RowsAfterwards)
+    follows: float | None = None
 
     @property
     def callbacks(self) -> Sequence[Callback]:

@@ -95,7 +95,8 @@ class Run:
         self._unimproved = 0
         self._pace, self._grid = plan.pace(), set[int]()
         self._keeper: Timekeeper | None = None
-        self._follows = self._resumed = 0.0
+        self._resumed = 0.0
+        self._follows: float | None = None
         self._measuring: list[float] = []
         self._history: tuple[HistoryRow, ...] = ()
 
@@ -114,7 +115,8 @@ class Run:
         self._pace = pace = plan.pace(until)
         self._lay_out_measurements()
         if deadline is not None:
-            self._follows = self._time_what_follows()
+            known = self.request.follows
+            self._follows = self._time_what_follows() if known is None else known
             n_further, afterwards = plan.n_runs - self.number, self._follows
             starts = n_further * self.members[0].setup_seconds
             if 2 * starts > deadline.left - afterwards:
@@ -147,6 +149,11 @@ class Run:
         if self._pace.is_open:  # patience or a callback has ended it
             return self._pace.end_after(self.state.step) if self.state.step else 1
         return self._pace.n_steps
+
+    @property
+    def follows(self) -> float | None:
+        """Seconds of what follows the last run; None where nobody asked."""
+        return self._follows
 
     @property
     def plan(self) -> Plan:
@@ -293,7 +300,8 @@ class Run:
 
     def _afterwards(self) -> float:
         """Return the same, where the machine has become busier since."""
+        follows = self._follows or 0.0
         if not self._measuring or not self._measuring[0]:
-            return self._follows
+            return follows
         busier = statistics.median(self._measuring[-OF_LATE:]) / self._measuring[0]
-        return self._follows * max(busier, 1.0)
+        return follows * max(busier, 1.0)

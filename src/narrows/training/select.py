@@ -283,6 +283,7 @@ def _train_folds(request: Request, held: list[RowNumbers], outcome: Outcome) -> 
         if outcome.interrupted is not None:
             _caught(outcome, run.look)
         first = first or run
+        request = replace(request, follows=run.follows)
         if run.ended == "budget":  # it has fixed the number of steps for all that follow
             request = replace(request, plan=replace(plan, n_steps=run.n_steps))
         found.append(_Fold.of(member))
