@@ -274,3 +274,22 @@ def test_an_endless_run_has_no_end_of_its_own():
     assert not pace.falls(10**9)
     assert pace.n_steps == ENDLESS
     assert math.isfinite(pace.progress(5))
+
+
+@pytest.mark.parametrize(
+    ("of_two", "of_one", "chosen"),
+    [
+        ((0.5, 1.0), (1.0, 1.0), 2),
+        ((0.95, 1.9), (1.0, 1.0), 1),  # hardly faster
+        ((3.0, 3.0), (1.0, 1.0), 1),
+        ((0.5, 1.0), (1.5, 1.0), 1),  # other work has a third of the one core
+    ],
+)
+def test_a_fit_begins_with_one_thread_unless_more_are_faster_by_far(
+    monkeypatch, of_two, of_one, chosen
+):
+    seconds = {2: of_two, 1: of_one}
+    monkeypatch.setattr(Threads, "_seconds_of_products", lambda self, n: seconds[n])
+    threads = Threads(2, 1)
+    with threads.in_use():
+        assert threads.n == chosen
