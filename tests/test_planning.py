@@ -138,3 +138,14 @@ def test_what_does_not_fit_together(changes, words):
 def test_a_random_start_takes_any_code_and_any_output():
     assert plan(init="random", n_components=50).n_components == 50
     plan(init="random", network=MLP(output_activation="sigmoid"))
+
+
+def test_a_map_of_ever_more_rows_gets_steps_by_their_root():
+    def steps(n_rows, objective="neighbors"):
+        return plan(n_rows, 50, n_components=2, objective=objective).n_usual
+
+    assert steps(20_000) == steps(60_000) == 2_400
+    assert steps(1_000_000) == pytest.approx(2 * steps(250_000), rel=0.01)
+    assert steps(1_000_000, "reconstruction") == pytest.approx(
+        4 * steps(250_000, "reconstruction"), rel=0.01
+    )

@@ -168,6 +168,8 @@ class Usual(NamedTuple):
         Below 1,000 rows, and from there on; None for the network of all families.
     schedule : str
         Of the learning rate from 10,000 rows on.
+    growth : float
+        Power of the number of rows that steps grow with beyond 60,000 rows; 1 for as many epochs.
     """
 
     rates: tuple[float, float, float] = (0.006, 0.006, 0.002)
@@ -178,6 +180,7 @@ class Usual(NamedTuple):
     weight_decay: float = 0.2
     networks: tuple[Network, Network] | None = None
     schedule: str = "trapezoidal"
+    growth: float = 1.0
 
 
 class Objective(ABC):

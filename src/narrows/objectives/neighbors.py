@@ -102,6 +102,7 @@ class Neighbors(Objective):
             epochs=40,
             patience=4,  # at first a map loses more than it gains
             weight_decay=0.01,
+            growth=0.5,  # a map is coarse: more rows draw the same picture
             networks=(few, many),
             schedule="inverse_sqrt",
         )

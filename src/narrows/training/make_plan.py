@@ -35,6 +35,8 @@ MOST_BATCH_VALUES = 1 << 24
 STEPS_OF_ANY, MANY_STEPS, EPOCHS = 200, 2_400, 20
 """Steps that ``max_epochs="auto"`` allows however few the rows are; the fewest steps, and the
 fewest epochs, that it gives from 10,000 rows on."""
+ROWS_OF_ALL_EPOCHS = 60_000
+"""Rows up to which every family gets so many epochs."""
 SLOW_RATE = 0.001
 """Learning rate of `partial_fit`, whose weights are not averaged, and of convolutions and a user's
 own modules below 10,000 rows."""
@@ -254,7 +256,8 @@ def _usual_steps(usual: Usual, n_rows: int, steps_per_epoch: int, *, slow: bool)
     if n_rows < FEW_ROWS:
         return min(usual.steps, max(STEPS_OF_ANY, 8 * n_rows))
     if slow or n_rows >= MANY_ROWS:
-        return max(MANY_STEPS, EPOCHS * steps_per_epoch)
+        fewer: float = min(1.0, ROWS_OF_ALL_EPOCHS / n_rows) ** (1.0 - usual.growth)
+        return max(MANY_STEPS, round(EPOCHS * steps_per_epoch * fewer))
     return max(usual.steps, usual.epochs * steps_per_epoch)
 
 
