@@ -33,8 +33,9 @@ MOST_SKETCHED = 512
 """Components at the most that are looked at beyond that."""
 EIGEN_FLOPS, FEW_EIGEN_FLOPS = 9.0, 3.0
 """Operations of all eigenvectors of a symmetric n × n matrix, and of few, as a part of n³."""
-FEW = 0.25
-"""Part of the eigenvectors up to which some are found in less time than all."""
+FEW, LARGE = 0.25, 100
+"""Part of the eigenvectors up to which some are found in less time than all, and rows of a matrix
+from which the time counts."""
 KEPT_BYTES = 1 << 30
 """Bytes of centred rows that are kept where they are needed several times."""
 STRIP = 128
@@ -349,7 +350,7 @@ class _Moments:
 def _eigenvectors(symmetric: Tensor, n_largest: int) -> tuple[Array64, Array64]:
     """Return the largest eigenvalues (k,) of a matrix (n, n), falling, and their vectors (n, k)."""
     n = len(symmetric)
-    if n_largest > FEW * n:
+    if n < LARGE or n_largest > FEW * n:
         squares, vectors = on_one_thread(torch.linalg.eigh, symmetric)
         squares, vectors = squares.numpy(), vectors.numpy()
     else:
