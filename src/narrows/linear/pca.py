@@ -351,7 +351,7 @@ def _eigenvectors(symmetric: Tensor, n_largest: int) -> tuple[Array64, Array64]:
     """Return the largest eigenvalues (k,) of a matrix (n, n), falling, and their vectors (n, k)."""
     n = len(symmetric)
     if n < LARGE or n_largest > FEW * n:
-        squares, vectors = on_one_thread(torch.linalg.eigh, symmetric)
+        squares, vectors = on_one_thread(torch.linalg.eigh, symmetric, "U")
         squares, vectors = squares.numpy(), vectors.numpy()
     else:
         with one_blas_thread():
