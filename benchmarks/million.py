@@ -31,7 +31,7 @@ from narrows.evaluation.classifiers import knn_accuracy
 
 TOPIC = "million"
 N_CLASSES, N_COLUMNS, N_FURTHER = 10, 50, 10_000
-APART, NOISE = 0.5, 0.3
+APART, NOISE = 0.2, 1.0
 """Standard deviations of a class's centre in each column, and of the noise."""
 PAGES = Path("/proc/self/statm")
 Array = NDArray[Any]

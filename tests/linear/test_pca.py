@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
+from narrows.linear import moments as sums
 from narrows.linear import pca as module
-from narrows.linear.pca import column_moments, fit_pca
+from narrows.linear.moments import column_moments
+from narrows.linear.pca import fit_pca
 from narrows.linear.varies import rounding_of
 from narrows.sources.array import ArraySource
 
@@ -61,7 +63,7 @@ def test_rows_that_are_not_kept_are_read_again(monkeypatch, widest):
     monkeypatch.setattr(module, "WIDEST_COVARIANCE", widest)
     X = spectrum(20, 60)
     kept = ours(X, 5, size=7)
-    monkeypatch.setattr(module, "KEPT_BYTES", 0)
+    monkeypatch.setattr(sums, "KEPT_BYTES", 0)
     np.testing.assert_array_equal(ours(X, 5, size=7).components_, kept.components_)
 
 
@@ -167,4 +169,13 @@ def test_float64_is_taken_where_float32_does_not_suffice(rng, factor):
     given = ArraySource(X).blocks, 8, 0, rounding_of(X.dtype)
     exact, fast = fit_pca(*given), fit_pca(*given, in_float32=True)
     np.testing.assert_array_equal(fast.components_, exact.components_)
+    np.testing.assert_array_equal(fast.explained_variance_, exact.explained_variance_)
+
+
+def test_float64_is_taken_where_little_is_left_over(rng):
+    """So little that float32 would tell it by its own rounding."""
+    X = rng.normal(size=(3000, 4)) @ rng.normal(size=(4, 40))
+    X = (X + 1e-3 * rng.normal(size=X.shape)).astype(np.float32)
+    given = ArraySource(X).blocks, 4, 0, rounding_of(X.dtype)
+    exact, fast = fit_pca(*given), fit_pca(*given, in_float32=True)
     np.testing.assert_array_equal(fast.explained_variance_, exact.explained_variance_)

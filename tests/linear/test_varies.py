@@ -8,7 +8,8 @@ import torch
 from sklearn.preprocessing import StandardScaler
 
 from conftest import quick
-from narrows.linear.pca import column_moments, fit_pca
+from narrows.linear.moments import column_moments
+from narrows.linear.pca import fit_pca
 from narrows.linear.scaling import choose_scaling
 from narrows.linear.varies import EPSILON, Rounding, deviations, rounding_of, without_noise
 from narrows.objectives.priors import PRIORS

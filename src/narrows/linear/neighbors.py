@@ -13,7 +13,8 @@ from torch import Tensor
 from narrows.common.blocks import rows_at_once, slices
 from narrows.common.threads import compute_threads
 from narrows.errors import MissingExtra
-from narrows.linear.pca import Blocks, PrincipalComponents
+from narrows.linear.moments import Blocks
+from narrows.linear.pca import PrincipalComponents
 from narrows.linear.scaling import Scaling
 
 Floats32 = NDArray[np.float32]

@@ -1,8 +1,7 @@
 """Principal components of rows that come in blocks: what training starts from and is compared with.
 
-Everything is accumulated in float64 about a shift near the mean, so that neither a large mean nor
-a column a million times larger than the others spoils the result. Large products are torch's, for
-its number of threads is a thread's own, while that of NumPy's BLAS is the process's.
+Sums are those of `narrows.linear.moments`. Large products are torch's, for its number of threads
+is a thread's own, while that of NumPy's BLAS is the process's.
 
 Legend: N rows, D columns, K components, b block.
 """
@@ -10,7 +9,7 @@ Legend: N rows, D columns, K components, b block.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,13 +18,10 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 from torch import Tensor, nn
 
-from narrows.common.blocks import slices
 from narrows.common.threads import on_one_thread, one_blas_thread
+from narrows.linear.moments import Blocks, CentredBlocks, Moments, centred_blocks, moments_of
 from narrows.linear.patches import Cells
-from narrows.linear.varies import EPSILON, EXACT, Array64, Rounding, without_noise
-
-Blocks = Callable[[], Iterable[Array64]]
-CentredBlocks = Callable[[], Iterable[Tensor]]
+from narrows.linear.varies import EPSILON, EXACT, Array64, Rounding
 
 WIDEST_COVARIANCE = 4096
 """Columns up to which the D × D covariance is formed (128 MiB in float64)."""
@@ -36,14 +32,8 @@ EIGEN_FLOPS, FEW_EIGEN_FLOPS = 9.0, 3.0
 FEW, LARGE = 0.25, 100
 """Part of the eigenvectors up to which some are found in less time than all, and rows of a matrix
 from which the time counts."""
-KEPT_BYTES = 1 << 30
-"""Bytes of centred rows that are kept where they are needed several times."""
-STRIP = 128
-"""Columns whose products with all later ones are summed at once."""
-SUMMED_ROWS = 2048
-"""Rows whose products are summed before they join the sum of all."""
-SMALLEST_IN_FLOAT32 = 1e-4
-"""Smallest variance of a component, as a part of the first one's, that float32 is enough for."""
+LEAST_IN_FLOAT32 = 1e-4
+"""Part of the first component's variance, and of all of it, that float32 still tells rightly."""
 _ROUNDING = 1e-12
 _OVERSAMPLING, _POWER_ITERATIONS = 10, 6
 
@@ -147,28 +137,28 @@ def fit_pca(
         Of the data. Columns that vary by no more count as constant.
     in_float32 : bool
         Multiply rows in float32, in half the time, and add up in float64. Where a component has
-        less than 1e-4 of the variance of the first, all is done again in float64.
+        less than 1e-4 of the variance of the first, or all of them leave less than 1e-4 of the
+        variance over, all is done again in float64.
 
     Returns
     -------
     PrincipalComponents
     """
-    if in_float32:
-        moments = _moments(blocks, rounding, scatter=True, dtype=torch.float32)
-        if moments.scatter is not None and np.isfinite(moments.squares).all():
-            squares, vectors = _eigenvectors(moments.centred_scatter(), n_components)
-            if squares[-1] > SMALLEST_IN_FLOAT32 * squares[0]:
-                return _assemble(squares, vectors.T, moments, n_components)
-    moments = _moments(blocks, rounding, scatter=True)
+    dtype = torch.float32 if in_float32 else torch.float64
+    moments = moments_of(blocks, rounding, WIDEST_COVARIANCE, dtype)
+    if in_float32 and moments.scatter is not None:
+        found = _from_scatter(moments, n_components) if moments.is_finite else None
+        if found is not None and _suffices(found):
+            return found
+        moments = moments_of(blocks, rounding, WIDEST_COVARIANCE)
     n_columns = len(moments.shift)
-
     if moments.n_rows < n_columns and moments.n_rows <= WIDEST_COVARIANCE:
-        squares, axes = _from_gram(_centred(blocks, moments), n_components)
+        squares, axes = _from_gram(centred_blocks(blocks, moments), n_components)
     elif moments.scatter is not None:
-        squares, vectors = _eigenvectors(moments.centred_scatter(), n_components)
-        axes = vectors.T
+        return _from_scatter(moments, n_components)
     else:
-        squares, axes = _from_sketch(_centred(blocks, moments), n_columns, n_components, seed)
+        centred = centred_blocks(blocks, moments)
+        squares, axes = _from_sketch(centred, n_columns, n_components, seed)
     return _assemble(squares, axes, moments, n_components)
 
 
@@ -200,12 +190,13 @@ def components_needed(
     rounding : Rounding
         As in `fit_pca`.
     """
-    moments = _moments(blocks, rounding, scatter=True)
+    moments = moments_of(blocks, rounding, WIDEST_COVARIANCE)
     n_columns = len(moments.shift)
     if moments.n_rows < n_columns and moments.n_rows <= WIDEST_COVARIANCE:
-        squares = on_one_thread(torch.linalg.eigvalsh, _gram(_centred(blocks, moments))).numpy()
+        centred = centred_blocks(blocks, moments)
+        squares = on_one_thread(torch.linalg.eigvalsh, _gram(centred), "U").numpy()
     elif moments.scatter is not None:
-        squares = on_one_thread(torch.linalg.eigvalsh, moments.centred_scatter()).numpy()
+        squares = on_one_thread(torch.linalg.eigvalsh, moments.centred_scatter(), "U").numpy()
     else:
         squares = fit_pca(blocks, MOST_SKETCHED, seed, rounding).singular_values_[::-1] ** 2
     total = float(moments.variances.sum()) * max(moments.n_rows - 1, 1)
@@ -236,7 +227,7 @@ def fit_pca_of_cells(
     -------
     PrincipalComponents
     """
-    moments = _moments(blocks, rounding, scatter=False)
+    moments = moments_of(blocks, rounding)
 
     def cut() -> Iterable[Array64]:
         for block in blocks():
@@ -258,116 +249,44 @@ def fit_pca_of_cells(
     )
 
 
-def column_moments(blocks: Blocks, rounding: Rounding = EXACT) -> tuple[Array64, Array64]:
-    """Return the mean and the variance (divisor n − 1) of each column, (D,) each.
+def _suffices(found: PrincipalComponents) -> bool:
+    """Tell whether float32 was exact enough for what its components explain, and leave over."""
+    explained, total = found.explained_variance_, float(found.variances_.sum())
+    left_over = total - float(explained.sum())
+    return bool(
+        explained[-1] > LEAST_IN_FLOAT32 * explained[0] and left_over > LEAST_IN_FLOAT32 * total
+    )
 
-    Variances that rounding explains are 0.
+
+def _from_scatter(moments: Moments, n_components: int) -> PrincipalComponents:
+    squares, vectors = _eigenvectors(moments.centred_scatter(), n_components)
+    return _assemble(squares, vectors.T, moments, n_components)
+
+
+def _eigenvectors(upper: Tensor, n_largest: int) -> tuple[Array64, Array64]:
+    """Return the largest eigenvalues (k,), falling, and their vectors (n, k).
+
+    Of a symmetric matrix (n, n), whose upper half alone is read.
     """
-    moments = _moments(blocks, rounding, scatter=False)
-    return moments.mean, moments.variances
-
-
-def _moments(
-    blocks: Blocks, rounding: Rounding, *, scatter: bool, dtype: torch.dtype = torch.float64
-) -> _Moments:
-    """Read all blocks once; cross products are summed if asked and narrow enough."""
-    moments: _Moments | None = None
-    for block in blocks():
-        if moments is None:
-            narrow = block.shape[1] <= WIDEST_COVARIANCE
-            given = block.mean(axis=0), rounding
-            moments = _Moments(*given, scatter=scatter and narrow, dtype=dtype)
-        moments.add(block)
-    assert moments is not None, "no rows"
-    return moments
-
-
-def _centred(blocks: Blocks, moments: _Moments) -> CentredBlocks:
-    """Return what gives all blocks about the mean, read once where there is room for them."""
-
-    def centred() -> Iterable[Tensor]:
-        return (torch.from_numpy(block - moments.mean) for block in blocks())
-
-    if 8 * moments.n_rows * len(moments.shift) > KEPT_BYTES:
-        return centred
-    kept = list(centred())
-    return lambda: kept
-
-
-class _Moments:
-    """Count, sums and (where narrow enough) cross products of rows about a shift."""
-
-    def __init__(
-        self, shift: Array64, rounding: Rounding, *, scatter: bool, dtype: torch.dtype
-    ) -> None:
-        self.n_rows = 0
-        self.shift = shift
-        self._rounding, self._dtype = rounding, dtype
-        self.sums = np.zeros_like(shift)
-        self._squares = np.zeros_like(shift)
-        size = (len(shift), len(shift))
-        self.scatter = torch.zeros(size, dtype=torch.float64) if scatter else None
-
-    def add(self, block: Array64) -> None:
-        deviation = block - self.shift
-        self.n_rows += len(block)
-        self.sums += deviation.sum(axis=0)
-        if self.scatter is None:
-            self._squares += np.einsum("bd,bd->d", deviation, deviation)
-            return
-        # Only on and above the diagonal, strip by strip: half the work of the whole product.
-        for rows in torch.from_numpy(deviation).to(self._dtype).split(SUMMED_ROWS):
-            for part in slices(len(self.shift), STRIP):
-                below = slice(part.start, None)
-                self.scatter[part, below] += rows[:, part].T @ rows[:, below]
-
-    @property
-    def squares(self) -> Array64:
-        return self._squares if self.scatter is None else self.scatter.diagonal().numpy()
-
-    @property
-    def offset(self) -> Array64:
-        return self.sums / self.n_rows
-
-    @property
-    def mean(self) -> Array64:
-        return self.shift + self.offset
-
-    @property
-    def variances(self) -> Array64:
-        squares = np.maximum(self.squares - self.n_rows * self.offset**2, 0.0)
-        variances = squares / max(self.n_rows - 1, 1)
-        return without_noise(variances, self.mean, self.n_rows, self._rounding)
-
-    def centred_scatter(self) -> Tensor:
-        """Return the sums of products (D, D) of all pairs of columns about their means."""
-        assert self.scatter is not None
-        offset = torch.from_numpy(self.offset)
-        centred = self.scatter - self.n_rows * torch.outer(offset, offset)
-        return centred.triu() + centred.triu(1).T
-
-
-def _eigenvectors(symmetric: Tensor, n_largest: int) -> tuple[Array64, Array64]:
-    """Return the largest eigenvalues (k,) of a matrix (n, n), falling, and their vectors (n, k)."""
-    n = len(symmetric)
+    n = len(upper)
     if n < LARGE or n_largest > FEW * n:
-        squares, vectors = on_one_thread(torch.linalg.eigh, symmetric, "U")
+        squares, vectors = on_one_thread(torch.linalg.eigh, upper, "U")
         squares, vectors = squares.numpy(), vectors.numpy()
     else:
+        few = n - n_largest, n - 1
         with one_blas_thread():
-            squares, vectors = eigh(symmetric.numpy(), subset_by_index=(n - n_largest, n - 1))
+            squares, vectors = eigh(upper.numpy(), lower=False, subset_by_index=few)
     return squares[::-1][:n_largest].copy(), vectors[:, ::-1][:, :n_largest].copy()
 
 
 def _gram(centred: CentredBlocks) -> Tensor:
-    """Return the products (N, N) of all pairs of rows."""
+    """Return the products (N, N) of all pairs of rows: the upper half."""
     strips = []
     for number, rows in enumerate(centred(), start=1):
         earlier = itertools.islice(centred(), number)
         strips.append(torch.cat([rows @ others.T for others in earlier], dim=1))
     n_rows = sum(map(len, strips))
-    below = torch.cat([nn.functional.pad(s, (0, n_rows - s.shape[1])) for s in strips])
-    return below.tril() + below.tril(-1).T
+    return torch.cat([nn.functional.pad(s, (0, n_rows - s.shape[1])) for s in strips]).T
 
 
 def _from_gram(centred: CentredBlocks, n_components: int) -> tuple[Array64, Array64]:
@@ -402,7 +321,7 @@ def _from_sketch(
 
 
 def _assemble(
-    squares: Array64, axes: Array64, moments: _Moments, n_components: int
+    squares: Array64, axes: Array64, moments: Moments, n_components: int
 ) -> PrincipalComponents:
     """Fix signs, blank what lies beyond the rank, and name the parts as scikit-learn does."""
     n_rows, mean, variances = moments.n_rows, moments.mean, moments.variances

@@ -166,14 +166,17 @@ class Inference:
         net = self._as(torch.float32 if numpy_dtype == np.float32 else torch.float64)
         with Steady():
             heights = self._heights_of(way, partial(block, net), net, rows.shape[1])
-            first, found = 0, list[Floats]()
+            first, found = 0, np.empty((0, 0), dtype=numpy_dtype)
             while first < len(rows):
                 part = np.zeros((heights.next(len(rows) - first), rows.shape[1]), numpy_dtype)
                 n_real = min(len(part), len(rows) - first)
                 part[:n_real] = rows[first : first + n_real]
-                found.append(block(net, torch.from_numpy(part)).numpy()[:n_real])
+                result = block(net, torch.from_numpy(part)).numpy()
+                if not first:
+                    found = np.empty((len(rows), result.shape[1]), dtype=numpy_dtype)
+                found[first : first + n_real] = result[:n_real]
                 first += n_real
-        return np.concatenate(found)
+        return found
 
     def _heights_of(
         self, way: str, block: Callable[[Tensor], Tensor], net: Autoencoding, width: int

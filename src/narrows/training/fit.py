@@ -97,7 +97,7 @@ def fit(
     wanted, explained = with_code_size(wanted, source, seed)
     plan = _plan(data, wanted, seed)
     if origin is not None:
-        origin = with_layers(origin, plan)
+        origin = with_layers(origin, plan, params)
         align.check_same_kind(origin, plan, wanted, data.names, data.classes)
         if params["learning_rate"] == "auto":
             plan = replace(plan, learning_rate=align.ALIGNED_RATE * plan.learning_rate)
@@ -308,7 +308,7 @@ def partial_fit(
             _check_directions(pca, plan)
             begun = Outcome(net, pca, n_steps=0)
             model = _model(begun, plan, data, bounds, params, threads.n)
-        model = with_layers(model, plan)
+        model = with_layers(model, plan, params)
         if state is None or state.made_for != (plan.device, plan.optimizer):
             state = _resumed(model, plan)
         if not _pass_once(state, source, model, plan):

@@ -172,6 +172,13 @@ class Member:
             if self.measures_curve:
                 self.pca_curve = self.held_out.curve(pca_net, pca=True)
 
+    @property
+    def n_curve_codes(self) -> int:
+        """Codes that its size curve is measured by; 0 where there is none."""
+        if self.held_out is None or not self.measures_curve:
+            return 0
+        return self.held_out.n_curve_codes
+
     def squares_at(self, step: int) -> NDArray[np.float64]:
         """Return squared errors (N,) of the rows held out at a step, in the reported unit."""
         assert self.held_out is not None, "this network holds no rows out"

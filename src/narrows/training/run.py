@@ -96,7 +96,7 @@ class Run:
         self._pace, self._grid = plan.pace(), set[int]()
         self._keeper: Timekeeper | None = None
         self._resumed = 0.0
-        self._follows: float | None = None
+        self.follows = request.follows  # seconds of what follows the last run, once they are known
         self._measuring: list[float] = []
         self._history: tuple[HistoryRow, ...] = ()
 
@@ -115,9 +115,9 @@ class Run:
         self._pace = pace = plan.pace(until)
         self._lay_out_measurements()
         if deadline is not None:
-            known = self.request.follows
-            self._follows = self._time_what_follows() if known is None else known
-            n_further, afterwards = plan.n_runs - self.number, self._follows
+            if self.follows is None:
+                self.follows = self._time_what_follows()
+            n_further, afterwards = plan.n_runs - self.number, self.follows
             starts = n_further * self.members[0].setup_seconds
             if 2 * starts > deadline.left - afterwards:
                 n_further, starts = 0, 0.0  # there is no time for the runs that follow
@@ -149,11 +149,6 @@ class Run:
         if self._pace.is_open:  # patience or a callback has ended it
             return self._pace.end_after(self.state.step) if self.state.step else 1
         return self._pace.n_steps
-
-    @property
-    def follows(self) -> float | None:
-        """Seconds of what follows the last run; None where nobody asked."""
-        return self._follows
 
     @property
     def plan(self) -> Plan:
@@ -288,19 +283,17 @@ class Run:
     def _time_what_follows(self) -> float:
         """Return the seconds of what follows the last run, as the machine is now."""
         plan, request = self.plan, self.request
-        held_out = self._judged[0].held_out if self._judged else None
-        curve = held_out is not None and self._judged[0].measures_curve
         return seconds_afterwards(
             Inference(self.nets()[-1], plan.objective, request.bounds),
             request.source,
             request.rows_afterwards,
             plan.split.n_held_out,
-            held_out.n_curve_codes if held_out is not None and curve else 0,
+            self.members[0].n_curve_codes,
         )
 
     def _afterwards(self) -> float:
         """Return the same, where the machine has become busier since."""
-        follows = self._follows or 0.0
+        follows = self.follows or 0.0
         if not self._measuring or not self._measuring[0]:
             return follows
         busier = statistics.median(self._measuring[-OF_LATE:]) / self._measuring[0]

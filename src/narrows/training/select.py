@@ -202,7 +202,7 @@ def _judge(run: Run, found: list[_Measured], outcome: Outcome) -> None:
         outcome.validation_error = float(choice.judged(measured.squares).mean())
         if run.plan.learns_from_all and not run.plan.side_by_side:
             if _has_time_for(request, member):
-                _repeat(request, outcome)
+                _repeat(replace(request, follows=run.follows), outcome)
             else:
                 outcome.ended = "late"
         return

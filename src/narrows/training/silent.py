@@ -57,9 +57,17 @@ def network_to_train(model: Model, params: Mapping[str, Any]) -> Network | str:
     return asked if _is_bare(model) and is_open(asked) else model.architecture
 
 
-def with_layers(model: Model, plan: Plan) -> Model:
-    """Put layers back that were left out, so that a plan can train them."""
-    if not _is_bare(model) or plan.network == model.architecture:
+def with_layers(model: Model, plan: Plan, params: Mapping[str, Any]) -> Model:
+    """Put layers back that were left out, so that a plan can train them.
+
+    Parameters
+    ----------
+    model : Model
+    plan : Plan
+    params : mapping
+        The parameters of the fit that trains on.
+    """
+    if not _is_bare(model) or not is_open(params["network"]):
         return model
     net = with_silent_layers(model.net, plan.network, plan.widths)
     return model.changed(net=net, architecture=plan.network)

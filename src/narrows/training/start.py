@@ -16,11 +16,10 @@ import torch
 from narrows.common.blocks import evenly_spread
 from narrows.common.limits import is_integer
 from narrows.errors import ParameterError
+from narrows.linear.moments import Blocks, column_moments
 from narrows.linear.pca import (
     MOST_SKETCHED,
-    Blocks,
     PrincipalComponents,
-    column_moments,
     components_needed,
     fit_pca,
     fit_pca_of_cells,

@@ -54,17 +54,17 @@ class Threads:
         """Compute with the number of threads that is the best at the moment."""
         with self._stack:
             if len(self._counts) > 1:
-                self.n = self._promising()
+                self.n = self._to_begin_with()
                 self._untried = self._in_turn()
             self._use(self.n)
             yield
 
-    def _promising(self) -> int:
+    def _to_begin_with(self) -> int:
         """Time some products of matrices, to have a number of threads before the first step.
 
-        The fewest threads, unless more are faster by far: where all cores are busy, more of them
-        wait for each other a hundred times as long. A thread that computes for less time than
-        passes shares its core.
+        The fewest threads, unless more are faster by far: where all cores are busy, more threads
+        lose their time in waiting for each other. A thread that computes for less time than passes
+        shares its core.
         """
         found = {n: self._seconds_of_products(n) for n in self._counts}
         fewest = min(self._counts)
