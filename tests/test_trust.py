@@ -84,6 +84,14 @@ def test_strange_sets_have_a_trust(X):
     assert trust.min() > 0.1
 
 
+@pytest.mark.parametrize("seed", [2, 3, 6, 7])
+def test_rows_that_share_a_code_are_no_stranger_than_those_that_judge_them(seed):
+    axes = np.linalg.qr(np.random.default_rng(seed).normal(size=(4, 4)))[0]
+    X = np.repeat(np.eye(4), 30, axis=0) @ axes
+    ae = quick(1).fit(X)
+    assert ae.trust(ae.transform(X), X).min() > 0.2
+
+
 def test_codes_that_are_nearly_the_same_have_a_trust():
     """So near that k-means cannot tell them apart, and far from what has no spread at all."""
     rng = np.random.default_rng(0)

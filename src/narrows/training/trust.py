@@ -67,7 +67,9 @@ def trust_scale(
     judgements = []
     for part in parts:
         others = np.setdiff1d(np.arange(len(Z)), part)
-        summary = clusters_of(Z[others], log_errors(errors[others], unit), seed)
+        # As many as in the summary of all, so that rows lean on their own cluster as much.
+        logs = log_errors(errors[others], unit)
+        summary = clusters_of(Z[others], logs, seed, len(clusters.shares))
         judgements.append((summary, Z[part], errors[part]))
     return _scale(inference, judgements or [(clusters, Z, errors)], clusters, held_error)
 
@@ -89,10 +91,11 @@ def _scale(
     return TrustScale.of(clusters, thinness, drift, misfit)
 
 
-def clusters_of(codes: Floats, logs: Floats64, seed: int) -> Clusters:
-    """Return clusters of codes (N, K) of rows with log errors (N,)."""
+def clusters_of(codes: Floats, logs: Floats64, seed: int, most: int | None = None) -> Clusters:
+    """Return clusters of codes (N, K) of rows with log errors (N,): at the most so many."""
     Z = codes.astype(np.float64)
-    n_clusters = min(MOST_CLUSTERS, len(Z) // CODES_PER_CLUSTER, len(np.unique(Z, axis=0)))
+    most = min(MOST_CLUSTERS, len(Z) // CODES_PER_CLUSTER) if most is None else most
+    n_clusters = min(most, len(np.unique(Z, axis=0)))
     found = KMeans(max(1, n_clusters), n_init=1, max_iter=50, random_state=seed)
     # On one thread: sums of several are added in an order of chance.
     # Its warning is of codes that are nearly the same.
