@@ -193,7 +193,7 @@ def _finish(run: Run, outcome: Outcome, folds: Sequence[_Measured] = ()) -> None
 
 def _judge(run: Run, found: list[_Measured], outcome: Outcome) -> None:
     """Keep the state that was taken, or go back to the start, by what was measured."""
-    request, member = run.request, run.members[-1]
+    request, member = replace(run.request, follows=run.follows), run.members[-1]
     measured = _pooled(found)
     choice = measured.choose(request)
     if choice.leaves_start or request.params["init"] != "pca":
@@ -202,7 +202,7 @@ def _judge(run: Run, found: list[_Measured], outcome: Outcome) -> None:
         outcome.validation_error = float(choice.judged(measured.squares).mean())
         if run.plan.learns_from_all and not run.plan.side_by_side:
             if _has_time_for(request, member):
-                _repeat(replace(request, follows=run.follows), outcome)
+                _repeat(request, outcome)
             else:
                 outcome.ended = "late"
         return
@@ -222,7 +222,8 @@ def _judge(run: Run, found: list[_Measured], outcome: Outcome) -> None:
 
 def _has_time_for(request: Request, member: Member) -> bool:
     """Tell whether there is time left for another start like that of a network."""
-    return request.deadline is None or request.deadline.left > member.setup_seconds
+    needed = member.setup_seconds + (request.follows or 0.0)
+    return request.deadline is None or request.deadline.left > needed
 
 
 def _fallback(request: Request) -> tuple[Autoencoding, PrincipalComponents]:
@@ -269,11 +270,13 @@ def _train_folds(request: Request, held: list[RowNumbers], outcome: Outcome) -> 
     Where time is over before all folds are done, or Ctrl-C comes, those that are done decide
     whether the network of the first is kept.
     """
-    plan, deadline = request.plan, request.deadline
+    plan = request.plan
     found: list[_Fold] = []
     first: Run | None = None
     for number, rows in enumerate(held, start=1):
-        if outcome.interrupted is not None or (found and deadline and deadline.left <= 0):
+        if outcome.interrupted is not None:
+            break
+        if first is not None and not _has_time_for(request, first.members[0]):
             break
         member = Member(request, rows)
         run = Run(request, [member], number)

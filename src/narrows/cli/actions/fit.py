@@ -197,7 +197,6 @@ def _plan_lines(ae: Autoencoder, plan: Plan, table: Table) -> list[tuple[str, st
     held_out = f"{plan.split.n_held_out:,} held out" if plan.split.n_held_out else "none held out"
     if plan.split.n_folds:
         held_out = f"each held out once, in {plan.split.n_folds} folds"
-    steps = "as many as fit the time" if plan.n_steps is None else f"{plan.n_steps:,}"
     n_classes = len(plan.widths.class_shares)
     data_size, dtype = in_bytes(table.values.nbytes), str(plan.dtype).removeprefix("torch.")
     return [
@@ -206,7 +205,7 @@ def _plan_lines(ae: Autoencoder, plan: Plan, table: Table) -> list[tuple[str, st
         *([("classes", f"{n_classes:,}")] if n_classes else []),
         ("parameters", f"{plan.n_parameters:,}"),
         *([("neighbours", _neighbor_words(plan))] if plan.n_neighbors else []),
-        ("steps", f"{steps}, of {plan.batch_size:,} rows each"),
+        ("steps", f"{_step_words(plan)}, of {plan.batch_size:,} rows each"),
         ("memory", f"about {in_bytes(plan.memory)} beside the data ({data_size})"),
         ("time", f"about {in_seconds(seconds)} on {plan.device} in {dtype}"),
     ]
@@ -218,6 +217,14 @@ def _code_words(ae: Autoencoder, plan: Plan) -> str:
         return f"{plan.n_components}"
     share = f"{100 * ae.n_components:g} % of the variance"
     return f"as few as explain {share}, at most {plan.n_components}"
+
+
+def _step_words(plan: Plan) -> str:
+    """Return the number of steps, or what decides it."""
+    if plan.n_steps is None:
+        return "as many as fit the time"
+    may_end = plan.split.n_held_out and plan.patience < len(plan.evaluation_steps(plan.n_steps))
+    return f"at most {plan.n_steps:,}" if may_end else f"{plan.n_steps:,}"
 
 
 def _neighbor_words(plan: Plan) -> str:
