@@ -10,6 +10,7 @@ from narrows import Autoencoder
 from narrows.common.optimizers import fall_begins, steps_of_fall
 from narrows.errors import NarrowsWarning, ParameterError
 from narrows.training import deadline
+from narrows.training import threads as threads_file
 from narrows.training.deadline import Deadline, StepClock, Timekeeper
 from narrows.training.pace import ENDLESS, Pace
 from narrows.training.threads import Threads
@@ -160,30 +161,50 @@ def test_seconds_of_a_step_are_those_of_late_without_measurements(monkeypatch):
 # ---------------------------------------------------------------- threads
 
 
-def settled(threads, seconds_of, n_steps=400):
-    """Let threads take steps of given seconds; return how many each step had."""
+def settled(computed, threads, seconds_of, n_steps=400, part=1.0):
+    """Let threads take steps of given seconds, of which they compute a part; return how many."""
     taken = []
     for _ in range(n_steps):
         taken.append(threads.n)
+        computed[0] += part * seconds_of(threads.n)
         threads.note(seconds_of(threads.n))
     return taken
 
 
-def test_threads_are_as_many_as_are_faster_now():
+@pytest.fixture
+def computed(monkeypatch):
+    """The seconds for which a thread has computed."""
+    seconds = [0.0]
+    monkeypatch.setattr(threads_file.time, "thread_time", lambda: seconds[0])
+    return seconds
+
+
+def test_threads_are_as_many_as_are_faster_now(computed):
     threads = Threads(4, 2, 1)
     with threads.in_use():
-        quiet = settled(threads, lambda n: 0.04 / n)
+        quiet = settled(computed, threads, lambda n: 0.04 / n)
         assert np.mean(np.array(quiet[20:]) == 4) > 0.9
-        busy = settled(threads, lambda n: 0.04 / n if n < 4 else 0.2)
+        busy = settled(computed, threads, lambda n: 0.04 / n if n < 4 else 0.2)
         assert np.mean(np.array(busy[60:]) == 2) > 0.9
-        again = settled(threads, lambda n: 0.04 / n, 1_000)
+        again = settled(computed, threads, lambda n: 0.04 / n, 1_000)
         assert np.mean(np.array(again[-200:]) == 4) > 0.9
 
 
-def test_a_number_of_threads_that_was_asked_for_stays():
+def test_one_thread_that_shares_its_core_is_left_alone(computed):
+    """More threads would wait for each other, and one trial of them takes long."""
+    threads = Threads(4, 2, 1)
+    with threads.in_use():
+        settled(computed, threads, lambda n: 0.04 if n == 1 else 0.2)
+        assert threads.n == 1
+        # Slower than before, so that the others would be tried at once.
+        shared = settled(computed, threads, lambda n: 0.06 if n == 1 else 0.2, part=0.5)
+        assert set(shared) == {1}
+
+
+def test_a_number_of_threads_that_was_asked_for_stays(computed):
     threads = Threads(2)
     with threads.in_use():
-        assert set(settled(threads, lambda n: 0.1 * n)) == {2}
+        assert set(settled(computed, threads, lambda n: 0.1 * n)) == {2}
 
 
 # ---------------------------------------------------------------- whole fits

@@ -99,7 +99,8 @@ def seconds_afterwards(
     of_code, of_row = (encoded - began) / len(X), (ended - encoded) / len(X)
     trials = max((began - first_began) - (ended - began), 0.0)  # the first call tries the blocks
     n_coded = min(rows.coded, source.n_rows)
-    n_trusted = min(rows.summarised, source.n_rows) + min(rows.judged, n_held_out)
+    n_trusted = len(_some(source.n_rows, rows.summarised, source))
+    n_trusted += len(_some(n_held_out, rows.judged, source)) if n_held_out else 0
     trips = ROUND_TRIPS_OF_TRUST * n_trusted * (of_code + of_row)
     return trials + n_coded * of_code + trips + n_curve_codes * of_row + CLUSTER_SECONDS
 
@@ -141,14 +142,15 @@ def trust_of(model: Model, source: Source, rows: RowsAfterwards) -> TrustScale:
     held, everything = model.record.unseen, np.arange(source.n_rows)
     seen = everything if held is None else np.setdiff1d(everything, held)
 
-    def some(numbers: NDArray[np.int64], most: int) -> NDArray[np.generic]:
-        n_most = rows_at_once(source.n_features, align.CODED_VALUES, most)
-        return source.take(numbers[evenly_spread(len(numbers), n_most)])
-
     return trust_scale(
         model.inference,
-        some(seen, rows.summarised),
-        None if held is None else some(held, rows.judged),
+        source.take(seen[_some(len(seen), rows.summarised, source)]),
+        None if held is None else source.take(held[_some(len(held), rows.judged, source)]),
         model.record.validation_error,
         model.prior_seed,
     )
+
+
+def _some(n_rows: int, most: int, source: Source) -> NDArray[np.int64]:
+    """Return the places of at most so many rows, fewer of wide ones, evenly spread over all."""
+    return evenly_spread(n_rows, rows_at_once(source.n_features, align.CODED_VALUES, most))

@@ -23,6 +23,8 @@ LOOKS = 40.0
 """Times that a look has taken until the next one."""
 SLOWER = 1.3
 """Factor by which steps become slower until the others are tried at once."""
+FASTER = 0.95
+"""Part of the time of fewer threads that more may take."""
 FASTER_BY_FAR, SHARED_CORE = 0.85, 1.25
 """Part of the time of the fewest threads that more may take to begin with; factor by which time
 passes faster than a thread computes where its core has other work."""
@@ -45,7 +47,8 @@ class Threads:
         self._stack = contextlib.ExitStack()
         self._seconds: dict[int, float] = {}
         self._untried: list[int] = list(counts)
-        self._recent: deque[float] = deque()
+        self._recent: deque[tuple[float, float]] = deque()
+        self._computed = 0.0
         self._is_first = True
         self._spent = self._since = 0.0
 
@@ -87,11 +90,12 @@ class Threads:
         """Note how long a step took, and change the number of threads where that is faster."""
         if len(self._counts) == 1:
             return
+        computed, self._computed = self._computed, time.thread_time()
         if self._is_first:  # a pool of threads starts, or wakes up
             self._is_first = False
             return
-        self._recent.append(seconds)
-        total = sum(self._recent)
+        self._recent.append((seconds, self._computed - computed))
+        total = sum(passed for passed, _ in self._recent)
         if len(self._recent) < TRIED_STEPS or total < TRIED_SECONDS:
             return
         mean = total / len(self._recent)
@@ -112,13 +116,27 @@ class Threads:
         return sorted(self._counts, key=lambda n: n != self.n)
 
     def _tried(self, mean: float, spent: float) -> None:
-        """Take down how long steps took with some threads, and go on to the next number."""
+        """Take down how long steps took with some threads, and go on to the next number.
+
+        Where a single thread has to share its core, no core is left for others.
+        """
         self._seconds[self._untried.pop(0)] = mean
         self._spent += spent
-        fastest = min(self._counts, key=lambda n: self._seconds.get(n, float("inf")))
-        self._use(self._untried[0] if self._untried else fastest)
+        if self.n == min(self._counts) and self._shares_its_core():
+            self._untried.clear()
+            self._seconds = {self.n: mean}
+        best = min(self._counts)
+        for n in sorted(self._seconds):
+            if self._seconds[n] < FASTER * self._seconds.get(best, float("inf")):
+                best = n
+        self._use(self._untried[0] if self._untried else best)
         self._recent.clear()
         self._since = 0.0
+
+    def _shares_its_core(self) -> bool:
+        """Tell whether this thread computed for less time than passed in the latest steps."""
+        passed, computed = (sum(times) for times in zip(*self._recent, strict=True))
+        return passed > SHARED_CORE * computed
 
     def _use(self, n: int) -> None:
         self._stack.close()
