@@ -136,7 +136,7 @@ class Threads:
     def _shares_its_core(self) -> bool:
         """Tell whether this thread computed for less time than passed in the latest steps."""
         passed, computed = (sum(times) for times in zip(*self._recent, strict=True))
-        return passed > SHARED_CORE * computed
+        return bool(passed > SHARED_CORE * computed)
 
     def _use(self, n: int) -> None:
         self._stack.close()
