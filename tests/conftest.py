@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+# Keras computes with torch here, which is loaded anyway.
+os.environ.setdefault("KERAS_BACKEND", "torch")
 # One thread a process, those that tests start included: pytest runs as many as there are cores.
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 

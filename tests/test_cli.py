@@ -20,6 +20,7 @@ VERBS = ["", "demo", "recipe", "recipe list", "recipe run", "fit", "size", "map"
 VERBS += [
     "decode",
     "reconstruct",
+    "export",
     "sample",
     "interpolate",
     "traverse",

@@ -150,7 +150,7 @@ def test_the_page_is_whole_and_loads_nothing(html):
     ids = [attrs["id"] for _, attrs, _ in reader.elements if "id" in attrs]
     assert len(ids) == len(set(ids))
     for wanted in re.findall(r"getElementById\('([\w-]+)'\)", html):
-        assert wanted in ids
+        assert wanted in ids or wanted.startswith(("decoded", "pad"))  # of a page with a model
     for wanted in re.findall(r"onClick\('([\w-]+)'", html):
         assert wanted in ids or wanted == "show-"
     assert not re.search(r"https?:|@import|url\(|fetch\(|XMLHttpRequest|\bimport\b", html)

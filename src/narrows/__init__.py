@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from narrows.common.optimizers import Adam, AdamW
-    from narrows.estimator import Autoencoder, load
+    from narrows.estimator import Autoencoder, load, register_skl2onnx
     from narrows.evaluation.scorecard import Report, evaluate
     from narrows.model.loadings import loadings_table
     from narrows.networks import MLP, Conv
@@ -51,6 +51,7 @@ _HOMES = {
     "Report": "narrows.evaluation.scorecard",
     "evaluate": "narrows.evaluation.scorecard",
     "load": "narrows.estimator",
+    "register_skl2onnx": "narrows.estimator",
     "loadings_table": "narrows.model.loadings",
 }
 __all__ = [
@@ -75,6 +76,7 @@ __all__ = [
     "evaluate",
     "load",
     "loadings_table",
+    "register_skl2onnx",
 ]
 
 

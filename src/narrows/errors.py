@@ -37,6 +37,10 @@ class MissingExtra(NarrowsError, ImportError):
     """A library that this needs, and that narrows does not always bring, is not installed."""
 
 
+class ExportError(NarrowsError, ValueError):
+    """A model cannot be written as other programs read it."""
+
+
 class ModelFileError(NarrowsError, ValueError):
     """Root of what can be wrong with a model file."""
 

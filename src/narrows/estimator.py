@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from torch import nn
 
 from narrows.common.learned import Learned, all_or_nothing
 from narrows.common.seeds import seed_of
 from narrows.common.warn import warn
 from narrows.errors import ParameterError
 from narrows.model import sampling, serialise
+from narrows.model.halves import DecoderModule, EncoderModule
 from narrows.model.inference import Floats
 from narrows.model.model import Model, model_of
 from narrows.model.parts import named_part
@@ -27,6 +29,9 @@ from narrows.training.loop import TrainingState
 from narrows.training.parameters import changed_parts, check_params, described, restored
 from narrows.training.progress import Callback
 from narrows.training.telling import told
+
+if TYPE_CHECKING:
+    from narrows.model.export import Exported
 
 
 class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -314,6 +319,48 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         model, params = self._model(), check_params(self.get_params(deep=False))
         model.changed(params=described(params)).save(path)
 
+    def encoder_module(self) -> nn.Module:
+        """Return the encoder as an ordinary module of torch, to train on in a loop of your own.
+
+        It maps rows in data units, float32, (B, D) or as `fit` was given them, to codes (B, K), as
+        `transform` does but for rounding. A copy: this model stays as it is.
+        """
+        return EncoderModule(self._model())
+
+    def decoder_module(self) -> nn.Module:
+        """Return the decoder likewise: from codes (B, K), float32, to rows in data units."""
+        return DecoderModule(self._model())
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        to: str = "onnx",
+        X: Any = None,
+        y: Any = None,
+        quantize: bool = False,
+    ) -> Exported:
+        """Write encoder, decoder and both as one, for other programs.
+
+        ``to`` is "onnx" (a folder of ``encoder.onnx``, ``decoder.onnx`` and ``reconstruct.onnx``;
+        metadata name columns, shapes and units), "torch" (such a folder of ``.pt2`` files of
+        `torch.export`, which run without narrows), "keras" (one ``.keras`` file, a model with the
+        layers "encoder" and "decoder", for every backend) or "html" (one page: the map of rows
+        ``X`` with labels ``y``, and the model in it, which decodes any place of it). Batches may
+        have any number of rows, in data units and float32; scaling and bounds are inside. All but
+        a page is compared with the model before it stands: on rows ``X`` (as in `fit`), or on rows
+        drawn from the model.
+        ``quantize=True`` rounds the weights in ONNX to 8 bits and measures what that costs.
+        Returns an `Exported` that says what was written.
+
+        Raises an ExportError where the format cannot express the model, a MissingExtra that names
+        what to install, a ParameterError, or an OSError; then nothing is written.
+        """
+        from narrows.model.export import export  # loads what torch's exporter needs
+
+        rows = None if X is None else self._rows(X)
+        return export(self._model(), path, to, rows, y, quantize=quantize)
+
     def sample(
         self,
         n: int = 1,
@@ -434,6 +481,17 @@ def _origin(align_to: Any) -> Model | None:
     if hasattr(align_to, "get_params") and not hasattr(align_to, "model_"):
         raise ParameterError("align_to was given an Autoencoder that is not fitted; fit it first.")
     return model_of("align_to", align_to)
+
+
+def register_skl2onnx() -> None:
+    """Let skl2onnx convert pipelines that hold an `Autoencoder`, by its encoder.
+
+    Call it once before ``skl2onnx.to_onnx(pipeline, X)``. Raises a MissingExtra that names what to
+    install.
+    """
+    from narrows.model.export import pipelines
+
+    pipelines.register(Autoencoder)
 
 
 def load(

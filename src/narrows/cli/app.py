@@ -65,7 +65,7 @@ def narrows(
 for panel, functions in {
     "Try it": (try_it.demo,),
     "Learn": (learn.fit, learn.size, learn.map_),
-    "Use": (use.encode, use.decode, use.reconstruct),
+    "Use": (use.encode, use.decode, use.reconstruct, use.export),
     "Generate": (generate.sample, generate.interpolate, generate.traverse),
     "Look": (look.evaluate, look.loadings, look.info),
 }.items():

@@ -5,7 +5,6 @@ Legend: N rows, D features.
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrows.cli.print import say
-from narrows.common.atomic_files import naming, replacing, temporary_beside
+from narrows.common.atomic_files import new_folder, replacing
 from narrows.common.text import count
 from narrows.errors import DataError
 from narrows.sources.open import Table
@@ -63,20 +62,9 @@ def write_pictures(folder: Path, ae: Autoencoder, rows: NDArray[Any]) -> None:
     pixels = _pixels(rows, ae.bounds_).reshape(len(rows), *shape)
     pixels = pixels[..., 0] if len(shape) == 3 and shape[2] == 1 else pixels
     digits = max(5, len(str(len(rows) - 1)))
-    if folder.is_dir():
+    with new_folder(folder) as made:
         for number, picture in enumerate(pixels):
-            with replacing(folder / f"{number:0{digits}}.png") as temporary:
-                Image.fromarray(picture).save(temporary, format="PNG")
-        return
-    made = temporary_beside(folder)
-    try:
-        with naming(folder, made):
-            made.mkdir()
-            for number, picture in enumerate(pixels):
-                Image.fromarray(picture).save(made / f"{number:0{digits}}.png")
-            made.replace(folder)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
+            Image.fromarray(picture).save(made / f"{number:0{digits}}.png")
 
 
 def _pixels(rows: NDArray[Any], bounds: tuple[float, float] | None) -> NDArray[np.uint8]:

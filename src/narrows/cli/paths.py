@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from narrows.common.atomic_files import check_folder, check_target
-from narrows.errors import DataError, FileExists, FileMissing, no_such_file
+from narrows.errors import DataError, FileExists, FileMissing, ParameterError, no_such_file
 
 Check = Callable[[Any, Any, Any], Any]
+ONE_FILE = {"keras": ".keras", "html": ".html"}
+"""Formats of `narrows export` that are one file, and its suffix."""
 Kind = Literal["file", "folder", "sheet"]
 
 
@@ -66,7 +68,7 @@ def new_rows(*suffixes: str) -> Check:
     def check(context: Any, option: Any, value: str) -> str:
         overwrite = context.params["overwrite"]
         if kind_of(value) == "folder":
-            _check_picture_folder(Path(value), overwrite)
+            _check_folder(Path(value), overwrite, "pictures")
         else:
             others = ", or a folder/ of pictures"
             check_target(Path(value), suffixes, overwrite=overwrite, others=others)
@@ -86,12 +88,27 @@ def kind_of(out: str) -> Kind:
     return "sheet" if path.suffix.lower() == ".png" else "file"
 
 
-def _check_picture_folder(path: Path, overwrite: bool) -> None:
+def new_export(context: Any, option: Any, value: str) -> str:
+    """Check that an export can be written: one file for some formats, else a folder of files."""
+    to, overwrite = context.params["to"], context.params["overwrite"]
+    if to in ONE_FILE:
+        check_target(Path(value), (ONE_FILE[to],), overwrite=overwrite)
+        return value
+    if kind_of(value) != "folder":
+        raise ParameterError(
+            f"--out {value}: --to {to} writes a folder of several files; name it without a suffix,"
+            f" such as {Path(value).with_suffix('')}."
+        )
+    _check_folder(Path(value), overwrite, "files")
+    return value
+
+
+def _check_folder(path: Path, overwrite: bool, what: str) -> None:
     if path.exists() and not path.is_dir():
         raise FileExists(f"{path} is a file; name another folder in --out.")
     if path.is_dir() and any(path.iterdir()) and not overwrite:
         raise FileExists(
             f"{path} is a folder with files in it; choose another --out, or add to it with"
-            " --overwrite, which replaces pictures of the same name."
+            f" --overwrite, which replaces {what} of the same name."
         )
     check_folder(path if path.is_dir() else path.parent)

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -40,6 +41,45 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def new_file(path: str | os.PathLike[str], suffix: str) -> Iterator[Path]:
+    """Give a path with a suffix to write to, for libraries that go by it; else as `replacing`."""
+    with replacing(path) as temporary:
+        suffixed = temporary.with_name(temporary.name + suffix)
+        try:
+            yield suffixed
+            suffixed.replace(temporary)
+        finally:
+            suffixed.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def new_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a folder to write files to; on success they stand in ``path``, each in one step.
+
+    Until then, and after any failure, nothing there has changed.
+
+    Raises
+    ------
+    OSError
+        Naming ``path``, where it cannot be written.
+    """
+    target = Path(path)
+    stands = target.is_dir()
+    made = temporary_beside(target / "any" if stands else target)
+    try:
+        with naming(target, made):
+            made.mkdir()
+            yield made
+            if not stands:
+                made.replace(target)
+                return
+            for file in sorted(made.iterdir()):
+                file.replace(target / file.name)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
 
 
 def temporary_beside(target: Path) -> Path:

@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from narrows.common.blocks import rows_at_once, slices
 from narrows.common.threads import without_warnings
+from narrows.model.halves import decoded, encoded
 from narrows.model.steady import BLOCK_VALUES, Heights, Steady
 from narrows.networks import Autoencoding, on_cpu
 from narrows.objectives import Objective
@@ -54,7 +54,6 @@ class Inference:
     ) -> None:
         self._net = net
         self._n_components = n_components
-        self._width = net.code_size
         self._objective = objective
         self._bounds = bounds
         self._by_dtype: dict[torch.dtype, Autoencoding] = {}
@@ -69,7 +68,7 @@ class Inference:
         """Return codes (N, K) of rows (N, D): float32 for float32, float64 for all else."""
 
         def block(net: Autoencoding, x_BD: Tensor) -> Tensor:
-            return self._objective.code(net, net.scaling(x_BD)) * net.code_unit
+            return encoded(net, self._objective, x_BD)
 
         codes = self._in_blocks("encode", block, X)
         shorter = self._n_components is not None and self._n_components < codes.shape[1]
@@ -102,12 +101,7 @@ class Inference:
         return self._in_blocks("loadings", block, Z).reshape(len(Z), -1, n_given)
 
     def _decoded(self, net: Autoencoding, z_BK: Tensor) -> Tensor:
-        """Decode codes, filled up with zeros where they were cut short."""
-        missing = 0 if self._width is None else self._width - z_BK.shape[1]
-        x_BD = self._objective.reconstruction(
-            net, functional.pad(z_BK, (0, missing)) / net.code_unit
-        )
-        return self._clipped(net.scaling.inverse(x_BD))
+        return decoded(net, self._objective, self._bounds, z_BK)
 
     def reconstruct(self, X: NDArray[np.generic]) -> Floats:
         """Return the rows (N, D) that come back through the code."""
@@ -155,9 +149,6 @@ class Inference:
             moved = self.encode(self.decode(Z[part])).astype(np.float64) - Z[part]
             distances[part] = np.linalg.norm(moved, axis=1)
         return distances
-
-    def _clipped(self, x_BD: Tensor) -> Tensor:
-        return x_BD if self._bounds is None else x_BD.clamp(*self._bounds)
 
     @torch.no_grad()
     def _in_blocks(self, way: str, block: Block, rows: NDArray[np.generic]) -> Floats:

@@ -1,11 +1,25 @@
-"""The verbs that use a model: ``encode``, ``decode``, ``reconstruct``."""
+"""The verbs that use a model: ``encode``, ``decode``, ``reconstruct``, ``export``."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from narrows.cli.options import Data, Model, Overwrite, RowsOut, SheetOut, TableOut, argument
-from narrows.cli.paths import rows_exist
+import typer
+
+from narrows.cli.options import (
+    ROWS,
+    Data,
+    Labels,
+    Model,
+    Overwrite,
+    RowsOut,
+    SheetOut,
+    TableOut,
+    Text,
+    argument,
+    option,
+)
+from narrows.cli.paths import new_export, rows_exist
 
 
 def encode(model: Model, data: Data, out: TableOut, overwrite: Overwrite = False) -> None:
@@ -32,3 +46,34 @@ def reconstruct(model: Model, data: Data, out: SheetOut, overwrite: Overwrite = 
     from narrows.cli.actions import use
 
     use.reconstruct(model, data, out)
+
+
+def export(
+    model: Model,
+    out: Annotated[
+        str, option("PATH", "Folder; FILE.keras or FILE.html for these two.", check=new_export)
+    ],
+    to: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="Format: onnx, keras, torch or html.", is_eager=True),
+    ] = "onnx",
+    data: Annotated[
+        Text,
+        option(
+            "DATA",
+            f"Rows to check with, or to show. {ROWS}",
+            "rows drawn anew",
+            rows_exist,
+        ),
+    ] = None,
+    labels: Labels = None,
+    quantize: Annotated[
+        bool,
+        typer.Option("--quantize", help="Round weights to 8 bits (onnx), and measure it."),
+    ] = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write encoder, decoder and both as one, for programs without narrows."""
+    from narrows.cli.actions import use
+
+    use.export(model, data, labels, to, out, quantize=quantize)

@@ -22,25 +22,34 @@ from narrows.figures.codes import checked_codes
 from narrows.figures.colouring import LabelsAre, colouring
 from narrows.figures.lettering import tick_text
 from narrows.figures.maps import MAP_WIDTHS, planes_of, thumbnails_of
+from narrows.model.model import Model
 from narrows.web.map.data import DOUBTFUL, MOST_PICTURES, map_data
+from narrows.web.map.model_data import model_data
 from narrows.web.page import Fact, render, themed
 from narrows.web.words import Words, say
 
 MODULES = (
     "data",
     "view",
+    "network",
+    "model",
     "colours",
     "density",
     "points",
     "trust",
     "labels",
+    "fog",
     "draw",
+    "decoded",
     "pick",
     "hands",
     "legend",
+    "pad",
     "main",
 )
 """The files of `map/script/`, each after those that it takes names from."""
+PAD_SIDE = 280
+"""Pixels of the longer side of the pad; it is shown at half of that."""
 
 
 # Many arguments: it takes whatever `figures.map_of` takes, and what a page alone can show.
@@ -59,6 +68,7 @@ def map_page(
     trust: ArrayLike | None = None,
     notes: Sequence[Words] = (),
     facts: Sequence[Fact] = (),
+    model: Model | None = None,
 ) -> str:
     """Build a page that shows codes as a map, to move, to come closer, and to ask points.
 
@@ -77,6 +87,10 @@ def map_page(
         Sentences above the map.
     facts : sequence of Fact
         Numbers below it.
+    model : Model, optional
+        It comes with the page: any place shows what is decoded there, sliders move the other
+        numbers of the code, and pictures that are drawn or dropped land on the map. The first
+        three numbers of longer codes make the map.
 
     Returns
     -------
@@ -87,9 +101,11 @@ def map_page(
 
     Raises
     ------
-    As `narrows.figures.map_of`.
+    As `narrows.figures.map_of`; an ExportError where a page cannot hold the model.
     """
-    codes = checked_codes(Z, "A map", *MAP_WIDTHS)
+    widths = MAP_WIDTHS if model is None else (model.n_components,)
+    whole = checked_codes(Z, "A map", *widths)
+    codes = whole[:, : MAP_WIDTHS[-1]]
     n = len(codes)
     found = colouring(labels, n, label_names=label_names, labels_are=labels_are)
     if row_names is not None and len(row_names) != n:
@@ -97,7 +113,9 @@ def map_page(
     trusted = None if trust is None else _checked_trust(trust, n)
     small = thumbnails_of(pictures, n, sample_shape, bounds, MOST_PICTURES)
     texts = None if labels is None else np.asarray(labels).astype(str)
-    data = map_data(planes_of(codes), found, texts, row_names, small, trusted)
+    planes = planes_of(codes)
+    data = map_data(planes, found, texts, row_names, small, trusted)
+    data["model"] = None if model is None else model_data(model, whole, planes[0])
     draw = partial(
         figures.map_of,
         codes,
@@ -113,7 +131,7 @@ def map_page(
     return render(
         "map.html",
         name=name,
-        n_components=codes.shape[1],
+        n_components=whole.shape[1],
         notes=notes,
         data=data,
         labels_name=labels_name,
@@ -122,10 +140,20 @@ def map_page(
         n_unknown=int((~found.known).sum()),
         ends=[tick_text(end, high - low) for end in (low, high)],
         still=themed(draw, say("map.still", name=name), palette=True),
+        pad=None if data["model"] is None else _pad(data["model"]["picture"]),
+        numbers=[f"z{number}" for number in range(whole.shape[1])],
         help=_help(data, trusted),
         facts=facts,
         script=script(),
     )
+
+
+def _pad(picture: list[int] | None) -> tuple[int, int] | None:
+    """Return width and height of the pad, in pixels, for pictures (H, W, C)."""
+    if picture is None:
+        return None
+    times = PAD_SIDE / max(picture[:2])
+    return max(1, round(times * picture[1])), max(1, round(times * picture[0]))
 
 
 @cache
@@ -158,9 +186,13 @@ def _checked_trust(trust: ArrayLike, n_rows: int) -> NDArray[np.float64]:
 
 def _help(data: Mapping[str, Any], trust: NDArray[np.float64] | None) -> list[Words]:
     found, n = [say("map.help")], data["n"]
+    if data["model"] is not None:
+        found.append(say("map.model_help"))
     shown = n if data["sheet"] is None else len(data["sheet"]["rows"])
     if shown < n:
         found.append(say("map.some_pictures", shown=shown, n=n))
+    if data["model"] is not None and data["model"]["fog"] is not None:
+        found.append(say("map.fog_help", limit=DOUBTFUL))
     if trust is not None:
         doubtful = int((trust < DOUBTFUL).sum())
         found.append(say("map.trust", doubtful=doubtful, n=n, limit=DOUBTFUL))

@@ -1,6 +1,7 @@
 /* One canvas, drawn anew whenever something changes. */
 import { colours } from './colours.js';
 import { paintGround, paintLines } from './density.js';
+import { paintFog } from './fog.js';
 import { paintNames, paintPictures } from './labels.js';
 import { paintPoints, radius } from './points.js';
 import { paintDoubtful } from './trust.js';
@@ -18,6 +19,7 @@ function paint() {
   pen.fillStyle = colours.paper;
   pen.fillRect(0, 0, width, height);
   paintGround();
+  paintFog();
   paintPoints();
   if (!now.moving) paintLines();
   paintDoubtful();
@@ -27,6 +29,7 @@ function paint() {
   paintPictures(taken);
   paintScale();
   paintHovered();
+  paintGuest();
 }
 function paintScale() {
   const unit = (screen.side * view.k) / (2 * now.plane.reach), most = Math.min(140, screen.width / 7) / unit;
@@ -51,6 +54,19 @@ function paintScale() {
   pen.strokeText(text, x + length * unit + 8, y);
   pen.fillStyle = colours.muted;
   pen.fillText(text, x + length * unit + 8, y);
+}
+function paintGuest() {
+  if (!now.guest) return;
+  const x = toX(now.guest[0]), y = toY(now.guest[1]), r = 9;
+  pen.beginPath();
+  pen.arc(x, y, r, 0, 2 * Math.PI);
+  pen.moveTo(x - 2 * r, y); pen.lineTo(x - r / 2, y); pen.moveTo(x + r / 2, y); pen.lineTo(x + 2 * r, y);
+  pen.moveTo(x, y - 2 * r); pen.lineTo(x, y - r / 2); pen.moveTo(x, y + r / 2); pen.lineTo(x, y + 2 * r);
+  [[colours.paper, 5], [colours.accent, 2.2]].forEach(function ([colour, line]) {
+    pen.strokeStyle = colour;
+    pen.lineWidth = line;
+    pen.stroke();
+  });
 }
 function paintHovered() {
   const i = now.hovered;

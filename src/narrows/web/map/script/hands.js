@@ -1,7 +1,8 @@
 /* Moving and zooming by mouse, fingers and keys. */
 import { data, n } from './data.js';
 import { draw } from './draw.js';
-import { hide, nearest, tell } from './pick.js';
+import { model } from './model.js';
+import { hide, nearest, tell, tellPlace } from './pick.js';
 import { MOVING } from './points.js';
 import { canvas, move, now, screen, view, zoom } from './view.js';
 
@@ -17,6 +18,12 @@ export function moved() {
 export function whole() { view.k = 1; view.x = view.y = 0.5; moved(); }
 export function zoomMiddle(factor) { zoom(factor, screen.width / 2, screen.height / 2); }
 
+// Tell the row nearest to a place; where there is none, what the model has there.
+function ask(px, py, reach) {
+  const i = nearest(px, py, reach);
+  if (i < 0 && model) tellPlace(px, py); else tell(i);
+}
+
 const fingers = new Map();
 let dragged = 0;
 function place(event) {
@@ -30,7 +37,7 @@ canvas.addEventListener('pointerdown', function (event) {
 });
 canvas.addEventListener('pointermove', function (event) {
   const here = place(event), before = fingers.get(event.pointerId);
-  if (!before) { tell(nearest(here[0], here[1], REACH)); return; }
+  if (!before) { ask(here[0], here[1], REACH); return; }
   if (fingers.size === 1) {
     const unit = screen.side * view.k;
     dragged += Math.hypot(here[0] - before[0], here[1] - before[1]);
@@ -46,7 +53,7 @@ canvas.addEventListener('pointermove', function (event) {
 });
 function lift(event) {
   if (!fingers.delete(event.pointerId)) return;
-  if (event.type === 'pointerup' && dragged <= 6) tell(nearest(...place(event), event.pointerType === 'touch' ? 2 * REACH : REACH));
+  if (event.type === 'pointerup' && dragged <= 6) ask(...place(event), event.pointerType === 'touch' ? 2 * REACH : REACH);
 }
 canvas.addEventListener('pointerup', lift);
 canvas.addEventListener('pointercancel', lift);
@@ -78,5 +85,6 @@ canvas.addEventListener('keydown', function (event) {
   event.preventDefault();
   moved();
   // Keys have no pointer: the row nearest to the middle is told.
-  tell(nearest(screen.width / 2, screen.height / 2, Math.min(screen.width, screen.height) / 6));
+  if (model) ask(screen.width / 2, screen.height / 2, REACH);
+  else tell(nearest(screen.width / 2, screen.height / 2, Math.min(screen.width, screen.height) / 6));
 });

@@ -1,9 +1,11 @@
 /* The box beside a point: its picture, name, label and trust. */
 import { colourNumber, colourOf } from './colours.js';
 import { data, group, kind, n, nClasses, sheet, textOf, tileOf, trust, value } from './data.js';
+import { copyOf, showDecoded } from './decoded.js';
 import { draw } from './draw.js';
 import { tile } from './labels.js';
-import { trustLine } from './trust.js';
+import { lookAt, model, trustAt } from './model.js';
+import { trustLine, trustWords } from './trust.js';
 import { both, fromX, fromY, isShown, now, screen, toX, toY, view } from './view.js';
 
 const tip = document.getElementById('tip');
@@ -22,17 +24,30 @@ export function nearest(px, py, reach, rows) {
 }
 export function hide() { now.hovered = -1; tip.hidden = true; }
 export function tell(i) {
-  if (i === now.hovered) return;
+  if (i === now.hovered && (i < 0) === tip.hidden) return;
   now.hovered = i;
   if (i < 0) { hide(); draw(); return; }
+  if (model) { lookAt(now.plane.x[i], now.plane.y[i]); showDecoded(); }
   const name = document.createElement('b');
   name.append(rowName(i));
   tip.replaceChildren(...pictureOf(i), name);
   if (kind !== 'nothing') tip.append(labelLine(i));
   if (trust) tip.append(trustLine(i));
+  putBeside(toX(now.plane.x[i]), toY(now.plane.y[i]));
+}
+// What stands at a place where there is no row.
+export function tellPlace(px, py) {
+  now.hovered = -1;
+  const x = fromX(px), y = fromY(py), note = document.createElement('small'), far = trustAt(x, y);
+  lookAt(x, y);
+  note.append(both('decoded'));
+  tip.replaceChildren(copyOf(showDecoded()), note);
+  if (far !== null) tip.append(trustWords(far));
+  putBeside(px, py);
+}
+function putBeside(x, y) {
   tip.hidden = false;
-  const x = toX(now.plane.x[i]), y = toY(now.plane.y[i]), w = tip.offsetWidth, h = tip.offsetHeight;
-  const { width, height } = screen;
+  const w = tip.offsetWidth, h = tip.offsetHeight, { width, height } = screen;
   tip.style.left = Math.max(4, Math.min(width - w - 4, x + 16 + w < width ? x + 16 : x - 16 - w)) + 'px';
   tip.style.top = Math.max(4, Math.min(height - h - 4, y - h / 2)) + 'px';
   draw();

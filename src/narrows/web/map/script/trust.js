@@ -21,9 +21,10 @@ export function paintDoubtful() {
     pen.stroke();
   });
 }
-export function trustLine(i) {
+export function trustLine(i) { return trustWords(trust[i]); }
+export function trustWords(share) {
   const line = document.createElement('span');
   line.className = 'trust';
-  line.append(both('trust', trust[i] < 0.005 ? '< 0.01' : trust[i].toFixed(2)));
+  line.append(both('trust', share < 0.005 ? '< 0.01' : share.toFixed(2)));
   return line;
 }

@@ -9,8 +9,9 @@ export const pen = canvas.getContext('2d');
 
 export const view = { k: 1, x: 0.5, y: 0.5 };
 export const screen = { width: 0, height: 0, pixels: 1, side: 1 };
-export const now = { plane: planes[0], hovered: -1, moving: false };
-export const wanted = { density: true, pictures: true, names: true, doubtful: false };
+// guest: the place of a code that is no row's, such as that of a drawn picture.
+export const now = { plane: planes[0], hovered: -1, moving: false, guest: null };
+export const wanted = { density: true, pictures: true, names: true, doubtful: false, fog: true };
 export const shown = new Array(nClasses + 2).fill(true);
 const CLOSEST = 400;
 
