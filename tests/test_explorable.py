@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import playwright
 import pytest
+from PIL import Image
 from playwright.sync_api import sync_playwright
+from pyarrow import parquet
 from sklearn.datasets import load_digits, load_wine
 
 from conftest import digits, outcome, quick
-from narrows import MLP
+from narrows import MLP, load
+from narrows.cli.actions import export as export_action
+from narrows.cli.paths import ONE_FILE
 from narrows.errors import DataError, ParameterError
 from narrows.model.export.packed import packed
 from narrows.model.export.parts import parts_of, traced
@@ -157,15 +164,6 @@ def test_a_page_without_a_model_has_nothing_of_it():
     assert not [name for name in ids if name.startswith(("decoded", "pad", "show-fog"))]
 
 
-def test_what_is_missing_or_wrong_is_said(picture_model, tmp_path):
-    ae, X, _ = picture_model
-    with pytest.raises(ParameterError, match="a map shows rows: give them as X"):
-        ae.export(tmp_path / "x.html", to="html")
-    with pytest.raises(DataError, match="labels"):
-        ae.export(tmp_path / "x.html", to="html", X=X, y=np.zeros(3))
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_the_command_writes_a_page(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     X, y = load_digits(return_X_y=True)
@@ -266,3 +264,118 @@ def test_keys_alone_tell_what_is_in_the_middle(opened):
     tab.focus("#canvas")
     tab.keyboard.press("ArrowUp")
     tab.locator("#tip").wait_for(state="visible")
+
+
+# ---------------------------------------------------------------- tables for other viewers
+
+
+def test_the_projector_gets_codes_names_and_a_sheet(picture_model, tmp_path):
+    ae, X, y = picture_model
+    names = [f"row\t{number}" for number in range(len(X))]
+    ae.export(tmp_path / "p", to="projector", X=X, y=y, row_names=names)
+    codes = np.loadtxt(tmp_path / "p" / "tensors.tsv", delimiter="\t")
+    np.testing.assert_allclose(codes, ae.transform(X), rtol=1e-6)
+    lines = (tmp_path / "p" / "metadata.tsv").read_text("utf-8").splitlines()
+    assert lines[0] == "id\tlabel" and lines[1] == f"row 0\t{y[0]}"
+    assert len(lines) == 1 + len(X)
+    config = (tmp_path / "p" / "projector_config.pbtxt").read_text("utf-8")
+    assert config.count("single_image_dim: 8") == 2
+    sheet = np.asarray(Image.open(tmp_path / "p" / "sprite.png"))
+    assert sheet.shape == (8 * 20, 8 * 20)
+    np.testing.assert_allclose(sheet[8:16, 16:24], X[22] / 16 * 255, atol=0.51)
+
+
+def test_a_parquet_table_has_codes_labels_and_thumbnails(picture_model, tmp_path):
+    ae, X, y = picture_model
+    ae.export(tmp_path / "t.parquet", to="parquet", X=X, y=y)
+    table = parquet.read_table(tmp_path / "t.parquet")
+    assert table.column_names == ["id", "x", "y", "label", "thumbnail"]
+    codes = np.stack([table["x"].to_numpy(), table["y"].to_numpy()], axis=1)
+    np.testing.assert_array_equal(codes, ae.transform(X))
+    assert table["label"].to_pylist() == [str(label) for label in y]
+    picture = np.asarray(Image.open(io.BytesIO(table["thumbnail"][5].as_py()["bytes"])))
+    np.testing.assert_allclose(picture, X[5] / 16 * 255, atol=0.51)
+
+
+def test_a_table_without_labels_and_pictures_has_what_there_is(tmp_path):
+    wine = load_wine(as_frame=True).data
+    ae = quick(4, scaling="standard").fit(wine)
+    ae.export(tmp_path / "t.parquet", to="parquet", X=wine)
+    assert parquet.read_table(tmp_path / "t.parquet").column_names == ["id", "x", "y", "z", "z3"]
+    ae.export(tmp_path / "p", to="projector", X=wine)
+    assert not (tmp_path / "p" / "sprite.png").exists()
+    assert (tmp_path / "p" / "metadata.tsv").read_text("utf-8").splitlines()[1] == "0\t–"
+
+
+def test_a_card_describes_the_model_and_measures_it(tmp_path, monkeypatch):
+    wine, kinds = load_wine(as_frame=True, return_X_y=True)
+    ae = quick(3, scaling="standard").fit(wine)
+    ae.export(tmp_path / "wine", to="card", X=wine, y=kinds)
+    text = (tmp_path / "wine" / "README.md").read_text("utf-8")
+    assert text.startswith("---\nlibrary_name: narrows\n")
+    assert "An autoencoder of 13 features and codes of 3 numbers" in text
+    mean, spread = re.search(r"\| alcohol \| (\S+) \| (\S+) \|", text).groups()
+    assert float(mean) == pytest.approx(wine.alcohol.mean(), rel=0.01)  # of four rows in five
+    assert float(spread) == pytest.approx(wine.alcohol.std(), rel=0.1)
+    assert f"| mean squared error on held-out rows | {ae.validation_error_:.6g} |" in text
+    assert '"scaling": "standard"' in text and '"patience"' not in text
+    card = json.loads((tmp_path / "wine" / "scorecard.json").read_text("utf-8"))
+    assert f"{card['error']:.4f}" in text
+    again = load(tmp_path / "wine" / "model.safetensors")
+    np.testing.assert_array_equal(again.transform(wine), ae.transform(wine))
+    snippet = re.search(r"```python\n(.*?)```", text, flags=re.DOTALL)[1]
+    found = {"X": wine}
+    monkeypatch.chdir(tmp_path / "wine")
+    exec(snippet, found)
+    assert found["Z"].shape == (178, 3)
+
+
+def test_a_card_without_rows_says_what_fit_measured(picture_model, tmp_path):
+    ae, *_ = picture_model
+    ae.export(tmp_path / "card", to="card")
+    text = (tmp_path / "card" / "README.md").read_text("utf-8")
+    assert "| shape of a row | 8 × 8 |" in text and "| range of outputs | 0 to 16 |" in text
+    assert sorted(path.name for path in (tmp_path / "card").iterdir()) == [
+        "README.md",
+        "model.safetensors",
+    ]
+
+
+def test_a_card_is_pushed_where_the_hub_is_installed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    quick(scaling="standard").fit(load_wine().data).save("wine.safetensors")
+    line = ["export", "wine.safetensors", "--out", "card", "--to", "card", "--push", "me/wine"]
+    monkeypatch.setattr(export_action, "find_spec", lambda name: None)
+    assert outcome(line) == 1
+    assert "pip install huggingface_hub" in capsys.readouterr().err
+    assert not Path("card").exists()
+    calls = []
+
+    class Hub:
+        def create_repo(self, name, exist_ok):
+            calls.append((name, exist_ok))
+            return f"https://hub/{name}"
+
+        def upload_folder(self, repo_id, folder_path):
+            calls.append((repo_id, sorted(path.name for path in Path(folder_path).iterdir())))
+
+    monkeypatch.setattr(export_action, "find_spec", lambda name: name)
+    monkeypatch.setitem(sys.modules, "huggingface_hub", SimpleNamespace(HfApi=Hub))
+    assert outcome(line) == 0
+    assert calls == [("me/wine", True), ("me/wine", ["README.md", "model.safetensors"])]
+    assert "uploaded card to https://hub/me/wine" in capsys.readouterr().out
+    assert outcome(["export", "wine.safetensors", "--out", "x", "--push", "me/wine"]) == 2
+    assert "--push is for --to card alone" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("to", ["html", "projector", "parquet"])
+def test_rows_labels_and_names_must_fit(picture_model, tmp_path, to):
+    ae, X, _ = picture_model
+    out = tmp_path / f"x{ONE_FILE.get(to, '')}"
+    with pytest.raises(ParameterError, match=f"to='{to}' shows rows: give them as X"):
+        ae.export(out, to=to)
+    with pytest.raises(DataError, match="`y` has 3 entries, but X has 400 rows"):
+        ae.export(out, to=to, X=X, y=np.zeros(3))
+    with pytest.raises(DataError, match="`row_names` has 1 entries, but there is no X"):
+        ae.export(out, to=to, row_names=["a"])
+    assert list(tmp_path.iterdir()) == []

@@ -338,6 +338,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         to: str = "onnx",
         X: Any = None,
         y: Any = None,
+        row_names: Sequence[str] | None = None,
         quantize: bool = False,
     ) -> Exported:
         """Write encoder, decoder and both as one, for other programs.
@@ -345,11 +346,12 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         ``to`` is "onnx" (a folder of ``encoder.onnx``, ``decoder.onnx`` and ``reconstruct.onnx``;
         metadata name columns, shapes and units), "torch" (such a folder of ``.pt2`` files of
         `torch.export`, which run without narrows), "keras" (one ``.keras`` file, a model with the
-        layers "encoder" and "decoder", for every backend) or "html" (one page: the map of rows
-        ``X`` with labels ``y``, and the model in it, which decodes any place of it). Batches may
-        have any number of rows, in data units and float32; scaling and bounds are inside. All but
-        a page is compared with the model before it stands: on rows ``X`` (as in `fit`), or on rows
-        drawn from the model.
+        layers "encoder" and "decoder", for every backend). Batches may have any number of rows, in
+        data units and float32; scaling and bounds are inside. These three are compared with the
+        model before they stand: on rows ``X`` (as in `fit`), or on rows drawn from the model.
+        Others show rows ``X``, with labels ``y`` and ``row_names``: "html" (one page: a map with
+        the model in it, which decodes any place), "projector" (a folder for TensorBoard) and
+        "parquet" (one table of codes, labels and thumbnails).
         ``quantize=True`` rounds the weights in ONNX to 8 bits and measures what that costs.
         Returns an `Exported` that says what was written.
 
@@ -359,7 +361,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         from narrows.model.export import export  # loads what torch's exporter needs
 
         rows = None if X is None else self._rows(X)
-        return export(self._model(), path, to, rows, y, quantize=quantize)
+        return export(self._model(), path, to, rows, y, row_names, quantize=quantize)
 
     def sample(
         self,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from narrows.cli.print import say
 from narrows.common.atomic_files import new_folder, replacing
+from narrows.common.pixels import pixels_of
 from narrows.common.text import count
 from narrows.errors import DataError
 from narrows.sources.open import Table
@@ -58,20 +59,11 @@ def write_pictures(folder: Path, ae: Autoencoder, rows: NDArray[Any]) -> None:
     """
     from PIL import Image
 
-    shape = picture_shape(ae)
-    pixels = _pixels(rows, ae.bounds_).reshape(len(rows), *shape)
-    pixels = pixels[..., 0] if len(shape) == 3 and shape[2] == 1 else pixels
+    pixels = pixels_of(rows, picture_shape(ae), ae.bounds_)
     digits = max(5, len(str(len(rows) - 1)))
     with new_folder(folder) as made:
         for number, picture in enumerate(pixels):
             Image.fromarray(picture).save(made / f"{number:0{digits}}.png")
-
-
-def _pixels(rows: NDArray[Any], bounds: tuple[float, float] | None) -> NDArray[np.uint8]:
-    """Scale values to 0 … 255."""
-    low, high = bounds or (float(rows.min()), float(rows.max()))
-    share = (rows.astype(np.float64) - low) / (high - low if high > low else 1.0)
-    return np.rint(255.0 * np.clip(share, 0.0, 1.0)).astype(np.uint8)
 
 
 def write_sheet(path: Path, ae: Autoencoder, table: Table) -> int:

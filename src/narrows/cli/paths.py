@@ -15,7 +15,7 @@ from narrows.common.atomic_files import check_folder, check_target
 from narrows.errors import DataError, FileExists, FileMissing, ParameterError, no_such_file
 
 Check = Callable[[Any, Any, Any], Any]
-ONE_FILE = {"keras": ".keras", "html": ".html"}
+ONE_FILE = {"keras": ".keras", "html": ".html", "parquet": ".parquet"}
 """Formats of `narrows export` that are one file, and its suffix."""
 Kind = Literal["file", "folder", "sheet"]
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
-from narrows.errors import ParameterError
 from narrows.model.export.job import Job
 from narrows.web.map.page import map_page
 
@@ -25,17 +22,13 @@ def write(job: Job, file: Path) -> None:
     ParameterError
         Without rows.
     """
-    if job.rows is None:
-        raise ParameterError(
-            "to='html' writes a map, and a map shows rows: give them as X (on the command line"
-            " --data)."
-        )
-    model, rows = job.model, job.rows
-    codes = model.encode(rows.astype(np.float32))
+    model, rows = job.model, job.rows_to_show("html")
+    codes = job.codes()
     page = map_page(
         codes,
         job.labels,
         name=job.name,
+        row_names=job.row_names,
         pictures=None if model.picture_shape is None else rows,
         sample_shape=model.picture_shape,
         bounds=model.bounds,

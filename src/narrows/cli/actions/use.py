@@ -1,9 +1,8 @@
-"""The verbs that use a model: ``encode``, ``decode``, ``reconstruct``, ``export``, ``info``."""
+"""The verbs that use a model: ``encode``, ``decode``, ``reconstruct``, ``info``."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from narrows.cli.exit import expected_failures
 from narrows.cli.model_lines import error_lines, step_lines
@@ -12,7 +11,6 @@ from narrows.cli.paths import kind_of
 from narrows.cli.print import say, say_pairs
 from narrows.common.text import count, in_bytes
 from narrows.estimator import Autoencoder, load
-from narrows.sources.labels import read_labels
 from narrows.sources.open import Table, read_table
 from narrows.sources.write import write_table
 
@@ -52,38 +50,6 @@ def reconstruct(model: str, data: str, out: str) -> None:
             return
         rows = ae.reconstruct(rows_for(ae, table))
     write_rows(ae, rows, target, pictures=kind == "folder", row_names=table.row_names)
-
-
-def export(
-    model: str, data: str | None, labels: str | None, to: str, out: str, *, quantize: bool
-) -> None:
-    """Write what other programs read, and print how it was checked."""
-    ae = load(model)
-    table = None if data is None else read_table(data)
-    with expected_failures(data or ""):
-        X = None if table is None else rows_for(ae, table)
-        y = None if table is None else _labels(labels, table)
-        found = ae.export(out, to=to, X=X, y=y, quantize=quantize)
-    for file in found.files:
-        say(f"wrote {file} ({in_bytes(file.stat().st_size)})")
-    rows = count(found.n_checked, "row")
-    if not found.n_checked:
-        return
-    if found.errors is None:
-        say(f"checked on {rows}: equal to the model within {found.difference:.1g} of the range")
-        return
-    before, after = found.errors
-    say(
-        f"mean squared error of {rows}: {before:.5g} before rounding to 8 bits, {after:.5g} after"
-        f" ({after / before - 1:+.1%})"
-        if before > 0
-        else f"mean squared error of {rows}: {after:.5g} after rounding to 8 bits"
-    )
-
-
-def _labels(given: str | None, table: Table) -> Any:
-    """Return one label per row, from a file or those that came with the rows."""
-    return table.labels if given is None else read_labels(given, len(table.values))
 
 
 def info(model: str) -> None:

@@ -51,11 +51,15 @@ def reconstruct(model: Model, data: Data, out: SheetOut, overwrite: Overwrite = 
 def export(
     model: Model,
     out: Annotated[
-        str, option("PATH", "Folder; FILE.keras or FILE.html for these two.", check=new_export)
+        str, option("PATH", "Folder, or FILE.keras, FILE.html, FILE.parquet.", check=new_export)
     ],
     to: Annotated[
         str,
-        typer.Option(metavar="NAME", help="Format: onnx, keras, torch or html.", is_eager=True),
+        typer.Option(
+            metavar="NAME",
+            help="onnx, keras, torch, html, projector, parquet or card.",
+            is_eager=True,
+        ),
     ] = "onnx",
     data: Annotated[
         Text,
@@ -71,9 +75,13 @@ def export(
         bool,
         typer.Option("--quantize", help="Round weights to 8 bits (onnx), and measure it."),
     ] = False,
+    push: Annotated[
+        Text, option("NAME", "Upload a card's folder to this repository of Hugging Face.")
+    ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Write encoder, decoder and both as one, for programs without narrows."""
-    from narrows.cli.actions import use
+    """Write a model as other programs read it, or as a folder for a hub."""
+    from narrows.cli.actions import export as action
 
-    use.export(model, data, labels, to, out, quantize=quantize)
+    shown = action.Shown(data, labels)
+    action.export(model, shown, to, out, quantize=quantize, push=push)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from narrows.common.atomic_files import new_file, new_folder
-from narrows.errors import ParameterError, near_miss
+from narrows.errors import DataError, ParameterError, near_miss
 from narrows.model.export.check import Check, rows_to_check
 from narrows.model.export.job import Job
 from narrows.model.export.parts import check_exportable, parts_of
@@ -48,6 +49,9 @@ FORMATS = {
     "keras": "narrows.model.export.keras_models",
     "torch": "narrows.model.export.torch_programs",
     "html": "narrows.web.explorable",
+    "projector": "narrows.model.export.projector",
+    "parquet": "narrows.model.export.parquet",
+    "card": "narrows.evaluation.card",
 }
 """Name to the module that writes it: ``SUFFIX`` (None for a folder), `check_installed`, `write`.
 
@@ -61,6 +65,7 @@ def export(
     to: str,
     rows: NDArray[np.generic] | None = None,
     labels: Any = None,
+    row_names: Sequence[str] | None = None,
     *,
     quantize: bool = False,
 ) -> Exported:
@@ -74,12 +79,14 @@ def export(
     path : path-like
         Of the one file for Keras and of the page; else of the folder, which is made where it is
         not there.
-    to : {"onnx", "keras", "torch", "html"}
+    to : {"onnx", "keras", "torch", "html", "projector", "parquet", "card"}
     rows : ndarray (N, D), optional
         Rows in data units that the files are compared with the model on; by default, drawn from
-        the distribution of the model's codes. A page shows them.
+        the distribution of the model's codes. Formats that show rows need them.
     labels : array-like (N,), optional
-        Their labels, for the page.
+        Their labels, for formats that show rows.
+    row_names : sequence of str, optional
+        Their names.
     quantize : bool
         Whether weights are rounded to 8 bits; ONNX only.
 
@@ -99,10 +106,12 @@ def export(
     if quantize and to != "onnx":
         raise ParameterError(f"quantize=True is for to='onnx' alone, got to={to!r}.")
     check_exportable(model)
+    _check_length("y", labels, rows)
+    _check_length("row_names", row_names, rows)
     writer: Any = importlib.import_module(FORMATS[to])
     writer.check_installed()
     check, target = Check(model, rows_to_check(model, rows)), Path(path)
-    job = Job(model, parts_of(model), check, rows, labels, target.stem, quantize)
+    job = Job(model, parts_of(model), check, rows, labels, row_names, target.stem, quantize)
     if writer.SUFFIX is None:
         with new_folder(target) as made:
             writer.write(job, made)
@@ -114,3 +123,9 @@ def export(
         files = (target,)
     n_checked = len(check.rows) if check.n_compared else 0
     return Exported(files, n_checked, check.worst, check.errors if quantize else None)
+
+
+def _check_length(name: str, given: Any, rows: NDArray[np.generic] | None) -> None:
+    if given is not None and len(given) != (0 if rows is None else len(rows)):
+        what = "there is no X" if rows is None else f"X has {len(rows)} rows"
+        raise DataError(f"`{name}` has {len(given)} entries, but {what}; give one for each row.")

@@ -24,7 +24,6 @@ from narrows.figures.lettering import tick_text
 from narrows.figures.maps import MAP_WIDTHS, planes_of, thumbnails_of
 from narrows.model.model import Model
 from narrows.web.map.data import DOUBTFUL, MOST_PICTURES, map_data
-from narrows.web.map.model_data import model_data
 from narrows.web.page import Fact, render, themed
 from narrows.web.words import Words, say
 
@@ -115,7 +114,11 @@ def map_page(
     texts = None if labels is None else np.asarray(labels).astype(str)
     planes = planes_of(codes)
     data = map_data(planes, found, texts, row_names, small, trusted)
-    data["model"] = None if model is None else model_data(model, whole, planes[0])
+    data["model"] = None
+    if model is not None:
+        from narrows.web.map.model_data import model_data  # loads torch's exporter
+
+        data["model"] = model_data(model, whole, planes[0])
     draw = partial(
         figures.map_of,
         codes,
