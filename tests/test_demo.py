@@ -2,13 +2,17 @@
 
 import inspect
 import re
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from rich.console import Console
 
 from few_digits import first_digits
+from narrows import Autoencoder
 from narrows.errors import FileExists, ParameterError
 from narrows.recipes import demo
+from narrows.recipes.demo import panels
 from narrows.sources import mnist as mnist_files
 
 # On a busy machine PCA alone may take the time of the smallest codes.
@@ -83,3 +87,10 @@ def test_the_time_stated_is_what_our_models_take_in_all():
         inspect.signature(verb, eval_str=True).parameters["max_seconds"].annotation.__metadata__
     )
     assert f"{usual:g} by default" in option.help
+
+
+def test_a_model_that_had_no_time_is_drawn_by_its_start():
+    model = Autoencoder(3, max_seconds=1e-6).fit(np.random.default_rng(0).normal(size=(300, 5)))
+    assert model.history_ == []
+    tour = SimpleNamespace(programs={"narrows-128": SimpleNamespace(model=model)})
+    assert panels.training(tour).size()

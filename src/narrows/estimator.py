@@ -17,9 +17,9 @@ from narrows.common.seeds import seed_of
 from narrows.common.warn import warn
 from narrows.errors import ParameterError
 from narrows.model import sampling, serialise
-from narrows.model.halves import DecoderModule, EncoderModule
 from narrows.model.inference import Floats
 from narrows.model.model import Model, model_of
+from narrows.model.modules import DecoderModule, EncoderModule
 from narrows.model.parts import named_part
 from narrows.sources import inputs
 from narrows.training import fit as training

@@ -10,8 +10,8 @@ from torch.export import Dim, ExportedProgram
 
 from narrows.common.threads import without_warnings
 from narrows.errors import ExportError
-from narrows.model.halves import DecoderModule, EncoderModule, ReconstructModule
 from narrows.model.model import Model
+from narrows.model.modules import DecoderModule, EncoderModule, ReconstructModule
 
 N_TRACED = 2
 """Rows of the batch that a module is traced with; any other number may follow."""

@@ -131,10 +131,14 @@ def scree(tour: Tour) -> Scree:
 
 
 def training(tour: Tour) -> Picture:
-    """Draw the held-out error of the 128 numbers over the epochs, with PCA's line."""
+    """Draw the held-out error of the 128 numbers over the epochs, with PCA's line.
+
+    It begins with the start, which is PCA; on a busy machine there may be nothing else.
+    """
     model = tour.programs["narrows-128"].model
     measured = [row for row in model.history_ if np.isfinite(row["validation_error"])]
-    curve = ([row["epoch"] for row in measured], [row["validation_error"] for row in measured])
+    errors = [model.pca_validation_error_, *(row["validation_error"] for row in measured)]
+    curve = ([0, *(row["epoch"] for row in measured)], errors)
     draw = partial(
         figures.training,
         {"narrows": curve},
