@@ -31,6 +31,7 @@ LONG = (
     "test_documents.py",
     "test_demo.py",
     "test_nearest_rows.py",
+    "test_exports.py",
     "test_recipes.py",
     "test_estimator_contract.py",
 )

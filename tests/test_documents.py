@@ -77,8 +77,11 @@ def test_torch_without_cuda_takes_the_index_that_is_named() -> None:
     assert "--index-url https://download.pytorch.org/whl/cpu torch" in shown
 
 
-def test_python_snippets_run(tmp_path: Path) -> None:
-    snippets = blocks("README.md", "python")
+@pytest.mark.parametrize(
+    "page", ["README.md", pytest.param("docs/keras.md", marks=pytest.mark.long)]
+)
+def test_python_snippets_run(page: str, tmp_path: Path) -> None:
+    snippets = blocks(page, "python")
     printed = run_all(snippets, tmp_path)
     for snippet, said in zip(snippets, printed.split("\n>>> ")[1:], strict=True):
         assert said.removeprefix(shortened(snippet)).strip(), f"prints nothing: {snippet}"
@@ -90,6 +93,7 @@ def test_both_languages_show_the_same_code() -> None:
         return [line.partition("#")[0].rstrip() for line in lines]
 
     assert code(READMES[0]) == code(READMES[1])
+    assert code("docs/keras.md") == code("docs/zh/keras.md")
 
 
 def test_both_languages_show_the_same_numbers() -> None:
@@ -111,7 +115,9 @@ def test_a_decision_note_has_three_parts_on_a_page(page: str) -> None:
         assert f"]({Path(page).name})" in (ROOT / "docs/decisions/README.md").read_text("utf-8")
 
 
-@pytest.mark.parametrize("page", [*PAGES, *BENCHMARKS, *NOTES, "docs/tour.md"])
+@pytest.mark.parametrize(
+    "page", [*PAGES, *BENCHMARKS, *NOTES, "docs/tour.md", "docs/keras.md", "docs/zh/keras.md"]
+)
 def test_links_inside_the_repository_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)#:]+)\)", text):

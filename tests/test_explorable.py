@@ -31,7 +31,7 @@ from narrows.model.export.parts import parts_of, traced
 from narrows.model.export.read_trace import graph_of
 from narrows.web import map_page
 from narrows.web.map import page
-from test_exports import CASES, fitted
+from test_exports import SOME, fitted
 
 NODE = Path(playwright.__file__).parent / "driver" / "node"
 """Node.js as playwright brings it."""
@@ -75,7 +75,7 @@ def run_in_node(tasks, folder):
     ]
 
 
-@pytest.mark.parametrize(("X", "changes"), CASES)
+@pytest.mark.parametrize(("X", "changes"), SOME)
 def test_the_script_gives_the_numbers_of_the_model(X, changes, tmp_path):
     ae, rows = fitted(X, changes)
     rows = rows[:40]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -18,14 +19,20 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from conftest import curved, digits, new_files, outcome, python, quick
-from narrows import FSQ, IWAE, MLP, VAE, VQ, Conv, Reconstruction, register_skl2onnx
+from narrows import FSQ, IWAE, MLP, VAE, VQ, Conv, Reconstruction, load, register_skl2onnx
 from narrows.cli.paths import ONE_FILE
+from narrows.datasets import load_mnist
 from narrows.errors import ExportError, MissingExtra, ParameterError
 from narrows.model.export import onnx_files
 from narrows.model.parts import PARTS
+from narrows.recipes.runner import read_recipe
 
-# What Keras does on torch.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = [
+    # What Keras does on torch.
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    # What a tutorial's sigmoids do.
+    pytest.mark.filterwarnings("ignore:.*these numbers have collapsed"),
+]
 TOLERANCE = 1e-5
 """Part of the range of the values."""
 MADE = {"vq": VQ(n_codes=16, width=1), "fsq": FSQ(levels=4)}
@@ -68,12 +75,30 @@ ALIKE = {
     "pictures",
     "bounded",
     "one column",
+    "conv",
+    "only PCA",
+    "standard",
 }
 """Cases whose encoders and decoders are made of the same operations as those of others."""
+
+
+def tutorial(name):
+    """A program of the tutorials, as a case of few steps on few digits."""
+    arguments = {**read_recipe(name).autoencoder, "max_epochs": "auto", "max_steps": 10}
+    X = load_mnist("test", return_X_y=True)[0][:200]
+    return pytest.param(X, arguments, id=name)
+
+
+TUTORIALS = [
+    tutorial(name) for name in ("tensorflow-reconstruct", "tensorflow-map", "keras-map", "torch-3d")
+]
 UNLIKE = [case for case in CASES if case.id not in ALIKE]
 SOME = [
     *UNLIKE,
-    *(pytest.param(*c.values, id=c.id, marks=pytest.mark.long) for c in CASES if c.id in ALIKE),
+    *(
+        pytest.param(*case.values, id=case.id, marks=pytest.mark.long)
+        for case in [*(case for case in CASES if case.id in ALIKE), *TUTORIALS]
+    ),
 ]
 
 
@@ -126,6 +151,11 @@ def test_the_files_give_the_numbers_of_the_model(X, changes, to, tmp_path):
         assert_equal(encode(rows[:n_rows]), Z[:n_rows], ae)
         assert_equal(decode(Z[:n_rows]), ae.inverse_transform(Z[:n_rows]), ae)
         assert_equal(reconstruct(rows[:n_rows]), ae.reconstruct(rows[:n_rows]), ae)
+
+
+def test_a_file_of_an_early_version_is_exported(tmp_path):
+    ae = load(Path(__file__).parent / "data" / "version-1.safetensors")
+    assert ae.export(tmp_path / "out", to="torch").difference <= TOLERANCE
 
 
 def test_a_program_of_torch_runs_without_narrows(trained, tmp_path):
@@ -206,7 +236,7 @@ for file in sorted(Path({folder!r}).glob("*.keras")):
 def keras_files(tmp_path_factory):
     """A folder with a file of each model, rows, codes and what these decode to."""
     folder = tmp_path_factory.mktemp("keras")
-    for case in UNLIKE:
+    for case in [*UNLIKE, *TUTORIALS]:
         ae, rows = fitted(*case.values)
         name = case.id.replace(" ", "-")
         ae.export(folder / f"{name}.keras", to="keras")
@@ -215,7 +245,7 @@ def keras_files(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+@pytest.mark.parametrize("backend", ["tensorflow", pytest.param("jax", marks=pytest.mark.long)])
 def test_keras_files_load_on_each_backend(backend, keras_files):
     """The backend of this process, torch, is that of the tests above."""
     pytest.importorskip(backend)
@@ -223,7 +253,7 @@ def test_keras_files_load_on_each_backend(backend, keras_files):
     process = python(code, env={"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"})
     out, error = process.communicate()
     assert process.returncode == 0, error
-    assert len(out.splitlines()) == 2 * len(UNLIKE)
+    assert len(out.splitlines()) == 2 * len([*UNLIKE, *TUTORIALS])
 
 
 def test_a_classifier_on_the_encoder_is_trained_in_keras(tmp_path):

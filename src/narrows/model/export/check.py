@@ -31,7 +31,12 @@ def rows_to_check(model: Model, rows: NDArray[np.generic] | None) -> Floats:
     most = rows_at_once(model.n_features, MOST_VALUES, MOST_ROWS)
     if rows is not None:
         return rows[evenly_spread(len(rows), most)].astype(np.float32)
-    return model.sample(most, prior="normal").astype(np.float32)
+    if "normal" in model.priors:
+        return model.sample(most, prior="normal").astype(np.float32)
+    # A file of an early version holds no distribution of codes.
+    means, variances = model.column_moments()
+    drawn = np.random.default_rng(0).normal(means, np.sqrt(variances), (most, model.n_features))
+    return drawn.astype(np.float32)
 
 
 class Check:
