@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from narrows import FSQ, IWAE, MLP, VAE, VQ, Conv, Reconstruction, load, registe
 from narrows.cli.paths import ONE_FILE
 from narrows.datasets import load_mnist
 from narrows.errors import ExportError, MissingExtra, ParameterError
-from narrows.model.export import onnx_files
+from narrows.model.export import FORMATS, installed, onnx_files
 from narrows.model.parts import PARTS
 from narrows.recipes.runner import read_recipe
 
@@ -361,10 +362,17 @@ def test_wrong_options_are_named(trained, tmp_path):
         trained.export(tmp_path / "out", to="torch", quantize=True)
 
 
+def test_one_file_has_the_suffix_of_its_format(trained, tmp_path):
+    with pytest.raises(ParameterError, match=r"writes one file that ends in \.keras, got path="):
+        trained.export(tmp_path / "model", to="keras")
+    suffixes = {to: importlib.import_module(name).SUFFIX for to, name in FORMATS.items()}
+    assert {to: suffix for to, suffix in suffixes.items() if suffix} == ONE_FILE
+
+
 def test_a_missing_library_is_named_with_its_command(trained, tmp_path, monkeypatch):
-    find = onnx_files.find_spec
+    find = installed.find_spec
     monkeypatch.setattr(
-        onnx_files, "find_spec", lambda name: None if name == "onnxscript" else find(name)
+        installed, "find_spec", lambda name: None if name == "onnxscript" else find(name)
     )
     with pytest.raises(MissingExtra, match=r"needs onnxscript.*pip install 'narrows\[export\]'"):
         trained.export(tmp_path / "out")

@@ -22,13 +22,10 @@ from narrows.model.model import Model
 from narrows.training.parameters import described
 
 SUFFIX: str | None = None
+NEEDS: tuple[str, ...] = ()
 MODEL_FILE = "model.safetensors"
 MOST_COLUMNS = 40
 """Columns of a table that are listed."""
-
-
-def check_installed() -> None:
-    """Do nothing: a card needs no further library."""
 
 
 def write(job: Job, folder: Path) -> None:

@@ -12,45 +12,34 @@ from narrows.model.halves import decoded, encoded
 from narrows.networks import Autoencoding, on_cpu
 
 
-class EncoderModule(nn.Module):
-    """Rows to codes, as `Autoencoder.transform` does, in float32 and with gradients.
+class _Half(nn.Module):
+    """What the two have in common: a copy of one half, in float32 and in evaluation mode."""
 
-    Parameters
-    ----------
-    model : Fitted
-        Its encoder is copied.
-    """
-
-    def __init__(self, model: Fitted) -> None:
+    def __init__(self, model: Fitted, keep: str) -> None:
         super().__init__()
-        self.net = _copied(model.net, keep="encoder")
-        self.objective = model.objective
+        self.net = _copied(model.net, keep)
+        self.objective, self.bounds = model.objective, model.bounds
         self.row_shape = model.sample_shape if model.came_shaped else (model.n_features,)
         self.n_components = model.n_components
         self.eval()
+
+
+class EncoderModule(_Half):
+    """Rows to codes, as `Autoencoder.transform` does, in float32 and with gradients."""
+
+    def __init__(self, model: Fitted) -> None:
+        super().__init__(model, keep="encoder")
 
     def forward(self, rows: Tensor) -> Tensor:
         """Map rows in data units, (B, D) or pictures as `fit` was given them, to codes (B, K)."""
         return encoded(self.net, self.objective, rows.flatten(1))[:, : self.n_components]
 
 
-class DecoderModule(nn.Module):
-    """Codes to rows, as `Autoencoder.inverse_transform` does, in float32 and with gradients.
-
-    Parameters
-    ----------
-    model : Fitted
-        Its decoder is copied.
-    """
+class DecoderModule(_Half):
+    """Codes to rows, as `Autoencoder.inverse_transform` does, in float32 and with gradients."""
 
     def __init__(self, model: Fitted) -> None:
-        super().__init__()
-        self.net = _copied(model.net, keep="decoder")
-        self.objective = model.objective
-        self.bounds = model.bounds
-        self.row_shape = model.sample_shape if model.came_shaped else (model.n_features,)
-        self.n_components = model.n_components
-        self.eval()
+        super().__init__(model, keep="decoder")
 
     def forward(self, codes: Tensor) -> Tensor:
         """Map codes (B, K) to rows in data units, (B, D) or pictures as `fit` was given them."""

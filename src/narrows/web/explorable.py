@@ -8,10 +8,7 @@ from narrows.model.export.job import Job
 from narrows.web.map.page import map_page
 
 SUFFIX: str | None = ".html"
-
-
-def check_installed() -> None:
-    """Do nothing: a page needs no further library."""
+NEEDS: tuple[str, ...] = ()
 
 
 def write(job: Job, file: Path) -> None:

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from narrows.common.atomic_files import new_file, new_folder
 from narrows.errors import DataError, ParameterError, near_miss
-from narrows.model.export.check import Check, rows_to_check
+from narrows.model.export.check import Check
+from narrows.model.export.installed import check_installed
 from narrows.model.export.job import Job
-from narrows.model.export.parts import check_exportable, parts_of
 from narrows.model.model import Model
 
 
@@ -53,7 +53,7 @@ FORMATS = {
     "parquet": "narrows.model.export.parquet",
     "card": "narrows.evaluation.card",
 }
-"""Name to the module that writes it: ``SUFFIX`` (None for a folder), `check_installed`, `write`.
+"""Name to the module that writes it: ``SUFFIX`` (None for a folder), ``NEEDS``, `write`.
 
 It is imported when it is asked for, since a page is made by a room above this one.
 """
@@ -105,13 +105,16 @@ def export(
         raise ParameterError(f"`to` must be one of {known}, got {to!r}.{near_miss(to, FORMATS)}")
     if quantize and to != "onnx":
         raise ParameterError(f"quantize=True is for to='onnx' alone, got to={to!r}.")
-    check_exportable(model)
     _check_length("y", labels, rows)
     _check_length("row_names", row_names, rows)
     writer: Any = importlib.import_module(FORMATS[to])
-    writer.check_installed()
-    check, target = Check(model, rows_to_check(model, rows)), Path(path)
-    job = Job(model, parts_of(model), check, rows, labels, row_names, target.stem, quantize)
+    check_installed(f"to={to!r}", *writer.NEEDS)
+    check, target = Check(model, rows), Path(path)
+    if writer.SUFFIX is not None and target.suffix.lower() != writer.SUFFIX:
+        raise ParameterError(
+            f"to={to!r} writes one file that ends in {writer.SUFFIX}, got path={str(target)!r}."
+        )
+    job = Job(model, check, rows, labels, row_names, target.stem, quantize)
     if writer.SUFFIX is None:
         with new_folder(target) as made:
             writer.write(job, made)

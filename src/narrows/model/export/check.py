@@ -6,7 +6,7 @@ Legend: N rows, D features, K code size.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,8 +45,8 @@ class Check:
     Parameters
     ----------
     model : Model
-    rows : ndarray (N, D), float32
-        In data units.
+    rows : ndarray (N, D), optional
+        In data units; some of them are taken, or new ones of the model.
 
     Attributes
     ----------
@@ -58,16 +58,26 @@ class Check:
         Mean squared errors per value of the rows, of the model and of the quantised files.
     """
 
-    def __init__(self, model: Model, rows: Floats) -> None:
-        self.model, self.rows = model, rows
-        self.codes = model.encode(rows)
-        self._expected = {
-            "encoder": self.codes,
-            "decoder": model.decode(self.codes),
-            "reconstruct": model.decode(self.codes),
-        }
+    def __init__(self, model: Model, rows: NDArray[np.generic] | None) -> None:
+        self.model = model
+        self._given = rows
         self.worst, self.n_compared = 0.0, 0
-        self.errors = (float(model.inference.squared_errors(rows).mean()), float("nan"))
+        self.errors = (float("nan"), float("nan"))
+
+    @cached_property
+    def rows(self) -> Floats:
+        """The rows (N, D) to compare on."""
+        return rows_to_check(self.model, self._given)
+
+    @cached_property
+    def codes(self) -> Floats:
+        """Their codes (N, K)."""
+        return self.model.encode(self.rows)
+
+    @cached_property
+    def decoded(self) -> Floats:
+        """What these decode to (N, D)."""
+        return self.model.decode(self.codes)
 
     def given(self, name: str) -> Floats:
         """Return what enters a part, flat."""
@@ -81,7 +91,7 @@ class Check:
         ExportError
             Where its numbers differ from the model's.
         """
-        expected = self._expected[name]
+        expected = self.codes if name == "encoder" else self.decoded
         found = self._through(name, function, shape)
         if found.shape != expected.shape:
             raise ExportError(
@@ -105,8 +115,11 @@ class Check:
     def measure(self, function: Function, shape: tuple[int, ...]) -> None:
         """Note the error of quantised files, by their round trip."""
         found = self._through("reconstruct", function, shape)
-        squares: NDArray[Any] = np.square(found.astype(np.float64) - self.rows)
-        self.errors = (self.errors[0], float(squares.mean()))
+        before, after = (
+            float(np.square(each.astype(np.float64) - self.rows).mean())
+            for each in (self.decoded, found)
+        )
+        self.errors = before, after
 
     def _through(self, name: str, function: Function, shape: tuple[int, ...]) -> Floats:
         given = self.given(name)

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from narrows.errors import ParameterError
 from narrows.model.export.check import Check
-from narrows.model.export.parts import Part
 from narrows.model.model import Model
 
 
@@ -23,8 +22,6 @@ class Job(NamedTuple):
     Attributes
     ----------
     model : Model
-    parts : list of Part
-        Encoder, decoder and both as one.
     check : Check
         Compares what was written with the model.
     rows : ndarray (N, D) or None
@@ -40,7 +37,6 @@ class Job(NamedTuple):
     """
 
     model: Model
-    parts: list[Part]
     check: Check
     rows: NDArray[np.generic] | None = None
     labels: Any = None
@@ -65,7 +61,7 @@ class Job(NamedTuple):
     def codes(self) -> NDArray[np.float32]:
         """Return the codes (N, K) of these rows."""
         assert self.rows is not None, "asked for after rows_to_show"
-        return self.model.encode(self.rows.astype(np.float32)).astype(np.float32)
+        return self.model.encode(self.rows).astype(np.float32)
 
     def names(self) -> Iterator[tuple[str, str]]:
         """Give the name and the label of each row; an empty label where there is none."""

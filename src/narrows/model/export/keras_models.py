@@ -16,40 +16,28 @@ from typing import Any
 import numpy as np
 
 from narrows.common.threads import without_warnings
-from narrows.errors import MissingExtra
 from narrows.model.export.check import Floats, Function
 from narrows.model.export.graph import Graph, Operation, Value
 from narrows.model.export.job import Job
-from narrows.model.export.parts import traced
+from narrows.model.export.parts import parts_of, traced
 from narrows.model.export.read_trace import graph_of
 
 SUFFIX: str | None = ".keras"
 """Of the one file."""
-
-
-def check_installed() -> None:
-    """Check that Keras is there.
-
-    Raises
-    ------
-    MissingExtra
-    """
-    if find_spec("keras") is None:
-        raise MissingExtra(
-            "to='keras' needs keras, which is not installed: pip install 'narrows[export]'."
-        )
+NEEDS: tuple[str, ...] = ("keras",)
 
 
 def write(job: Job, file: Path) -> None:
     """Write the file, read it again, and compare it with the model."""
+    parts = parts_of(job.model)
     keras = _keras()
-    graphs = {part.name: graph_of(traced(part, job.model)) for part in job.parts[:2]}
+    graphs = {part.name: graph_of(traced(part, job.model)) for part in parts[:2]}
     with without_warnings(DeprecationWarning):  # of NumPy, about what Keras does on torch
         encoder, decoder = (_built(keras, graph, name) for name, graph in graphs.items())
         rows = keras.Input(encoder.input_shape[1:], name="rows")
         keras.Model(rows, decoder(encoder(rows)), name="autoencoder").save(file)
         read = keras.models.load_model(file, compile=False)
-        for part in job.parts:
+        for part in parts:
             found = read if part.name == "reconstruct" else read.get_layer(part.name)
             job.check.compare(part.name, _as_function(keras, found), part.shape)
 

@@ -6,7 +6,6 @@ import contextlib
 import json
 import logging
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,37 +14,22 @@ import torch
 
 from narrows import __version__
 from narrows.common.threads import without_warnings
-from narrows.errors import MissingExtra
 from narrows.model.export.check import Floats, Function
 from narrows.model.export.job import Job
-from narrows.model.export.parts import Part, traced
+from narrows.model.export.parts import Part, parts_of, traced
 from narrows.model.model import Model
 
 SUFFIX: str | None = None
 """None for a folder of files."""
+NEEDS: tuple[str, ...] = ("onnx", "onnxscript", "onnxruntime")
 OPSET = 20
 """Version of ONNX's operations that files are written in; GELU is one of them from 20 on."""
-_NEEDED = ("onnx", "onnxscript", "onnxruntime")
-
-
-def check_installed() -> None:
-    """Check that the libraries are there that write ONNX and run it.
-
-    Raises
-    ------
-    MissingExtra
-    """
-    missing = [name for name in _NEEDED if find_spec(name) is None]
-    if missing:
-        raise MissingExtra(
-            f"ONNX needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not"
-            " installed: pip install 'narrows[export]'."
-        )
 
 
 def write(job: Job, folder: Path) -> None:
     """Write an ``.onnx`` file for each part, run it, and compare it with the model."""
-    for part in job.parts:
+    parts = parts_of(job.model)
+    for part in parts:
         path = folder / f"{part.name}.onnx"
         program_of(part, job.model).save(path, external_data=False)
         job.check.compare(part.name, as_function(path), part.shape)

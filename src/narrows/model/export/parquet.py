@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from narrows.common.pixels import pixels_of, png_of
-from narrows.errors import MissingExtra
 from narrows.model.export.job import Job
 
 SUFFIX: str | None = ".parquet"
+NEEDS: tuple[str, ...] = ("pyarrow",)
 SIDES = ("x", "y", "z")
-
-
-def check_installed() -> None:
-    """Check that pyarrow is there.
-
-    Raises
-    ------
-    MissingExtra
-    """
-    if find_spec("pyarrow") is None:
-        raise MissingExtra(
-            "to='parquet' needs pyarrow, which is not installed: pip install 'narrows[export]'."
-        )
 
 
 def write(job: Job, file: Path) -> None:

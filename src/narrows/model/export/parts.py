@@ -42,7 +42,18 @@ class Part(NamedTuple):
 
 
 def parts_of(model: Model) -> list[Part]:
-    """Return encoder, decoder and both as one."""
+    """Return encoder, decoder and both as one.
+
+    Raises
+    ------
+    ExportError
+        Where float32, in which all exports compute, cannot hold the model's scaling.
+    """
+    if not model.net.scaling.fits_float32():
+        raise ExportError(
+            "This model's data are too large or too small for float32, in which exported files"
+            " compute. Bring the data to another unit, and fit again."
+        )
     encoder = EncoderModule(model)
     shape, code = encoder.row_shape, (model.n_components,)
     return [
@@ -50,20 +61,6 @@ def parts_of(model: Model) -> list[Part]:
         Part("decoder", "codes", "rows", DecoderModule(model), code),
         Part("reconstruct", "rows", "reconstructed_rows", ReconstructModule(model), shape),
     ]
-
-
-def check_exportable(model: Model) -> None:
-    """Check that float32, which all exports compute in, can hold the model's scaling.
-
-    Raises
-    ------
-    ExportError
-    """
-    if not model.net.scaling.fits_float32():
-        raise ExportError(
-            "This model's data are too large or too small for float32, in which exported files"
-            " compute. Bring the data to another unit, and fit again."
-        )
 
 
 def traced(part: Part, model: Model) -> ExportedProgram:

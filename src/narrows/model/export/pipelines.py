@@ -5,12 +5,11 @@ Legend: N rows, K code size.
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Any
 
-from narrows.errors import MissingExtra
 from narrows.model.export import onnx_files
-from narrows.model.export.parts import check_exportable, parts_of
+from narrows.model.export.installed import check_installed
+from narrows.model.export.parts import parts_of
 
 NAME = "NarrowsAutoencoder"
 
@@ -22,11 +21,7 @@ def register(estimator: type) -> None:
     ------
     MissingExtra
     """
-    onnx_files.check_installed()
-    if find_spec("skl2onnx") is None:
-        raise MissingExtra(
-            "Pipelines need skl2onnx, which is not installed: pip install 'narrows[export]'."
-        )
+    check_installed("A pipeline", *onnx_files.NEEDS, "skl2onnx")
     from skl2onnx import update_registered_converter
 
     update_registered_converter(estimator, NAME, _give_shape, _convert, overwrite=True)
@@ -45,7 +40,6 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
     from onnx import TensorProto, helper, numpy_helper
 
     model = operator.raw_operator.model_
-    check_exportable(model)
     graph = onnx_files.program_of(parts_of(model)[0], model).model_proto.graph
     names: dict[str, str] = {graph.output[0].name: operator.outputs[0].full_name, "": ""}
     names[graph.input[0].name] = entered = scope.get_unique_variable_name("rows")

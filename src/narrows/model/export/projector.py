@@ -17,12 +17,9 @@ from narrows.common.pixels import pixels_of
 from narrows.model.export.job import Job
 
 SUFFIX: str | None = None
+NEEDS: tuple[str, ...] = ()
 MOST_SHEET = 8_192
 """Pixels along a side of the sheet, at the most, as TensorBoard takes them."""
-
-
-def check_installed() -> None:
-    """Do nothing: the files are written without TensorBoard."""
 
 
 def write(job: Job, folder: Path) -> None:

@@ -186,15 +186,6 @@ def _same(kind: str) -> _Rule:
     return rule
 
 
-def _one(kind: str, **options: Any) -> _Rule:
-    """Return a rule for what takes one value and, here, has no choice of its own."""
-
-    def rule(node: _Node, x: Any, *_: Any, **__: Any) -> _Translated:
-        return kind, [x], options
-
-    return rule
-
-
 def _add(node: _Node, x: Any, y: Any, alpha: Any = 1) -> _Translated:
     if alpha != 1:
         raise _no_counterpart(node, f" with alpha={alpha}")
@@ -371,13 +362,13 @@ _RULES: dict[str, _Rule] = {
     "lt": _same("less"),
     "ne": _same("not_equal"),
     "gelu": _gelu,
-    "relu": _one("relu"),
-    "silu": _one("silu"),
-    "tanh": _one("tanh"),
-    "sigmoid": _one("sigmoid"),
-    "abs": _one("absolute"),
-    "square": _one("square"),
-    "sqrt": _one("sqrt"),
+    "relu": _same("relu"),
+    "silu": _same("silu"),
+    "tanh": _same("tanh"),
+    "sigmoid": _same("sigmoid"),
+    "abs": _same("absolute"),
+    "square": _same("square"),
+    "sqrt": _same("sqrt"),
     "mean": _mean,
     "amax": _largest_of,
     "clamp": _clip,

@@ -9,19 +9,17 @@ import torch
 from narrows.common.threads import without_warnings
 from narrows.model.export.check import Floats, Function
 from narrows.model.export.job import Job
-from narrows.model.export.parts import traced
+from narrows.model.export.parts import parts_of, traced
 
 SUFFIX: str | None = None
 """None for a folder of files."""
-
-
-def check_installed() -> None:
-    """Do nothing: torch is always there."""
+NEEDS: tuple[str, ...] = ()
 
 
 def write(job: Job, folder: Path) -> None:
     """Write a ``.pt2`` file for each part, read it again, and compare it with the model."""
-    for part in job.parts:
+    parts = parts_of(job.model)
+    for part in parts:
         name = f"{part.name}.pt2"
         with without_warnings(Warning):
             torch.export.save(traced(part, job.model), folder / name)

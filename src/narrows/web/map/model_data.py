@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from narrows.figures.maps import Plane
 from narrows.model.export.packed import packed
-from narrows.model.export.parts import check_exportable, parts_of, traced
+from narrows.model.export.parts import parts_of, traced
 from narrows.model.export.read_trace import graph_of
 from narrows.model.model import Model
 
@@ -39,9 +39,9 @@ def model_data(model: Model, codes: NDArray[np.float64], plane: Plane) -> dict[s
     Raises
     ------
     ExportError
-        Where a user's own network has operations that a page does not know.
+        Where a user's own network has operations that a page does not know, or float32 cannot
+        hold the data.
     """
-    check_exportable(model)
     encoder, decoder, _ = parts_of(model)
     picture = model.picture_shape
     shape = None if picture is None else [*picture, *([1] if len(picture) == 2 else [])]
