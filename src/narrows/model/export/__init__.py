@@ -77,8 +77,8 @@ def export(
     ----------
     model : Model
     path : path-like
-        Of the one file for Keras and of the page; else of the folder, which is made where it is
-        not there.
+        Of the one file (``.keras``, ``.html``, ``.parquet``), else of the folder, which is made
+        where it is not there.
     to : {"onnx", "keras", "torch", "html", "projector", "parquet", "card"}
     rows : ndarray (N, D), optional
         Rows in data units that the files are compared with the model on; by default, drawn from
